@@ -1,0 +1,5 @@
+import type { Duration } from '../../gen/google/protobuf/duration.ts';
+
+export function durationOf(seconds: number): Duration {
+  return { seconds: BigInt(seconds), nanos: 0 };
+}

@@ -1,0 +1,126 @@
+import { Status } from 'nice-grpc-common';
+import {
+  BadRequest,
+  type ErrorDetails,
+  ErrorInfo,
+  ResourceInfo,
+  RetryInfo,
+  RichServerError,
+} from 'nice-grpc-error-details';
+import {
+  type ClusterCall,
+  ClusterError,
+  ClusterNotTrusted,
+  ClusterRefused,
+  type Refusal,
+  rbacResource,
+} from '../../shared/domain/cluster-error.ts';
+import {
+  Aborted,
+  AlreadyExists,
+  FailedPrecondition,
+  InvalidArgument,
+  type LeaseholdError,
+  NotFound,
+  Unavailable,
+} from '../../shared/domain/errors.ts';
+
+/** google.rpc.ErrorInfo.domain of all our reasons. */
+const DOMAIN = 'leasehold.dev';
+
+/** What to wait where nobody said how long. */
+const DEFAULT_RETRY_MS = 1_000;
+
+/** The gRPC status of an error that callers are meant to see, with its google.rpc details (AIP-193). */
+export function statusOf(error: LeaseholdError): RichServerError {
+  const { code, details } = codeAndDetails(error);
+  return new RichServerError(code, error.message, details);
+}
+
+function codeAndDetails(error: LeaseholdError): { code: Status; details: ErrorDetails[] } {
+  if (error instanceof InvalidArgument) {
+    return {
+      code: Status.INVALID_ARGUMENT,
+      details: [BadRequest.fromPartial({ fieldViolations: [...error.violations] })],
+    };
+  }
+  if (error instanceof NotFound) {
+    const { resourceType, resourceName } = error;
+    const details = [
+      errorInfo(resourceType === 'config' ? 'CONFIG_NOT_FOUND' : 'LEASE_NOT_FOUND'),
+      ResourceInfo.fromPartial({ resourceType, resourceName }),
+    ];
+    return { code: Status.NOT_FOUND, details };
+  }
+  if (error instanceof AlreadyExists) {
+    return { code: Status.ALREADY_EXISTS, details: [errorInfo(error.reason)] };
+  }
+  if (error instanceof FailedPrecondition) {
+    return { code: Status.FAILED_PRECONDITION, details: [errorInfo(error.reason)] };
+  }
+  if (error instanceof Aborted) {
+    return { code: Status.ABORTED, details: [errorInfo(error.reason), retryInfo()] };
+  }
+  if (error instanceof Unavailable) {
+    return { code: Status.UNAVAILABLE, details: [errorInfo(error.reason), retryInfo()] };
+  }
+  if (error instanceof ClusterRefused) {
+    return refused(error.call, error.refusal);
+  }
+  if (error instanceof ClusterNotTrusted) {
+    return {
+      code: Status.FAILED_PRECONDITION,
+      details: [errorInfo('CLUSTER_CERTIFICATE_NOT_TRUSTED', callMetadata(error.call))],
+    };
+  }
+  if (error instanceof ClusterError) {
+    return {
+      code: Status.UNAVAILABLE,
+      details: [errorInfo('CLUSTER_UNREACHABLE', callMetadata(error.call)), retryInfo()],
+    };
+  }
+  return { code: Status.UNKNOWN, details: [] };
+}
+
+const REFUSAL_REASONS: Record<number, string> = {
+  401: 'CLUSTER_UNAUTHENTICATED',
+  403: 'CLUSTER_FORBIDDEN',
+  404: 'CLUSTER_NOT_FOUND',
+};
+
+/** A cluster that is overloaded or broken may do better later; any other refusal stays until somebody changes something. */
+function refused(call: ClusterCall, refusal: Refusal): { code: Status; details: ErrorDetails[] } {
+  const metadata = {
+    ...callMetadata(call),
+    http_status: String(refusal.status),
+    cluster_message: refusal.message,
+  };
+  if (refusal.status === 429 || refusal.status >= 500) {
+    return {
+      code: Status.UNAVAILABLE,
+      details: [errorInfo('CLUSTER_OVERLOADED', metadata), retryInfo(refusal.retryAfterMs)],
+    };
+  }
+  const reason = REFUSAL_REASONS[refusal.status] ?? 'CLUSTER_REFUSED';
+  return { code: Status.FAILED_PRECONDITION, details: [errorInfo(reason, metadata)] };
+}
+
+function callMetadata(call: ClusterCall): Record<string, string> {
+  return {
+    verb: call.verb,
+    api_group: call.apiGroup,
+    resource: rbacResource(call),
+    namespace: call.namespace ?? '',
+    name: call.name ?? '',
+  };
+}
+
+function errorInfo(reason: string, metadata: Record<string, string> = {}): ErrorInfo {
+  return ErrorInfo.fromPartial({ reason, domain: DOMAIN, metadata });
+}
+
+function retryInfo(afterMs = DEFAULT_RETRY_MS): RetryInfo {
+  return RetryInfo.fromPartial({
+    retryDelay: { seconds: Math.floor(afterMs / 1000), nanos: (afterMs % 1000) * 1_000_000 },
+  });
+}

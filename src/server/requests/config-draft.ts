@@ -1,0 +1,158 @@
+import { X509Certificate } from 'node:crypto';
+import { z } from 'zod';
+import { Config as ConfigMessage } from '../../gen/leasehold/v1/config.ts';
+import type { ConfigDraft } from '../../shared/domain/config.ts';
+import { InvalidArgument } from '../../shared/domain/errors.ts';
+import { LABEL_KEY, LABEL_VALUE, PATH_SEGMENT } from '../../shared/domain/kubernetes-names.ts';
+import { Secret } from '../../shared/domain/secret.ts';
+import { minTtlSeconds } from '../../shared/domain/ttl.ts';
+import { audiences, dnsLabel, dnsSubdomain, emptyAsUndefined, wholeSeconds } from './fields.ts';
+import { parse } from './parse.ts';
+
+const MAX_CA_BYTES = 64 * 1024;
+const MAX_LABELS = 32;
+
+const apiServerUrl = z
+  .string()
+  .max(2048, 'must have at most 2048 characters')
+  .refine(
+    isApiServerUrl,
+    'must be an https URL without user, query and fragment, for instance https://kubernetes.default.svc',
+  );
+
+const tls = z
+  .object({
+    caPem: emptyAsUndefined
+      .refine((pem) => pem === undefined || Buffer.byteLength(pem) <= MAX_CA_BYTES, 'must have at most 64 KiB')
+      .refine((pem) => pem === undefined || isPemBundle(pem), 'must be one or more PEM certificates'),
+    insecureSkipVerify: z.boolean(),
+    serverName: emptyAsUndefined.refine(
+      (name) => name === undefined || dnsSubdomain.safeParse(name).success,
+      'must be a DNS name',
+    ),
+  })
+  .default({ caPem: undefined, insecureSkipVerify: false, serverName: undefined });
+
+const token = z
+  .string()
+  .max(16384, 'must have at most 16384 characters')
+  .regex(/^[\x21-\x7e]*$/, 'must be printable ASCII without blanks');
+
+const staticCredential = z
+  .object({ namespace: dnsLabel, serviceAccount: dnsSubdomain })
+  .transform((fields) => ({ kind: 'static' as const, ...fields }));
+
+const role = z.object(
+  {
+    kind: z
+      .enum({ ROLE_KIND_ROLE: 1, ROLE_KIND_CLUSTER_ROLE: 2 }, 'must be ROLE_KIND_ROLE or ROLE_KIND_CLUSTER_ROLE')
+      .transform((kind) => (kind === 1 ? ('Role' as const) : ('ClusterRole' as const))),
+    name: z.string().regex(PATH_SEGMENT, "must be the name of a role: 1 to 253 characters, no blanks, '/' or '%'"),
+  },
+  'is required',
+);
+
+const dynamicCredential = z
+  .object({
+    allowedNamespaces: z
+      .array(dnsLabel)
+      .min(1, 'must name at least one namespace')
+      .max(64, 'must name at most 64 namespaces')
+      .refine((list) => new Set(list).size === list.length, 'must not repeat'),
+    role,
+    bindingScope: z
+      .enum({ UNSPECIFIED: 0, NAMESPACE: 1, CLUSTER: 2 }, 'must be BINDING_SCOPE_NAMESPACE or BINDING_SCOPE_CLUSTER')
+      .transform((scope) => (scope === 2 ? ('cluster' as const) : ('namespace' as const))),
+  })
+  .refine(({ role, bindingScope }) => bindingScope === 'namespace' || role.kind === 'ClusterRole', {
+    path: ['bindingScope'],
+    message: 'must be BINDING_SCOPE_NAMESPACE for a Role: only a ClusterRole can be bound in the whole cluster',
+  })
+  .transform((fields) => ({ kind: 'dynamic' as const, ...fields }));
+
+const labels = z
+  .record(
+    z.string().regex(LABEL_KEY, 'must be a Kubernetes label name'),
+    z.string().regex(LABEL_VALUE, 'must be a Kubernetes label value'),
+  )
+  .refine((map) => Object.keys(map).length <= MAX_LABELS, `must be at most ${MAX_LABELS}`);
+
+/** Both oneofs laid flat, so that the paths of violations are those of the proto. */
+const flatConfig = z
+  .object({
+    name: dnsLabel,
+    defaultTtl: wholeSeconds,
+    maxTtl: wholeSeconds,
+    audiences,
+    labels,
+    direct: z.object({ url: apiServerUrl, tls, token }, 'is required'),
+    static: staticCredential.optional(),
+    dynamic: dynamicCredential.optional(),
+  })
+  .check(({ value, issues }) => {
+    const credential = value.static ?? value.dynamic;
+    if (!credential) {
+      issues.push({ code: 'custom', path: ['credential'], message: 'must be static or dynamic', input: value });
+      return;
+    }
+    const least = minTtlSeconds(credential);
+    if (value.defaultTtl < least) {
+      const message = `must be at least ${least} s: Kubernetes mints no shorter token, and a static one cannot be revoked`;
+      issues.push({ code: 'custom', path: ['defaultTtl'], message, input: value });
+    }
+    if (value.defaultTtl > value.maxTtl) {
+      issues.push({ code: 'custom', path: ['defaultTtl'], message: 'must not be above max_ttl', input: value });
+    }
+  });
+
+/**
+ * A config as a caller wrote it. `storedToken` stands in where the message has no token, which is never shown to those
+ * who change a config. Throws InvalidArgument.
+ */
+export function parseConfigDraft(message: ConfigMessage | undefined, storedToken?: Secret): ConfigDraft {
+  const flat = parse(flatConfig, flatten(message ?? ConfigMessage.create()), 'config');
+  const credential = flat.static ?? flat.dynamic;
+  const written = flat.direct.token === '' ? storedToken : new Secret(flat.direct.token);
+  if (!written || !credential) {
+    throw parseFailure(written === undefined ? 'direct.token' : 'credential');
+  }
+  return {
+    name: flat.name,
+    defaultTtlSeconds: flat.defaultTtl,
+    maxTtlSeconds: flat.maxTtl,
+    audiences: flat.audiences,
+    labels: flat.labels,
+    access: { url: flat.direct.url, tls: flat.direct.tls, token: written },
+    credential,
+  };
+}
+
+function parseFailure(field: string): InvalidArgument {
+  return new InvalidArgument([{ field: `config.${field}`, description: 'is required' }]);
+}
+
+function flatten({ access, credential, ...fields }: ConfigMessage): object {
+  return {
+    ...fields,
+    ...(access ? { [access.$case]: access.value } : {}),
+    ...(credential ? { [credential.$case]: credential.value } : {}),
+  };
+}
+
+function isApiServerUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return (
+    url?.protocol === 'https:' && url.username === '' && url.password === '' && url.search === '' && url.hash === ''
+  );
+}
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+
+function isPemBundle(pem: string): boolean {
+  const certificates = pem.match(PEM_CERTIFICATE) ?? [];
+  try {
+    return certificates.length > 0 && certificates.every((certificate) => new X509Certificate(certificate));
+  } catch {
+    return false;
+  }
+}

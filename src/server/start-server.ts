@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { ServerCredentials } from '@grpc/grpc-js';
+import { createServer } from 'nice-grpc';
+import { errorDetailsServerMiddleware } from 'nice-grpc-error-details';
+import { openTelemetryServerMiddleware } from 'nice-grpc-opentelemetry';
+import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-server-health';
+import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
+import { ConfigServiceDefinition } from '../gen/leasehold/v1/config_service.ts';
+import { LeaseServiceDefinition } from '../gen/leasehold/v1/lease_service.ts';
+import type { Service } from '../shared/run-process.ts';
+import { createRuntime } from '../shared/runtime.ts';
+import type { Settings } from '../shared/settings.ts';
+import type { Logger } from '../shared/telemetry/logger.ts';
+import { errorsMiddleware } from './middleware/errors.ts';
+import { configService } from './services/config-service.ts';
+import { leaseService } from './services/lease-service.ts';
+
+/** The largest request is a config with its CA bundle. */
+const MAX_REQUEST_BYTES = 256 * 1024;
+
+const DESCRIPTORS = new URL('../gen/leasehold.binpb', import.meta.url);
+
+/** A server that listens. `stop` lets the calls under way end, and cuts them off after the drain timeout. */
+export interface RunningServer extends Service {
+  /** `host:port`. */
+  address: string;
+}
+
+/** Starts the gRPC server with health checking and reflection. */
+export async function startServer(settings: Settings, log: Logger): Promise<RunningServer> {
+  const runtime = await createRuntime(settings, log);
+  const health = HealthState();
+  const server = createServer({ 'grpc.max_receive_message_length': MAX_REQUEST_BYTES })
+    .use(openTelemetryServerMiddleware())
+    .use(errorDetailsServerMiddleware)
+    .use(errorsMiddleware(log));
+  server.add(ConfigServiceDefinition, configService(runtime.ports));
+  server.add(LeaseServiceDefinition, leaseService(runtime.ports));
+  server.add(HealthDefinition, HealthServiceImpl(health));
+  server.add(
+    ServerReflectionService,
+    ServerReflection(readFileSync(DESCRIPTORS), [ConfigServiceDefinition.fullName, LeaseServiceDefinition.fullName]),
+  );
+  const port = await server.listen(settings.LEASEHOLD_LISTEN, ServerCredentials.createInsecure());
+  const address = settings.LEASEHOLD_LISTEN.replace(/:\d+$/, `:${port}`);
+  log.info({ address }, 'serving');
+
+  return {
+    address,
+    async stop() {
+      health.setStatus('unhealthy');
+      const deadline = setTimeout(() => server.forceShutdown(), settings.LEASEHOLD_DRAIN_TIMEOUT * 1000);
+      await server.shutdown();
+      clearTimeout(deadline);
+      await runtime.close();
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import pLimit from 'p-limit';
+import { v7 as uuidv7 } from 'uuid';
+import type { ConfigDraft, DynamicCredential } from '../domain/config.ts';
+import { type Permission, requiredPermissions } from '../domain/permissions.ts';
+import type { Cluster, Verdict } from '../ports/cluster.ts';
+import type { Ports } from '../ports/ports.ts';
+import { rbacManifest } from './rbac-manifest.ts';
+
+/** Questions to one cluster at the same time. */
+const QUESTIONS_AT_ONCE = 8;
+
+export type CheckedPermission = Permission & Verdict;
+
+export interface ConfigCheck {
+  permissions: CheckedPermission[];
+  /** YAML that grants what is missing; empty where nothing is. */
+  missingRbacManifest: string;
+}
+
+/** Asks the cluster, permission by permission, what the config's token may do. Changes nothing. Throws a ClusterError. */
+export async function checkConfig(ports: Ports, config: ConfigDraft): Promise<ConfigCheck> {
+  // A stored config keeps the id of its access, and with it the connections.
+  const cluster = ports.clusters.at({ id: uuidv7(), ...config.access });
+  const limit = pLimit(QUESTIONS_AT_ONCE);
+  const permissions = await Promise.all(
+    requiredPermissions(config.credential).map((permission) =>
+      limit(async () => ({ ...permission, ...(await ask(cluster, config, permission)) })),
+    ),
+  );
+  const missing = permissions.filter(({ allowed }) => !allowed);
+  return { permissions, missingRbacManifest: rbacManifest(config.name, config.access.token, missing) };
+}
+
+/**
+ * A role may be handed out by who has the verb `bind` on it, and also by who holds all that it grants
+ * (kubernetes.io/docs/reference/access-authn-authz/rbac, "Restrictions on role binding creation"). Only the API server
+ * can tell the latter, in a dry run.
+ */
+async function ask(cluster: Cluster, config: ConfigDraft, permission: Permission): Promise<Verdict> {
+  const verdict = await cluster.mayI(permission);
+  if (verdict.allowed || permission.verb !== 'bind' || config.credential.kind !== 'dynamic') {
+    return verdict;
+  }
+  return rehearseBinding(cluster, config.credential, permission.namespace);
+}
+
+function rehearseBinding(
+  cluster: Cluster,
+  credential: DynamicCredential,
+  namespace: string | undefined,
+): Promise<Verdict> {
+  const name = `leasehold-check-${uuidv7()}`;
+  const account = { namespace: namespace ?? credential.allowedNamespaces[0] ?? 'default', name };
+  const binding =
+    namespace === undefined
+      ? ({ kind: 'ClusterRoleBinding', name, role: credential.role } as const)
+      : ({ kind: 'RoleBinding', namespace, name, role: credential.role } as const);
+  return cluster.rehearse(binding, account);
+}

@@ -1,0 +1,29 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { Config, ConfigDraft } from '../domain/config.ts';
+import { AlreadyExists } from '../domain/errors.ts';
+import type { Ports } from '../ports/ports.ts';
+import { tryConfig } from './try-config.ts';
+
+/**
+ * Tries the cluster, then stores the config. Throws AlreadyExists, a ClusterError or Unavailable; then nothing is
+ * stored and nothing stays in the cluster.
+ */
+export async function createConfig(ports: Ports, draft: ConfigDraft): Promise<Config> {
+  if (await ports.configs.get(draft.name)) {
+    throw new AlreadyExists('CONFIG_NAME_TAKEN', `there is a config ${JSON.stringify(draft.name)} already`);
+  }
+  const now = ports.now();
+  const config: Config = {
+    ...draft,
+    access: { ...draft.access, id: uuidv7() },
+    uid: uuidv7(),
+    version: 1,
+    createTime: now,
+    updateTime: now,
+  };
+  await ports.configs.keepAccess(config.access);
+  await tryConfig(ports, config);
+  await ports.configs.create(config);
+  ports.log.info({ config: config.name, cluster: config.access.url }, 'config created');
+  return config;
+}

@@ -1,0 +1,82 @@
+import { stringify } from 'yaml';
+import { z } from 'zod';
+import type { Permission } from '../domain/permissions.ts';
+import type { Secret } from '../domain/secret.ts';
+
+interface Rule {
+  apiGroups: string[];
+  resources: string[];
+  resourceNames?: string[];
+  verbs: string[];
+}
+
+/**
+ * YAML of the roles and bindings that grant `missing` to the holder of `token`: a Role in each namespace, a ClusterRole
+ * only for what counts in the whole cluster. Empty where nothing is missing.
+ */
+export function rbacManifest(configName: string, token: Secret, missing: readonly Permission[]): string {
+  const name = `leasehold-${configName}`;
+  const byNamespace = Map.groupBy(missing, ({ namespace }) => namespace);
+  const documents = [...byNamespace].flatMap(([namespace, permissions]) =>
+    roleAndBinding(name, namespace, rulesFor(permissions), subjectOf(token)),
+  );
+  return documents.map((document) => stringify(document)).join('---\n');
+}
+
+function roleAndBinding(name: string, namespace: string | undefined, rules: Rule[], subject: object): object[] {
+  const prefix = namespace === undefined ? 'Cluster' : '';
+  const metadata = namespace === undefined ? { name } : { name, namespace };
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  return [
+    { apiVersion, kind: `${prefix}Role`, metadata, rules },
+    {
+      apiVersion,
+      kind: `${prefix}RoleBinding`,
+      metadata,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: `${prefix}Role`, name },
+      subjects: [subject],
+    },
+  ];
+}
+
+/** One rule for each object of a resource, with all its verbs. */
+function rulesFor(permissions: readonly Permission[]): Rule[] {
+  const byObject = Map.groupBy(permissions, ({ apiGroup, resource, objectName }) =>
+    JSON.stringify([apiGroup, resource, objectName]),
+  );
+  return [...byObject.values()].flatMap(([first, ...others]) =>
+    first
+      ? [
+          {
+            apiGroups: [first.apiGroup],
+            resources: [first.resource],
+            ...(first.objectName ? { resourceNames: [first.objectName] } : {}),
+            verbs: [first, ...others].map(({ verb }) => verb),
+          },
+        ]
+      : [],
+  );
+}
+
+const ServiceAccountClaims = z.object({
+  sub: z.templateLiteral(['system:serviceaccount:', z.string(), ':', z.string()]),
+});
+
+/** A service account's token says whose it is. Of another token only its owner knows. */
+function subjectOf(token: Secret): object {
+  const [, payload = ''] = token.reveal().split('.');
+  const claims = ServiceAccountClaims.safeParse(parseJson(Buffer.from(payload, 'base64url').toString()));
+  if (!claims.success) {
+    return { apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'REPLACE-WITH-THE-USER-OF-THE-CLUSTER-TOKEN' };
+  }
+  const [, , namespace, name] = claims.data.sub.split(':');
+  return { kind: 'ServiceAccount', namespace, name };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,52 @@
+import pLimit from 'p-limit';
+import { v7 as uuidv7 } from 'uuid';
+import { type Config, type DynamicCredential, namespacesOf, type StaticCredential } from '../domain/config.ts';
+import { planLease } from '../domain/plan-lease.ts';
+import { MIN_TOKEN_SECONDS } from '../domain/ttl.ts';
+import { allDone } from '../leases/all-done.ts';
+import { grant } from '../leases/grant.ts';
+import { revoke } from '../leases/revoke.ts';
+import type { Ports } from '../ports/ports.ts';
+import { currentTraceparent, inSpan } from '../telemetry/span.ts';
+
+/** Namespaces that are tried at the same time. */
+const NAMESPACES_AT_ONCE = 4;
+
+/** After this the worker takes a trial down that we left behind. Longer than a trial can take: its calls have deadlines. */
+const TRIAL_MS = 120_000;
+
+/**
+ * Does on the cluster what a lease on `config` would do, and takes it back. Throws the ClusterError of the first step
+ * that fails; then nothing stays behind.
+ */
+export async function tryConfig(ports: Ports, config: Config): Promise<void> {
+  await inSpan('config.try', { attributes: { 'leasehold.config': config.name } }, () =>
+    config.credential.kind === 'static'
+      ? tryStatic(ports, config, config.credential)
+      : tryDynamic(ports, config, config.credential),
+  );
+}
+
+async function tryStatic(ports: Ports, config: Config, { namespace, serviceAccount }: StaticCredential): Promise<void> {
+  const cluster = ports.clusters.at(config.access);
+  const account = { namespace, name: serviceAccount };
+  await cluster.readServiceAccount(account);
+  await cluster.mintToken(account, { audiences: config.audiences, seconds: MIN_TOKEN_SECONDS });
+}
+
+/** A trial is a lease like any other, with a record and an alarm: if we die in the middle, the worker removes it. */
+async function tryDynamic(ports: Ports, config: Config, credential: DynamicCredential): Promise<void> {
+  const limit = pLimit(NAMESPACES_AT_ONCE);
+  await allDone(namespacesOf(credential).map((namespace) => limit(() => tryNamespace(ports, config, namespace))));
+}
+
+async function tryNamespace(ports: Ports, config: Config, namespace: string): Promise<void> {
+  const now = ports.now();
+  const trial = planLease(
+    config,
+    { namespace, audiences: [] },
+    { id: uuidv7(), now, purpose: 'trial', traceparent: currentTraceparent() },
+  );
+  await grant(ports, { ...trial, expireTime: now + TRIAL_MS }, config.access);
+  await revoke(ports, trial.id, 'REVOKED');
+}

@@ -1,0 +1,52 @@
+import { isDeepStrictEqual } from 'node:util';
+import { v7 as uuidv7 } from 'uuid';
+import type { Access, Config, ConfigDraft } from '../domain/config.ts';
+import { findConfig } from '../leases/find-config.ts';
+import type { Ports } from '../ports/ports.ts';
+import { requireEtag } from './etag.ts';
+import { tryConfig } from './try-config.ts';
+
+/**
+ * Stores what `change` makes of the config. Where what leases do on the cluster changes, the cluster is tried first.
+ * Leases that are out keep their objects and their end. Throws NotFound, Aborted, a ClusterError or Unavailable.
+ */
+export async function updateConfig(
+  ports: Ports,
+  name: string,
+  etag: string,
+  change: (config: Config) => ConfigDraft,
+): Promise<Config> {
+  const current = await findConfig(ports, name);
+  requireEtag(current, etag);
+  const draft = change(current);
+  const config: Config = {
+    ...current,
+    ...draft,
+    access: sameAccess(current.access, draft.access) ? current.access : { ...draft.access, id: uuidv7() },
+    version: current.version + 1,
+    updateTime: ports.now(),
+  };
+  if (actsOtherwise(current, config)) {
+    await ports.configs.keepAccess(config.access);
+    await tryConfig(ports, config);
+  }
+  await ports.configs.replace(config);
+  ports.log.info({ config: config.name, version: config.version }, 'config updated');
+  return config;
+}
+
+function actsOtherwise(before: Config, after: Config): boolean {
+  return (
+    before.access !== after.access ||
+    !isDeepStrictEqual(before.credential, after.credential) ||
+    !isDeepStrictEqual(before.audiences, after.audiences)
+  );
+}
+
+function sameAccess(stored: Access, wanted: Omit<Access, 'id'>): boolean {
+  return (
+    stored.url === wanted.url &&
+    stored.token.reveal() === wanted.token.reveal() &&
+    isDeepStrictEqual(stored.tls, wanted.tls)
+  );
+}

@@ -1,0 +1,63 @@
+import { LeaseholdError } from './errors.ts';
+
+/** One call to a Kubernetes API server, in the terms of RBAC, so that its error reads like the rule that is missing. */
+export interface ClusterCall {
+  verb: 'get' | 'create' | 'delete';
+  /** Empty for the core group. */
+  apiGroup: '' | 'rbac.authorization.k8s.io' | 'authorization.k8s.io';
+  resource: string;
+  subresource?: string;
+  /** Left out for objects of the whole cluster. */
+  namespace?: string;
+  name?: string;
+}
+
+/** `serviceaccounts/token`, as RBAC rules write it. */
+export function rbacResource(call: Pick<ClusterCall, 'resource' | 'subresource'>): string {
+  return call.subresource ? `${call.resource}/${call.subresource}` : call.resource;
+}
+
+function describe(call: ClusterCall): string {
+  const object = call.name ? ` ${JSON.stringify(call.name)}` : '';
+  const place = call.namespace ? ` in namespace ${JSON.stringify(call.namespace)}` : '';
+  return `${call.verb} ${rbacResource(call)}${object}${place}`;
+}
+
+/** A call to a cluster failed. */
+export abstract class ClusterError extends LeaseholdError {
+  readonly call: ClusterCall;
+
+  constructor(call: ClusterCall, problem: string, options?: ErrorOptions) {
+    super(`the cluster could not ${describe(call)}: ${problem}`, options);
+    this.call = call;
+  }
+}
+
+/** What an API server answers when it refuses: an HTTP status, and a Status object where it is one that answers. */
+export interface Refusal {
+  status: number;
+  /** The API server's own words, without tokens. */
+  message: string;
+  /** Kubernetes' word for the cause, for instance NotFound; empty where no API server said one. */
+  reason: string;
+  /** The object that the refusal is about; empty where it names none. */
+  objectName: string;
+  /** What it said to wait (Retry-After). */
+  retryAfterMs: number | undefined;
+}
+
+/** The API server answered, and its answer was no. */
+export class ClusterRefused extends ClusterError {
+  readonly refusal: Refusal;
+
+  constructor(call: ClusterCall, refusal: Refusal) {
+    super(call, `${refusal.status} ${refusal.message}`);
+    this.refusal = refusal;
+  }
+}
+
+/** No answer came, or none that could be read. Whether the call took effect is unknown. */
+export class ClusterUnreachable extends ClusterError {}
+
+/** The API server's certificate does not verify against the config's CA and server name. */
+export class ClusterNotTrusted extends ClusterError {}

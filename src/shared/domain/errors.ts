@@ -1,0 +1,67 @@
+/** A field of a request that is wrong: its path in the proto's own names, and what to write instead. */
+export interface FieldViolation {
+  field: string;
+  description: string;
+}
+
+/** The errors that a caller is meant to see. Anything else that is thrown is a fault of ours. */
+export abstract class LeaseholdError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** The request is wrong, whatever the state of the system. */
+export class InvalidArgument extends LeaseholdError {
+  readonly violations: readonly FieldViolation[];
+
+  constructor(violations: readonly FieldViolation[]) {
+    super(violations.map(({ field, description }) => `${field}: ${description}`).join('; '));
+    this.violations = violations;
+  }
+}
+
+/** There is no such config or lease. */
+export class NotFound extends LeaseholdError {
+  readonly resourceType: 'config' | 'lease';
+  readonly resourceName: string;
+
+  constructor(resourceType: 'config' | 'lease', resourceName: string) {
+    super(`there is no ${resourceType} ${JSON.stringify(resourceName)}`);
+    this.resourceType = resourceType;
+    this.resourceName = resourceName;
+  }
+}
+
+/** Reasons that a program may act upon; they are part of the interface (google.rpc.ErrorInfo.reason). */
+export type Reason =
+  | 'CONFIG_NAME_TAKEN'
+  | 'CONFIG_HAS_LIVE_LEASES'
+  | 'CONFIG_CHANGED'
+  | 'REQUEST_ID_REUSED'
+  | 'REQUEST_IN_PROGRESS'
+  | 'LEASE_REVOKED_MEANWHILE'
+  | 'LEASE_CHANGED'
+  | 'STORE_UNAVAILABLE';
+
+abstract class ReasonedError extends LeaseholdError {
+  readonly reason: Reason;
+
+  constructor(reason: Reason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/** The name or the request id is in use for something else. */
+export class AlreadyExists extends ReasonedError {}
+
+/** The system's state forbids it until somebody changes that state. */
+export class FailedPrecondition extends ReasonedError {}
+
+/** Something else happened in between; the caller may read again and retry. */
+export class Aborted extends ReasonedError {}
+
+/** A part that we need is away; a retry helps. */
+export class Unavailable extends ReasonedError {}

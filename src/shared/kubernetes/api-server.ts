@@ -1,0 +1,160 @@
+import { Pool } from 'undici';
+import { z } from 'zod';
+import {
+  type ClusterCall,
+  ClusterNotTrusted,
+  ClusterRefused,
+  ClusterUnreachable,
+  type Refusal,
+  rbacResource,
+} from '../domain/cluster-error.ts';
+import type { Access } from '../domain/config.ts';
+import { redact } from '../domain/redact.ts';
+import { inSpan } from '../telemetry/span.ts';
+import { pathOf } from './path-of.ts';
+
+/** Bounds of the connections to one API server. */
+export interface ConnectionLimits {
+  /** Connections that are kept alive, each with one call at a time. */
+  connections: number;
+  /** For TCP and TLS together. */
+  connectTimeoutMs: number;
+  /** For one call, from its start to the last byte of its answer. */
+  callTimeoutMs: number;
+}
+
+const METHODS = { get: 'GET', create: 'POST', delete: 'DELETE' } as const;
+
+/** Answers are small; a larger one is not from an API server. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
+
+/** Less than the 90 s after which an API server closes an idle connection: a call must not run into its closing. */
+const KEEP_ALIVE_MS = 30_000;
+
+/** One API server, over kept-alive connections with the config's TLS options and token. */
+export class ApiServer {
+  readonly #access: Access;
+  readonly #limits: ConnectionLimits;
+  readonly #pool: Pool;
+  readonly #basePath: string;
+
+  constructor(access: Access, limits: ConnectionLimits) {
+    this.#access = access;
+    this.#limits = limits;
+    const { origin, pathname } = new URL(access.url);
+    this.#basePath = pathname.replace(/\/$/, '');
+    this.#pool = new Pool(origin, {
+      connections: limits.connections,
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      maxResponseSize: MAX_ANSWER_BYTES,
+      connect: {
+        timeout: limits.connectTimeoutMs,
+        rejectUnauthorized: !access.tls.insecureSkipVerify,
+        ...(access.tls.caPem === undefined ? {} : { ca: access.tls.caPem }),
+        ...(access.tls.serverName === undefined ? {} : { servername: access.tls.serverName }),
+      },
+    });
+  }
+
+  /** Makes a call and returns the parsed JSON of its answer. Throws a ClusterError. */
+  async call(call: ClusterCall, options: { body?: object; query?: string } = {}): Promise<unknown> {
+    const method = METHODS[call.verb];
+    const attributes = {
+      'http.request.method': method,
+      'server.address': this.#access.url,
+      ...(call.namespace === undefined ? {} : { 'k8s.namespace.name': call.namespace }),
+    };
+    return inSpan(`kubernetes ${call.verb} ${rbacResource(call)}`, { attributes }, async (span) => {
+      const { status, text, retryAfter } = await this.#send(method, call, options);
+      span.setAttribute('http.response.status_code', status);
+      if (status < 200 || status > 299) {
+        const refusal = refusalIn(text);
+        throw new ClusterRefused(call, {
+          ...refusal,
+          status,
+          message: redact(refusal.message, this.#access.token),
+          retryAfterMs: retryAfterMs(retryAfter),
+        });
+      }
+      return parseAnswer(call, text);
+    });
+  }
+
+  /** Ends the connections, once the calls that are under way are done. */
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+
+  async #send(
+    method: (typeof METHODS)[keyof typeof METHODS],
+    call: ClusterCall,
+    { body, query = '' }: { body?: object; query?: string },
+  ): Promise<{ status: number; text: string; retryAfter: string | string[] | undefined }> {
+    try {
+      const answer = await this.#pool.request({
+        method,
+        path: `${this.#basePath}${pathOf(call)}${query}`,
+        headers: {
+          authorization: `Bearer ${this.#access.token.reveal()}`,
+          accept: 'application/json',
+          'user-agent': 'leasehold',
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        body: body === undefined ? null : JSON.stringify(body),
+        signal: AbortSignal.timeout(this.#limits.callTimeoutMs),
+      });
+      return { status: answer.statusCode, text: await answer.body.text(), retryAfter: answer.headers['retry-after'] };
+    } catch (error) {
+      throw this.#explain(call, error);
+    }
+  }
+
+  #explain(call: ClusterCall, error: unknown): Error {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    if (isCertificateProblem(code)) {
+      return new ClusterNotTrusted(call, `its certificate is not trusted (${code})`, { cause: error });
+    }
+    const problem =
+      error instanceof DOMException && error.name === 'TimeoutError'
+        ? `no answer from ${this.#access.url} within ${this.#limits.callTimeoutMs} ms`
+        : `${this.#access.url} cannot be reached: ${redact(message, this.#access.token)}`;
+    return new ClusterUnreachable(call, problem, { cause: error });
+  }
+}
+
+/** Node's codes for X.509 verification (nodejs.org/api/tls.html, "X509 certificate error codes"). */
+function isCertificateProblem(code: string): boolean {
+  return /CERT|UNABLE_TO_(?:GET|VERIFY|DECRYPT|DECODE)|INVALID_CA|PATH_LENGTH|HOSTNAME_MISMATCH/.test(code);
+}
+
+const StatusAnswer = z.object({
+  kind: z.literal('Status'),
+  message: z.string().default(''),
+  reason: z.string().default(''),
+  details: z.object({ name: z.string().default('') }).default({ name: '' }),
+});
+
+/** An API server explains itself in a Status object; what stands in front of it may answer anything. */
+function refusalIn(text: string): Pick<Refusal, 'message' | 'reason' | 'objectName'> {
+  try {
+    const { message, reason, details } = StatusAnswer.parse(JSON.parse(text));
+    return { message, reason, objectName: details.name };
+  } catch {
+    return { message: text.slice(0, 200), reason: '', objectName: '' };
+  }
+}
+
+function parseAnswer(call: ClusterCall, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ClusterUnreachable(call, 'its answer is not JSON', { cause: error });
+  }
+}
+
+/** Retry-After in seconds (RFC 9110, 10.2.3); API servers send no dates. */
+function retryAfterMs(header: string | string[] | undefined): number | undefined {
+  const seconds = Number(header);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
+}

@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import { type ClusterCall, ClusterRefused, ClusterUnreachable } from '../domain/cluster-error.ts';
+import type { LeaseObject } from '../domain/lease.ts';
+import type { Marks } from '../domain/marks.ts';
+import type { Permission } from '../domain/permissions.ts';
+import { Secret } from '../domain/secret.ts';
+import type { Cluster, MintedToken, ServiceAccountName, TokenWish, Verdict } from '../ports/cluster.ts';
+import type { ApiServer } from './api-server.ts';
+import { accessReview, deleteOptions, manifestOf, placeOf, tokenRequest } from './manifests.ts';
+
+const Created = z.object({ metadata: z.object({ uid: z.string().min(1) }) });
+const TokenAnswer = z.object({
+  status: z.object({ token: z.string().min(1), expirationTimestamp: z.iso.datetime({ offset: true }) }),
+});
+const ReviewAnswer = z.object({ status: z.object({ allowed: z.boolean(), reason: z.string().optional() }) });
+
+/** What leases need of a cluster, as calls to its API server. */
+export class KubernetesCluster implements Cluster {
+  readonly #server: ApiServer;
+
+  constructor(server: ApiServer) {
+    this.#server = server;
+  }
+
+  async create(object: LeaseObject, account: ServiceAccountName, marks: Marks): Promise<string> {
+    const call: ClusterCall = { verb: 'create', ...placeOf(object) };
+    const answer = await this.#server.call(call, { body: manifestOf(object, account, marks) });
+    return read(call, Created, answer).metadata.uid;
+  }
+
+  async remove(object: LeaseObject): Promise<void> {
+    try {
+      const call: ClusterCall = { verb: 'delete', ...placeOf(object), name: object.name };
+      await this.#server.call(call, { body: deleteOptions(object) });
+    } catch (error) {
+      if (!isGone(object, error)) {
+        throw error;
+      }
+    }
+  }
+
+  async mintToken(account: ServiceAccountName, wish: TokenWish): Promise<MintedToken> {
+    const call: ClusterCall = {
+      verb: 'create',
+      apiGroup: '',
+      resource: 'serviceaccounts',
+      subresource: 'token',
+      ...account,
+    };
+    const { status } = read(call, TokenAnswer, await this.#server.call(call, { body: tokenRequest(wish) }));
+    return { token: new Secret(status.token), expireTime: Date.parse(status.expirationTimestamp) };
+  }
+
+  async readServiceAccount(account: ServiceAccountName): Promise<void> {
+    await this.#server.call({ verb: 'get', apiGroup: '', resource: 'serviceaccounts', ...account });
+  }
+
+  async mayI(permission: Permission): Promise<Verdict> {
+    const call: ClusterCall = {
+      verb: 'create',
+      apiGroup: 'authorization.k8s.io',
+      resource: 'selfsubjectaccessreviews',
+    };
+    const answer = await this.#server.call(call, { body: accessReview(permission) });
+    const { allowed, reason = '' } = read(call, ReviewAnswer, answer).status;
+    return { allowed, reason };
+  }
+
+  async rehearse(object: LeaseObject, account: ServiceAccountName): Promise<Verdict> {
+    const call: ClusterCall = { verb: 'create', ...placeOf(object) };
+    try {
+      await this.#server.call(call, { body: manifestOf(object, account, undefined), query: '?dryRun=All' });
+      return { allowed: true, reason: 'holds all that the role grants' };
+    } catch (error) {
+      if (error instanceof ClusterRefused && error.refusal.status < 500 && error.refusal.status !== 429) {
+        return { allowed: false, reason: error.refusal.message };
+      }
+      throw error;
+    }
+  }
+}
+
+/**
+ * The API server itself says that there is no object of that name, or that it is another than ours. A bare 404 is not
+ * enough: anything can answer that at a wrong URL, and the lease would count as taken down.
+ */
+function isGone(object: LeaseObject, error: unknown): boolean {
+  if (!(error instanceof ClusterRefused) || error.refusal.objectName !== object.name) {
+    return false;
+  }
+  const { reason, message } = error.refusal;
+  return reason === 'NotFound' || (reason === 'Conflict' && message.includes('UID in precondition'));
+}
+
+function read<T>(call: ClusterCall, schema: z.ZodType<T>, answer: unknown): T {
+  const parsed = schema.safeParse(answer);
+  if (!parsed.success) {
+    throw new ClusterUnreachable(call, 'its answer is not what the Kubernetes API promises', { cause: parsed.error });
+  }
+  return parsed.data;
+}

@@ -1,0 +1,26 @@
+import type { EndedState, Lease } from '../domain/lease.ts';
+import { hasEnded } from '../domain/lease.ts';
+import type { Ports } from '../ports/ports.ts';
+import { revoke } from './revoke.ts';
+
+/**
+ * What to do when the alarm of a lease rings: takes it down where its time has come, and returns undefined. Returns the
+ * time at which to ring again where it is not due yet. Throws where the cluster does not confirm; then ring again soon.
+ */
+export async function expire(ports: Ports, leaseId: string): Promise<number | undefined> {
+  const lease = await ports.leases.get(leaseId);
+  if (!lease || hasEnded(lease)) {
+    return undefined;
+  }
+  if (lease.state !== 'REVOKING' && lease.expireTime > ports.now()) {
+    return lease.expireTime;
+  }
+  const ended = await revoke(ports, leaseId, endFor(lease));
+  ports.log.info({ lease: ended.id, config: ended.config, state: ended.state }, 'lease ended');
+  return undefined;
+}
+
+/** A lease that is still PENDING at its expiry was left by a server that died: its token never went out. */
+function endFor(lease: Lease): EndedState {
+  return lease.state === 'PENDING' ? 'FAILED' : 'EXPIRED';
+}

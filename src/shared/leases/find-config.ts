@@ -1,0 +1,12 @@
+import type { Config } from '../domain/config.ts';
+import { NotFound } from '../domain/errors.ts';
+import type { Ports } from '../ports/ports.ts';
+
+/** The config of that name. Throws NotFound. */
+export async function findConfig(ports: Ports, name: string): Promise<Config> {
+  const config = await ports.configs.get(name);
+  if (!config) {
+    throw new NotFound('config', name);
+  }
+  return config;
+}

@@ -1,0 +1,108 @@
+import type { Access } from '../domain/config.ts';
+import { Aborted } from '../domain/errors.ts';
+import { activate, type Lease, type LeaseObject } from '../domain/lease.ts';
+import { marksOf } from '../domain/marks.ts';
+import { tokenSeconds } from '../domain/ttl.ts';
+import type { MintedToken } from '../ports/cluster.ts';
+import type { RequestKey } from '../ports/lease-store.ts';
+import type { Ports } from '../ports/ports.ts';
+import { inSpan } from '../telemetry/span.ts';
+import { allDone } from './all-done.ts';
+import { clearAlarm } from './clear-alarm.ts';
+import { revoke } from './revoke.ts';
+
+/** A lease that is ACTIVE, and its token. */
+export interface Grant {
+  lease: Lease;
+  minted: MintedToken;
+}
+
+/**
+ * Gives a planned lease its objects and its token: record and alarm first, then the service account, then binding and
+ * token side by side, then the lease becomes ACTIVE. Where a step fails, what was made is removed before this throws.
+ * Returns the earlier lease instead where `request` was seen before.
+ */
+export async function grant(
+  ports: Ports,
+  pending: Lease,
+  access: Access,
+  options: { request?: RequestKey; signal?: AbortSignal } = {},
+): Promise<Grant | { earlier: Lease }> {
+  const earlier = await inSpan('lease.record', {}, () => record(ports, pending, options.request));
+  if (earlier) {
+    return { earlier };
+  }
+  try {
+    const { objects, minted } = await build(ports, pending, access, options.signal);
+    options.signal?.throwIfAborted();
+    const active = activate(pending, { objects, tokenExpireTime: minted.expireTime });
+    await inSpan('lease.activate', {}, () => storeActive(ports, pending, active));
+    return { lease: active, minted };
+  } catch (error) {
+    await undo(ports, pending, error);
+    throw error;
+  }
+}
+
+/** Record before act: from here on the worker can take the lease down, whatever becomes of us. */
+async function record(ports: Ports, pending: Lease, request: RequestKey | undefined): Promise<Lease | undefined> {
+  const [recorded, alarmed] = await Promise.allSettled([
+    ports.leases.record(pending, request),
+    ports.alarm.set(pending.id, pending.expireTime),
+  ]);
+  if (recorded.status === 'rejected' || recorded.value) {
+    await clearAlarm(ports, pending.id);
+  }
+  if (recorded.status === 'rejected') {
+    throw recorded.reason;
+  }
+  if (alarmed.status === 'rejected') {
+    await undo(ports, pending, alarmed.reason);
+    throw alarmed.reason;
+  }
+  return recorded.value;
+}
+
+async function build(
+  ports: Ports,
+  lease: Lease,
+  access: Access,
+  signal: AbortSignal | undefined,
+): Promise<{ objects: LeaseObject[]; minted: MintedToken }> {
+  const cluster = ports.clusters.at(access);
+  const account = { namespace: lease.namespace, name: lease.serviceAccount };
+  const create = async (object: LeaseObject): Promise<LeaseObject> => {
+    const uid = await cluster.create(object, account, marksOf(lease, ports.installation));
+    return { ...object, uid };
+  };
+  const mint = () =>
+    cluster.mintToken(account, { audiences: lease.audiences, seconds: tokenSeconds(lease.ttlSeconds) });
+
+  const [serviceAccount, ...bindings] = lease.objects;
+  const first = serviceAccount ? [await create(serviceAccount)] : [];
+  // The caller's patience is looked at between calls only: a call that is cut off could take effect after its undoing.
+  signal?.throwIfAborted();
+  const [minted, ...made] = await allDone([mint(), ...bindings.map(create)]);
+  return { objects: [...first, ...made], minted };
+}
+
+async function storeActive(ports: Ports, pending: Lease, active: Lease): Promise<void> {
+  if (!(await ports.leases.save(active))) {
+    throw new Aborted('LEASE_REVOKED_MEANWHILE', `lease ${active.id} was revoked while it was being issued`);
+  }
+  if (active.expireTime < pending.expireTime) {
+    await ports.alarm.move(active.id, active.expireTime);
+  }
+}
+
+/** A failure here does not hide the one that led to it: the worker goes on where we stop. */
+async function undo(ports: Ports, lease: Lease, cause: unknown): Promise<void> {
+  try {
+    await revoke(ports, lease.id, 'FAILED');
+  } catch (error) {
+    ports.log.warn(
+      { lease: lease.id, config: lease.config, err: error, cause },
+      'could not undo a failed lease; the worker goes on',
+    );
+  }
+}

@@ -1,0 +1,47 @@
+import type { Access } from '../domain/config.ts';
+import type { LeaseObject } from '../domain/lease.ts';
+import type { Marks } from '../domain/marks.ts';
+import type { Permission } from '../domain/permissions.ts';
+import type { Secret } from '../domain/secret.ts';
+
+export interface ServiceAccountName {
+  namespace: string;
+  name: string;
+}
+
+export interface TokenWish {
+  audiences: readonly string[];
+  /** 600 to 2^32. */
+  seconds: number;
+}
+
+export interface MintedToken {
+  token: Secret;
+  /** What the cluster says; it may be sooner than asked. */
+  expireTime: number;
+}
+
+export interface Verdict {
+  allowed: boolean;
+  /** The authorizer's own words; empty where it gave none. */
+  reason: string;
+}
+
+/** What leases need of one cluster. Every call has a deadline and fails with a ClusterError. */
+export interface Cluster {
+  /** Makes an object; a binding binds its role to `account`. Returns its uid. */
+  create(object: LeaseObject, account: ServiceAccountName, marks: Marks): Promise<string>;
+  /** Removes an object. Success where it is gone already, and where its name now belongs to an object of another uid. */
+  remove(object: LeaseObject): Promise<void>;
+  mintToken(account: ServiceAccountName, wish: TokenWish): Promise<MintedToken>;
+  /** Fails with ClusterRefused (404) where the service account does not exist. */
+  readServiceAccount(account: ServiceAccountName): Promise<void>;
+  /** Asks the authorizer about our own token (SelfSubjectAccessReview). */
+  mayI(permission: Permission): Promise<Verdict>;
+  /** Asks the API server to go through the creation of an object without keeping it (dry run). */
+  rehearse(object: LeaseObject, account: ServiceAccountName): Promise<Verdict>;
+}
+
+export interface Clusters {
+  at(access: Access): Cluster;
+}

@@ -1,0 +1,17 @@
+import type { Access, Config } from '../domain/config.ts';
+
+/** Configs with their access, whose token is stored sealed. Fails with Unavailable where the store is away. */
+export interface ConfigStore {
+  /** Stores an access under its id, so that leases can name it. It stays while a config or a live lease names it. */
+  keepAccess(access: Access): Promise<void>;
+  getAccess(id: string): Promise<Access | undefined>;
+  /** Throws AlreadyExists where the name is taken. */
+  create(config: Config): Promise<void>;
+  get(name: string): Promise<Config | undefined>;
+  /** In the order of names, those after `after`. */
+  list(page: { after: string; limit: number }): Promise<Config[]>;
+  /** Stores `config` over the version before it. Throws Aborted where that is no longer the stored one. */
+  replace(config: Config): Promise<void>;
+  /** Throws FailedPrecondition while leases on it live, and Aborted where `config` is not the stored version. */
+  delete(config: Config): Promise<void>;
+}

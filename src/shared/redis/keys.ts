@@ -1,0 +1,63 @@
+import type { LeaseState } from '../domain/lease.ts';
+
+/**
+ * Names of our keys. The hash tag in braces puts all keys of an installation into one slot of a Redis Cluster, so that
+ * a script may change several of them at once.
+ */
+export class Keys {
+  readonly #prefix: string;
+
+  constructor(installation: string) {
+    this.#prefix = `{leasehold:${installation}}`;
+  }
+
+  /** BullMQ's own keys begin with it. */
+  get queuePrefix(): string {
+    return `${this.#prefix}:queue`;
+  }
+
+  /** Hash: data (with the token sealed), uses (how many configs and live leases name it). */
+  access(id: string): string {
+    return `${this.#prefix}:access:${id}`;
+  }
+
+  /** Hash: uid, version, data. */
+  config(name: string): string {
+    return `${this.#prefix}:config:${name}`;
+  }
+
+  /** Sorted set of all names, in lexical order. */
+  get configNames(): string {
+    return `${this.#prefix}:configs`;
+  }
+
+  /** Hash: version, data, and what the scripts need of it: indexes, access, request. */
+  lease(id: string): string {
+    return `${this.#prefix}:lease:${id}`;
+  }
+
+  /** Sorted set of ids, in lexical order, which is that of their times of issue. */
+  leasesIn(state: LeaseState): string {
+    return `${this.#prefix}:leases:${state}`;
+  }
+
+  /** The same, of one config. */
+  leasesOf(config: string, state: LeaseState): string {
+    return `${this.#prefix}:leases-of:${config}:${state}`;
+  }
+
+  /** Sorted set of live leases by the time at which they want attention. */
+  get due(): string {
+    return `${this.#prefix}:due`;
+  }
+
+  /** Sorted set of ended leases by their ends: the oldest are forgotten first. */
+  get ended(): string {
+    return `${this.#prefix}:ended`;
+  }
+
+  /** Hash: fingerprint, leaseId. */
+  request(requestId: string): string {
+    return `${this.#prefix}:request:${requestId}`;
+  }
+}

@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import { LEASE_STATES } from '../domain/lease.ts';
+
+// The shapes of what is stored. Records are parsed when they are read: what somebody else wrote there is input.
+
+const Role = z.object({ kind: z.enum(['Role', 'ClusterRole']), name: z.string() });
+
+export const AccessRecord = z.object({
+  url: z.string(),
+  tls: z.object({
+    caPem: z.string().optional().transform(orUndefined),
+    insecureSkipVerify: z.boolean(),
+    serverName: z.string().optional().transform(orUndefined),
+  }),
+  sealedToken: z.string(),
+});
+
+export const ConfigRecord = z.object({
+  name: z.string(),
+  uid: z.string(),
+  version: z.int(),
+  accessId: z.string(),
+  defaultTtlSeconds: z.number(),
+  maxTtlSeconds: z.number(),
+  audiences: z.array(z.string()),
+  labels: z.record(z.string(), z.string()),
+  credential: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('static'), namespace: z.string(), serviceAccount: z.string() }),
+    z.object({
+      kind: z.literal('dynamic'),
+      allowedNamespaces: z.array(z.string()),
+      role: Role,
+      bindingScope: z.enum(['namespace', 'cluster']),
+    }),
+  ]),
+  createTime: z.number(),
+  updateTime: z.number(),
+});
+
+const uid = z.string().optional();
+
+export const LeaseRecord = z.object({
+  id: z.string(),
+  version: z.int(),
+  purpose: z.enum(['lease', 'trial']),
+  config: z.string(),
+  configUid: z.string(),
+  accessId: z.string(),
+  state: z.enum(LEASE_STATES),
+  endAs: z.enum(['EXPIRED', 'REVOKED', 'FAILED']).optional(),
+  namespace: z.string(),
+  serviceAccount: z.string(),
+  objects: z.array(
+    z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('ServiceAccount'), namespace: z.string(), name: z.string(), uid }),
+      z.object({ kind: z.literal('RoleBinding'), namespace: z.string(), name: z.string(), role: Role, uid }),
+      z.object({ kind: z.literal('ClusterRoleBinding'), name: z.string(), role: Role, uid }),
+    ]),
+  ),
+  audiences: z.array(z.string()),
+  ttlSeconds: z.number(),
+  createTime: z.number(),
+  expireTime: z.number(),
+  tokenExpireTime: z.number().optional(),
+  endTime: z.number().optional(),
+  lastError: z.string().optional(),
+  requestId: z.string().optional(),
+  traceparent: z.string().optional(),
+});
+
+/** JSON leaves undefined fields out; the domain wants them named. */
+function orUndefined(value: string | undefined): string | undefined {
+  return value;
+}

@@ -1,0 +1,155 @@
+import type { Redis } from 'ioredis';
+import type { Access, Config } from '../domain/config.ts';
+import { Aborted, AlreadyExists, FailedPrecondition } from '../domain/errors.ts';
+import type { LeaseState } from '../domain/lease.ts';
+import type { ConfigStore } from '../ports/config-store.ts';
+import type { Seal } from '../sealing/seal.ts';
+import type { Keys } from './keys.ts';
+import { AccessRecord, ConfigRecord } from './records.ts';
+import { loadScript } from './script.ts';
+import { storeCall } from './store-call.ts';
+
+const createScript = loadScript('create-config');
+const replaceScript = loadScript('replace-config');
+const deleteScript = loadScript('delete-config');
+
+/** How long an access stays that nobody names: longer than it takes to try a config before it is stored. */
+export const UNUSED_ACCESS_MS = 60 * 60 * 1000;
+
+const LIVE_STATES: readonly LeaseState[] = ['PENDING', 'ACTIVE', 'REVOKING'];
+
+/** Opened accesses that are remembered: they never change. Beyond it the oldest are read again. */
+const MAX_REMEMBERED = 1024;
+
+/** Configs in Redis, the tokens of their accesses sealed. */
+export class RedisConfigStore implements ConfigStore {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #seal: Seal;
+  readonly #accesses = new Map<string, Access>();
+
+  constructor(redis: Redis, keys: Keys, seal: Seal) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#seal = seal;
+  }
+
+  async keepAccess(access: Access): Promise<void> {
+    const { id, token, ...open } = access;
+    const data = JSON.stringify({ ...open, sealedToken: this.#seal.seal(token, placeOf(id)) });
+    const key = this.#keys.access(id);
+    await storeCall(async () => {
+      // An access that a config names already stays as it is.
+      if ((await this.#redis.exists(key)) === 0) {
+        await this.#redis.multi().hset(key, 'data', data, 'uses', 0).pexpire(key, UNUSED_ACCESS_MS).exec();
+      }
+    });
+    this.#remember(access);
+  }
+
+  async getAccess(id: string): Promise<Access | undefined> {
+    const remembered = this.#accesses.get(id);
+    if (remembered) {
+      return remembered;
+    }
+    const data = await storeCall(() => this.#redis.hget(this.#keys.access(id), 'data'));
+    if (data === null) {
+      return undefined;
+    }
+    const { sealedToken, ...open } = AccessRecord.parse(JSON.parse(data));
+    const access = { ...open, id, token: this.#seal.open(sealedToken, placeOf(id)) };
+    this.#remember(access);
+    return access;
+  }
+
+  async create(config: Config): Promise<void> {
+    const answer = await createScript(
+      this.#redis,
+      [this.#keys.config(config.name), this.#keys.configNames, this.#keys.access(config.access.id)],
+      [config.name, config.uid, config.version, serialize(config)],
+    );
+    if (answer === 'taken') {
+      throw new AlreadyExists('CONFIG_NAME_TAKEN', `there is a config ${JSON.stringify(config.name)} already`);
+    }
+    expectOk(answer, config);
+  }
+
+  async get(name: string): Promise<Config | undefined> {
+    const data = await storeCall(() => this.#redis.hget(this.#keys.config(name), 'data'));
+    return data === null ? undefined : this.#parse(data);
+  }
+
+  async list({ after, limit }: { after: string; limit: number }): Promise<Config[]> {
+    const start = after === '' ? '-' : `(${after}`;
+    const names = await storeCall(() =>
+      this.#redis.zrange(this.#keys.configNames, start, '+', 'BYLEX', 'LIMIT', 0, limit),
+    );
+    const configs = await Promise.all(names.map((name) => this.get(name)));
+    return configs.filter((config) => config !== undefined);
+  }
+
+  async replace(config: Config): Promise<void> {
+    const before = await this.get(config.name);
+    const oldAccess = before?.access ?? config.access;
+    expectOk(
+      await replaceScript(
+        this.#redis,
+        [this.#keys.config(config.name), this.#keys.access(oldAccess.id), this.#keys.access(config.access.id)],
+        [config.uid, config.version - 1, config.version, serialize(config), UNUSED_ACCESS_MS],
+      ),
+      config,
+    );
+  }
+
+  async delete(config: Config): Promise<void> {
+    const answer = await deleteScript(
+      this.#redis,
+      [
+        this.#keys.config(config.name),
+        this.#keys.configNames,
+        this.#keys.access(config.access.id),
+        ...LIVE_STATES.map((state) => this.#keys.leasesOf(config.name, state)),
+      ],
+      [config.name, config.uid, config.version, UNUSED_ACCESS_MS],
+    );
+    if (answer === 'live') {
+      throw new FailedPrecondition(
+        'CONFIG_HAS_LIVE_LEASES',
+        `leases on config ${JSON.stringify(config.name)} live: list them by its name and revoke them first`,
+      );
+    }
+    expectOk(answer, config);
+  }
+
+  async #parse(data: string): Promise<Config> {
+    const { accessId, ...config } = ConfigRecord.parse(JSON.parse(data));
+    const access = await this.getAccess(accessId);
+    if (!access) {
+      throw new Error(`the access of config ${config.name} is not in the store`);
+    }
+    return { ...config, access };
+  }
+
+  #remember(access: Access): void {
+    this.#accesses.set(access.id, access);
+    const [oldest] = this.#accesses.keys();
+    if (this.#accesses.size > MAX_REMEMBERED && oldest !== undefined) {
+      this.#accesses.delete(oldest);
+    }
+  }
+}
+
+function serialize({ access, ...config }: Config): string {
+  return JSON.stringify({ ...config, accessId: access.id });
+}
+
+/** Where an access is kept: sealed for it, a token does not open in another. */
+function placeOf(accessId: string): string {
+  return `access/${accessId}`;
+}
+
+function expectOk(answer: unknown, config: Config): void {
+  if (answer !== 'ok') {
+    throw new Aborted('CONFIG_CHANGED', `config ${JSON.stringify(config.name)} was changed by somebody else meanwhile`);
+  }
+}

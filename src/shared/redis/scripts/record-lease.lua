@@ -1,0 +1,30 @@
+-- Makes a PENDING lease durable, with its indexes and its use of the access.
+-- KEYS: lease, access, config, due, and the request where there is one.
+-- ARGV: id, data, due time, indexes (JSON), uid that the config must have ('' for any), fingerprint of the request,
+--       time in ms for which the request is remembered.
+-- Returns {'ok'}, {'seen', lease id}, {'reused', lease id} (another fingerprint) or {'gone'} (config or access is).
+if KEYS[5] then
+  local earlier = redis.call('HMGET', KEYS[5], 'fingerprint', 'leaseId')
+  if earlier[1] then
+    return { earlier[1] == ARGV[6] and 'seen' or 'reused', earlier[2] }
+  end
+end
+if redis.call('EXISTS', KEYS[2]) == 0 then
+  return { 'gone' }
+end
+if ARGV[5] ~= '' and redis.call('HGET', KEYS[3], 'uid') ~= ARGV[5] then
+  return { 'gone' }
+end
+redis.call('HSET', KEYS[1], 'version', '1', 'data', ARGV[2], 'indexes', ARGV[4], 'access', KEYS[2])
+for _, index in ipairs(cjson.decode(ARGV[4])) do
+  redis.call('ZADD', index, 0, ARGV[1])
+end
+redis.call('ZADD', KEYS[4], ARGV[3], ARGV[1])
+redis.call('HINCRBY', KEYS[2], 'uses', 1)
+redis.call('PERSIST', KEYS[2])
+if KEYS[5] then
+  redis.call('HSET', KEYS[1], 'request', KEYS[5])
+  redis.call('HSET', KEYS[5], 'fingerprint', ARGV[6], 'leaseId', ARGV[1])
+  redis.call('PEXPIRE', KEYS[5], ARGV[7])
+end
+return { 'ok' }

@@ -1,0 +1,18 @@
+-- Stores the next version of a lease that lives on.
+-- KEYS: lease, due. ARGV: id, version before, version, data, indexes (JSON), due time.
+-- Returns 1, or 0 where the version before is not the stored one.
+local stored = redis.call('HMGET', KEYS[1], 'version', 'indexes')
+if stored[1] ~= ARGV[2] then
+  return 0
+end
+if stored[2] ~= ARGV[5] then
+  for _, index in ipairs(cjson.decode(stored[2])) do
+    redis.call('ZREM', index, ARGV[1])
+  end
+  for _, index in ipairs(cjson.decode(ARGV[5])) do
+    redis.call('ZADD', index, 0, ARGV[1])
+  end
+end
+redis.call('HSET', KEYS[1], 'version', ARGV[3], 'data', ARGV[4], 'indexes', ARGV[5])
+redis.call('ZADD', KEYS[2], ARGV[6], ARGV[1])
+return 1

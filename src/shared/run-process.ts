@@ -1,0 +1,32 @@
+import { readSettings, type Settings } from './settings.ts';
+import { createLogger, type Logger } from './telemetry/logger.ts';
+import { startTracing } from './telemetry/start-tracing.ts';
+
+/** What a process runs, and how it is stopped: draining what is under way. */
+export interface Service {
+  stop(): Promise<void>;
+}
+
+/** The life of a process: settings, tracing, the service, then SIGTERM or SIGINT, drain, exit. */
+export async function runProcess(
+  name: string,
+  start: (settings: Settings, log: Logger) => Promise<Service>,
+): Promise<void> {
+  const log = createLogger(name, process.env['LEASEHOLD_LOG_LEVEL'] ?? 'info');
+  try {
+    const settings = readSettings(process.env);
+    const stopTracing = startTracing(name);
+    const service = await start(settings, log);
+    const signal = await new Promise((resolve) => {
+      process.once('SIGTERM', resolve);
+      process.once('SIGINT', resolve);
+    });
+    log.info({ signal }, 'stopping');
+    await service.stop();
+    await stopTracing();
+    log.info('stopped');
+  } catch (error) {
+    log.fatal({ err: error }, 'cannot go on');
+    process.exitCode = 1;
+  }
+}

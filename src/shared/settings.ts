@@ -1,0 +1,54 @@
+import { z } from 'zod';
+
+const seconds = (what: string, fallback: number) =>
+  z.coerce.number().positive().max(31_536_000).default(fallback).describe(`${what}, in seconds`);
+
+const count = (what: string, fallback: number) =>
+  z.coerce.number().int().min(1).max(10_000).default(fallback).describe(what);
+
+/** All settings, as environment variables. The README's table is made of these descriptions. */
+export const Settings = z.object({
+  LEASEHOLD_LISTEN: z
+    .string()
+    .regex(/^.+:\d{1,5}$/)
+    .default('127.0.0.1:50051')
+    .describe('Address and port of the gRPC server. Port 0: a free one, which the log tells'),
+  LEASEHOLD_REDIS_URL: z
+    .url({ protocol: /^rediss?$/ })
+    .default('redis://127.0.0.1:6379')
+    .describe('Redis that holds the records and the queue: `redis://` or, with TLS, `rediss://`'),
+  LEASEHOLD_SEAL_KEY: z
+    .base64()
+    .transform((text) => Buffer.from(text, 'base64'))
+    .refine((key) => key.length === 32, 'must be 32 bytes in base64')
+    .describe('Key that seals cluster tokens in Redis: 32 bytes in base64 (`openssl rand -base64 32`). Required'),
+  LEASEHOLD_INSTALLATION: z
+    .string()
+    .regex(/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/)
+    .default('default')
+    .describe('Name that tells this Leasehold from others on the same cluster or Redis: a DNS label'),
+  LEASEHOLD_CLUSTER_CONNECTIONS: count('Connections kept to each cluster', 32),
+  LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: seconds('Deadline for TCP and TLS to a cluster', 3),
+  LEASEHOLD_CLUSTER_CALL_TIMEOUT: seconds('Deadline for one call to a cluster', 10),
+  LEASEHOLD_WORKER_CONCURRENCY: count('Leases that one worker takes down at the same time', 64),
+  LEASEHOLD_RETRY_INITIAL: seconds('First wait before a failed take-down is tried again; it doubles', 1),
+  LEASEHOLD_RETRY_MAX: seconds('Longest wait between tries, which go on until done', 300),
+  LEASEHOLD_ENDED_RETENTION: seconds('How long ended leases are kept in the store', 2_592_000),
+  LEASEHOLD_DRAIN_TIMEOUT: seconds('How long a stopping process waits for the calls and jobs under way', 20),
+  LEASEHOLD_LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('Least level that is logged'),
+});
+
+export type Settings = z.infer<typeof Settings>;
+
+/** Reads the settings. Throws an Error that names each wrong variable. */
+export function readSettings(environment: NodeJS.ProcessEnv): Settings {
+  const parsed = Settings.safeParse(environment);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ path, message }) => `  ${path.join('.')}: ${message}`);
+    throw new Error(`these settings are missing or wrong:\n${problems.join('\n')}`);
+  }
+  return parsed.data;
+}

@@ -1,0 +1,4 @@
+import { runProcess } from '../shared/run-process.ts';
+import { startWorker } from './start-worker.ts';
+
+await runProcess('leasehold-worker', startWorker);
