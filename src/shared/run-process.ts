@@ -27,6 +27,7 @@ export async function runProcess(
     log.info('stopped');
   } catch (error) {
     log.fatal({ err: error }, 'cannot go on');
-    process.exitCode = 1;
+    // What was opened before the failure would keep the process alive.
+    process.exit(1);
   }
 }

@@ -1,6 +1,8 @@
 import pLimit from 'p-limit';
 import { v7 as uuidv7 } from 'uuid';
+import { ClusterRefused } from '../domain/cluster-error.ts';
 import { type Config, type DynamicCredential, namespacesOf, type StaticCredential } from '../domain/config.ts';
+import { type Permission, requiredPermissions } from '../domain/permissions.ts';
 import { planLease } from '../domain/plan-lease.ts';
 import { MIN_TOKEN_SECONDS } from '../domain/ttl.ts';
 import { allDone } from '../leases/all-done.ts';
@@ -36,8 +38,38 @@ async function tryStatic(ports: Ports, config: Config, { namespace, serviceAccou
 
 /** A trial is a lease like any other, with a record and an alarm: if we die in the middle, the worker removes it. */
 async function tryDynamic(ports: Ports, config: Config, credential: DynamicCredential): Promise<void> {
+  await requireDeletes(ports, config);
   const limit = pLimit(NAMESPACES_AT_ONCE);
   await allDone(namespacesOf(credential).map((namespace) => limit(() => tryNamespace(ports, config, namespace))));
+}
+
+/** Asked before anything is made: what cannot be removed would stay. */
+async function requireDeletes(ports: Ports, config: Config): Promise<void> {
+  const cluster = ports.clusters.at(config.access);
+  const limit = pLimit(NAMESPACES_AT_ONCE);
+  const deletes = requiredPermissions(config.credential).filter(({ verb }) => verb === 'delete');
+  await Promise.all(
+    deletes.map((permission) =>
+      limit(async () => {
+        const { allowed, reason } = await cluster.mayI(permission);
+        if (!allowed) {
+          throw forbidden(permission, reason);
+        }
+      }),
+    ),
+  );
+}
+
+function forbidden({ apiGroup, resource, namespace }: Permission, reason: string): ClusterRefused {
+  const call = { verb: 'delete', apiGroup, resource, ...(namespace === undefined ? {} : { namespace }) } as const;
+  const message = `the cluster token cannot delete resource "${resource}"${reason && `: ${reason}`}`;
+  return new ClusterRefused(call, {
+    status: 403,
+    message,
+    reason: 'Forbidden',
+    objectName: '',
+    retryAfterMs: undefined,
+  });
 }
 
 async function tryNamespace(ports: Ports, config: Config, namespace: string): Promise<void> {

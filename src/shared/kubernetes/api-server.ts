@@ -45,6 +45,8 @@ export class ApiServer {
     this.#basePath = pathname.replace(/\/$/, '');
     this.#pool = new Pool(origin, {
       connections: limits.connections,
+      // Calls do not share a connection: the loss of one is the loss of one call.
+      allowH2: false,
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxResponseSize: MAX_ANSWER_BYTES,

@@ -14,6 +14,9 @@ const TokenAnswer = z.object({
 });
 const ReviewAnswer = z.object({ status: z.object({ allowed: z.boolean(), reason: z.string().optional() }) });
 
+/** An API server has two ways to say that a delete's uid is not the object's: one before, one in the transaction. */
+const OTHER_UID = /UID in (?:the )?precondition/;
+
 /** What leases need of a cluster, as calls to its API server. */
 export class KubernetesCluster implements Cluster {
   readonly #server: ApiServer;
@@ -89,7 +92,7 @@ function isGone(object: LeaseObject, error: unknown): boolean {
     return false;
   }
   const { reason, message } = error.refusal;
-  return reason === 'NotFound' || (reason === 'Conflict' && message.includes('UID in precondition'));
+  return reason === 'NotFound' || (reason === 'Conflict' && OTHER_UID.test(message));
 }
 
 function read<T>(call: ClusterCall, schema: z.ZodType<T>, answer: unknown): T {

@@ -11,6 +11,9 @@ import { allDone } from './all-done.ts';
 import { clearAlarm } from './clear-alarm.ts';
 import { revoke } from './revoke.ts';
 
+/** Tokens expire on whole seconds; for the fraction that they lack, the alarm is not set anew. */
+const ALARM_SLACK_MS = 1_000;
+
 /** A lease that is ACTIVE, and its token. */
 export interface Grant {
   lease: Lease;
@@ -90,7 +93,7 @@ async function storeActive(ports: Ports, pending: Lease, active: Lease): Promise
   if (!(await ports.leases.save(active))) {
     throw new Aborted('LEASE_REVOKED_MEANWHILE', `lease ${active.id} was revoked while it was being issued`);
   }
-  if (active.expireTime < pending.expireTime) {
+  if (active.expireTime < pending.expireTime - ALARM_SLACK_MS) {
     await ports.alarm.move(active.id, active.expireTime);
   }
 }

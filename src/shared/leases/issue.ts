@@ -66,15 +66,13 @@ async function mintAgain(ports: Ports, lease: Lease): Promise<IssuedLease> {
   }
   const isStatic = lease.objects.length === 0;
   const remainingSeconds = Math.ceil((lease.expireTime - ports.now()) / 1000);
-  const minted = await ports.clusters
-    .at(access)
-    .mintToken(
-      { namespace: lease.namespace, name: lease.serviceAccount },
-      {
-        audiences: lease.audiences,
-        seconds: isStatic ? lease.ttlSeconds : Math.max(remainingSeconds, MIN_TOKEN_SECONDS),
-      },
-    );
+  const minted = await ports.clusters.at(access).mintToken(
+    { namespace: lease.namespace, name: lease.serviceAccount },
+    {
+      audiences: lease.audiences,
+      seconds: isStatic ? lease.ttlSeconds : Math.max(remainingSeconds, MIN_TOKEN_SECONDS),
+    },
+  );
   const followed = followToken(lease, minted.expireTime);
   if (!(await ports.leases.save(followed))) {
     throw new Aborted('LEASE_CHANGED', `lease ${lease.id} changed while a token was minted for it`);

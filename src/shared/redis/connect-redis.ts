@@ -7,6 +7,7 @@ const COMMAND_TIMEOUT_MS = 2_000;
 export function connectRedis(url: string): Redis {
   return new Redis(url, {
     enableOfflineQueue: false,
+    enableAutoPipelining: true,
     maxRetriesPerRequest: 0,
     commandTimeout: COMMAND_TIMEOUT_MS,
     lazyConnect: true,

@@ -1,0 +1,56 @@
+// Which rooms may know which (docs/architecture.md). An arrow reads "imports"; nothing points up.
+const shared = (room) => `^src/shared/${room}/`;
+
+/** A room that may import only the given rooms of ours. */
+const mayKnow = (room, path, allowed) => ({
+  name: `${room}-knows-too-much`,
+  severity: 'error',
+  from: { path },
+  to: { path: '^src/', pathNot: [path, ...allowed] },
+});
+
+const domain = shared('domain');
+const ports = shared('ports');
+const telemetry = shared('telemetry');
+const generated = '^src/gen/';
+
+module.exports = {
+  forbidden: [
+    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
+    mayKnow('domain', domain, []),
+    mayKnow('telemetry', telemetry, [domain]),
+    mayKnow('ports', ports, [domain]),
+    mayKnow('leases', shared('leases'), [domain, ports, telemetry]),
+    mayKnow('configs', shared('configs'), [domain, ports, telemetry, shared('leases')]),
+    mayKnow('kubernetes', shared('kubernetes'), [domain, ports, telemetry]),
+    mayKnow('sealing', shared('sealing'), [domain]),
+    mayKnow('redis', shared('redis'), [domain, ports, shared('sealing')]),
+    mayKnow('queue', shared('queue'), [domain, ports, shared('redis')]),
+    mayKnow('server', '^src/server/', ['^src/shared/', generated]),
+    mayKnow('worker', '^src/worker/', ['^src/shared/']),
+    {
+      name: 'the-domain-does-no-io',
+      severity: 'error',
+      from: { path: domain },
+      to: { pathNot: ['^src/'] },
+    },
+    {
+      name: 'adapters-are-wired-in-one-place',
+      severity: 'error',
+      from: { path: '^src/(server|worker)/' },
+      to: { path: [shared('kubernetes'), shared('redis'), shared('sealing')] },
+    },
+    {
+      name: 'the-wire-stays-at-the-edge',
+      severity: 'error',
+      from: { path: '^src/shared/' },
+      to: { path: generated },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    // TypeScript 7 has no API yet that the tool could parse with.
+    parser: 'swc',
+    enhancedResolveOptions: { conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+};

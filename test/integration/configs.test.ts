@@ -1,0 +1,135 @@
+import { Status } from 'nice-grpc';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { rejectionOf } from '../support/rejection.ts';
+import { directAccess, openWorld, seconds, setUpDynamic, setUpStatic, type World } from '../support/world.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await openWorld();
+});
+afterAll(() => world.stop());
+
+test('a config comes back as it was written, but for its token', async () => {
+  const { config, requester } = await setUpDynamic(world, 'round-trip', { namespaces: 2 });
+  const created = await world.configs.createConfig({
+    config: { ...config, labels: { team: 'payments' }, audiences: ['a'] },
+  });
+  const read = await world.configs.getConfig({ name: 'round-trip' });
+
+  expect(read).toEqual(created);
+  expect(read).toMatchObject({
+    name: 'round-trip',
+    defaultTtl: seconds(900),
+    maxTtl: seconds(3600),
+    audiences: ['a'],
+    labels: { team: 'payments' },
+    credential: config.credential,
+    access: { $case: 'direct', value: { url: world.cluster.url, tls: { caPem: world.cluster.caPem }, token: '' } },
+  });
+  expect(JSON.stringify(read, (_, value) => (typeof value === 'bigint' ? Number(value) : value))).not.toContain(
+    requester.token,
+  );
+});
+
+test('configs are listed by name, in pages', async () => {
+  const { config } = await setUpStatic(world, 'unused');
+  for (const name of ['page-c', 'page-a', 'page-b']) {
+    await world.configs.createConfig({ config: { ...config, name } });
+  }
+  const names: string[] = [];
+  let pageToken = '';
+  do {
+    const page = await world.configs.listConfigs({ pageSize: 2, pageToken });
+    expect(page.configs.length).toBeLessThanOrEqual(2);
+    names.push(...page.configs.map(({ name }) => name));
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '');
+
+  expect(names).toEqual([...names].sort());
+  expect(names.filter((name) => name.startsWith('page-'))).toEqual(['page-a', 'page-b', 'page-c']);
+});
+
+test('an update changes what its mask names, keeps the token, and moves the etag', async () => {
+  const { config, serviceAccount } = await setUpStatic(world, 'updated');
+  const created = await world.configs.createConfig({ config });
+  const updated = await world.configs.updateConfig({
+    config: { name: 'updated', defaultTtl: seconds(1200), maxTtl: seconds(1) },
+    updateMask: ['default_ttl'],
+  });
+
+  expect(updated).toMatchObject({ defaultTtl: seconds(1200), maxTtl: seconds(3600), uid: created.uid });
+  expect(updated.etag).not.toBe(created.etag);
+  const { lease } = await world.leases.issueLease({ config: 'updated' });
+  expect(lease).toMatchObject({ serviceAccount, ttl: seconds(1200) });
+});
+
+test('an update with an old etag is refused', async () => {
+  const { config } = await setUpStatic(world, 'etag');
+  const created = await world.configs.createConfig({ config });
+  await world.configs.updateConfig({ config: { name: 'etag', maxTtl: seconds(4000) }, updateMask: ['max_ttl'] });
+  const rejection = await rejectionOf(
+    world.configs.updateConfig({
+      config: { name: 'etag', maxTtl: seconds(5000), etag: created.etag },
+      updateMask: ['max_ttl'],
+    }),
+  );
+
+  expect(rejection).toMatchObject({ code: Status.ABORTED, reason: 'CONFIG_CHANGED' });
+  expect(await world.configs.getConfig({ name: 'etag' })).toMatchObject({ maxTtl: seconds(4000) });
+});
+
+test('an update of the access is tried on the cluster first', async () => {
+  const { config } = await setUpStatic(world, 'new-access');
+  const created = await world.configs.createConfig({ config });
+  const rejection = await rejectionOf(
+    world.configs.updateConfig({
+      config: { name: 'new-access', access: directAccess(world.cluster, 'not-a-token') },
+      updateMask: ['direct.token'],
+    }),
+  );
+
+  expect(rejection).toMatchObject({ code: Status.FAILED_PRECONDITION, reason: 'CLUSTER_UNAUTHENTICATED' });
+  expect(await world.configs.getConfig({ name: 'new-access' })).toEqual(created);
+  await world.leases.issueLease({ config: 'new-access' });
+});
+
+test('leases that were issued under an old token are taken down with the new one', async () => {
+  const { config, requester, role } = await setUpDynamic(world, 'rotated');
+  await world.configs.createConfig({ config });
+  const { lease } = await world.leases.issueLease({ config: 'rotated' });
+  const successor = (await setUpDynamic(world, 'unused')).requester;
+  await world.admin.bindClusterRole(role, successor.account);
+  await world.configs.updateConfig({
+    config: { name: 'rotated', access: directAccess(world.cluster, successor.token) },
+    updateMask: ['direct.token'],
+  });
+  await world.admin.core.deleteNamespacedServiceAccount(requester.account);
+  const revoked = await world.leases.revokeLease({ id: lease?.id ?? '' });
+
+  expect(revoked.endTime).toBeDefined();
+  expect(await world.admin.leaseholdObjects(world.settings.LEASEHOLD_INSTALLATION)).toEqual([]);
+});
+
+test('a name is taken once', async () => {
+  const { config } = await setUpStatic(world, 'taken');
+  await world.configs.createConfig({ config });
+  const [second, third] = await Promise.all([
+    rejectionOf(world.configs.createConfig({ config })),
+    rejectionOf(world.configs.createConfig({ config })),
+  ]);
+
+  expect([second.code, third.code]).toEqual([Status.ALREADY_EXISTS, Status.ALREADY_EXISTS]);
+  expect(second.reason).toBe('CONFIG_NAME_TAKEN');
+});
+
+test('a config cannot be deleted while a lease on it lives', async () => {
+  const { config } = await setUpDynamic(world, 'deleted');
+  await world.configs.createConfig({ config });
+  const { lease } = await world.leases.issueLease({ config: 'deleted' });
+  const rejection = await rejectionOf(world.configs.deleteConfig({ name: 'deleted' }));
+  expect(rejection).toMatchObject({ code: Status.FAILED_PRECONDITION, reason: 'CONFIG_HAS_LIVE_LEASES' });
+
+  await world.leases.revokeLease({ id: lease?.id ?? '' });
+  await world.configs.deleteConfig({ name: 'deleted' });
+  expect(await rejectionOf(world.configs.getConfig({ name: 'deleted' }))).toMatchObject({ code: Status.NOT_FOUND });
+});

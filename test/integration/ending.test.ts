@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { LeaseState } from '../../src/gen/leasehold/v1/lease.ts';
+import { eventually } from '../support/eventually.ts';
+import { authenticationStatus, listPodsStatus } from '../support/token-use.ts';
+import { type DynamicSetup, openWorld, seconds, setUpDynamic, type World } from '../support/world.ts';
+
+// A lease's token really works, and really stops.
+
+/** The API server remembers for 10 s that a token was good (its token cache). */
+const TOKEN_CACHE_MS = 15_000;
+
+let world: World;
+let dynamic: DynamicSetup;
+beforeAll(async () => {
+  world = await openWorld();
+  dynamic = await setUpDynamic(world, 'dynamic');
+  await world.configs.createConfig({ config: dynamic.config });
+});
+afterAll(() => world.stop());
+
+async function issue(ttlSeconds: number) {
+  const { lease, credential } = await world.leases.issueLease({ config: 'dynamic', ttl: seconds(ttlSeconds) });
+  return { id: lease?.id ?? '', token: credential?.token ?? '', expireTime: lease?.expireTime?.getTime() ?? 0 };
+}
+
+async function expectStopped(token: string): Promise<void> {
+  expect(await listPodsStatus(world.cluster, token, dynamic.namespaces[0])).toBeOneOf([401, 403]);
+  await eventually(async () => expect(await authenticationStatus(world.cluster, token)).toBe(401), {
+    withinMs: TOKEN_CACHE_MS,
+  });
+}
+
+test('a token works until its lease expires, and not after', async () => {
+  const { id, token, expireTime } = await issue(3);
+  let worked = 0;
+  const ended = await eventually(
+    async () => {
+      const status = await listPodsStatus(world.cluster, token, dynamic.namespaces[0]);
+      worked += status === 200 ? 1 : 0;
+      const lease = await world.leases.getLease({ id });
+      expect(lease.state).toBe(LeaseState.LEASE_STATE_EXPIRED);
+      return lease;
+    },
+    { everyMs: 50 },
+  );
+
+  expect(worked).toBeGreaterThan(5);
+  expect(ended.endTime?.getTime()).toBeGreaterThanOrEqual(expireTime);
+  await expectStopped(token);
+  expect(await world.admin.leaseholdObjects(world.settings.LEASEHOLD_INSTALLATION)).toEqual([]);
+});
+
+test('a token stops when its lease is revoked, and a second revocation changes nothing', async () => {
+  const { id, token } = await issue(600);
+  expect(await listPodsStatus(world.cluster, token, dynamic.namespaces[0])).toBe(200);
+  const revoked = await world.leases.revokeLease({ id });
+
+  expect(revoked.state).toBe(LeaseState.LEASE_STATE_REVOKED);
+  await expectStopped(token);
+  expect(await world.leases.revokeLease({ id })).toEqual(revoked);
+});
+
+test('objects that are gone already, or replaced by others of the same name, are no obstacle', async () => {
+  const { id } = await issue(600);
+  const [namespace] = dynamic.namespaces;
+  const name = `leasehold-${id}`;
+  await world.admin.core.deleteNamespacedServiceAccount({ namespace, name });
+  await world.admin.rbac.deleteNamespacedRoleBinding({ namespace, name });
+  await world.admin.createServiceAccount(namespace, name);
+  const revoked = await world.leases.revokeLease({ id });
+
+  expect(revoked.state).toBe(LeaseState.LEASE_STATE_REVOKED);
+  const stranger = await world.admin.core.readNamespacedServiceAccount({ namespace, name });
+  expect(stranger.metadata?.labels).toBeUndefined();
+});
+
+test('a lease that falls due while no worker runs is taken down when one comes back', async () => {
+  await world.stopWorker();
+  const { id, token } = await issue(1);
+  await eventually(async () => expect(Date.now()).toBeGreaterThan((await due(id)) + 500));
+  expect(await listPodsStatus(world.cluster, token, dynamic.namespaces[0])).toBe(200);
+  await world.startWorker();
+
+  await eventually(async () =>
+    expect(await world.leases.getLease({ id })).toMatchObject({ state: LeaseState.LEASE_STATE_EXPIRED }),
+  );
+  await expectStopped(token);
+});
+
+async function due(id: string): Promise<number> {
+  return (await world.leases.getLease({ id })).expireTime?.getTime() ?? 0;
+}
+
+test('a take-down that the cluster refuses is retried until it is allowed', async () => {
+  const stuck = await setUpDynamic(world, 'stuck');
+  await world.configs.createConfig({ config: stuck.config });
+  const { lease } = await world.leases.issueLease({ config: 'stuck', ttl: seconds(2) });
+  const id = lease?.id ?? '';
+  const role = await world.admin.rbac.readClusterRole({ name: stuck.requester.clusterRole });
+  await world.admin.rbac.replaceClusterRole({ name: stuck.requester.clusterRole, body: { ...role, rules: [] } });
+
+  const revoking = await eventually(async () => {
+    const current = await world.leases.getLease({ id });
+    expect(current).toMatchObject({ state: LeaseState.LEASE_STATE_REVOKING });
+    expect(current.lastError).toContain('delete');
+    return current;
+  });
+  expect(revoking.endTime).toBeUndefined();
+
+  const forbidden = await world.admin.rbac.readClusterRole({ name: stuck.requester.clusterRole });
+  await world.admin.rbac.replaceClusterRole({
+    name: stuck.requester.clusterRole,
+    body: { ...forbidden, rules: role.rules ?? [] },
+  });
+  await eventually(async () =>
+    expect(await world.leases.getLease({ id })).toMatchObject({ state: LeaseState.LEASE_STATE_EXPIRED, lastError: '' }),
+  );
+});

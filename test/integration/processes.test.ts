@@ -1,0 +1,103 @@
+import type { AddressInfo, Socket } from 'node:net';
+import { createServer } from 'node:net';
+import { Status } from 'nice-grpc';
+import { beforeAll, expect, inject, test } from 'vitest';
+import { LeaseState } from '../../src/gen/leasehold/v1/lease.ts';
+import { startRedisServer } from '../servers/redis-server.ts';
+import { Admin } from '../support/admin.ts';
+import { eventually } from '../support/eventually.ts';
+import { connectTo, leaseholdEnvironment } from '../support/leasehold.ts';
+import { spawnLeasehold } from '../support/leasehold-process.ts';
+import { rejectionOf } from '../support/rejection.ts';
+import { type DynamicSetup, directAccess, seconds, setUpDynamic } from '../support/world.ts';
+
+// Server and worker are processes that share only Redis.
+
+let cluster: { url: string; caPem: string };
+let dynamic: DynamicSetup;
+beforeAll(async () => {
+  const { url, caPem, adminToken } = inject('controlPlane');
+  cluster = { url, caPem };
+  dynamic = await setUpDynamic({ cluster, admin: new Admin(cluster, adminToken) }, 'dynamic');
+});
+
+async function startBoth(overrides: Record<string, string> = {}) {
+  const environment = leaseholdEnvironment(inject('redisUrl'), overrides);
+  const server = spawnLeasehold('server', environment);
+  const worker = spawnLeasehold('worker', environment);
+  const { address = '' } = await server.logged('serving');
+  await worker.logged('working');
+  return { server, worker, client: connectTo(address) };
+}
+
+test('a lease that the server issued is taken down by the worker, and both end at SIGTERM', async () => {
+  const { server, worker, client } = await startBoth();
+  await client.configs.createConfig({ config: dynamic.config });
+  const { lease } = await client.leases.issueLease({ config: 'dynamic', ttl: seconds(1) });
+  await eventually(async () =>
+    expect(await client.leases.getLease({ id: lease?.id ?? '' })).toMatchObject({
+      state: LeaseState.LEASE_STATE_EXPIRED,
+    }),
+  );
+  client.close();
+
+  expect(worker.logs.map(({ msg }) => msg)).toContain('lease ended');
+  expect(server.logs.map(({ msg }) => msg)).not.toContain('lease ended');
+  expect(await Promise.all([server.stop(), worker.stop()])).toEqual([0, 0]);
+});
+
+test('SIGTERM lets a call that is under way end with its own answer', async () => {
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => sockets.push(socket));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const { server, worker, client } = await startBoth({ LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: '3' });
+  const call = rejectionOf(
+    client.configs.createConfig({ config: { ...dynamic.config, access: directAccess({ ...cluster, url }, 'token') } }),
+  );
+  await eventually(async () => expect(sockets).not.toHaveLength(0));
+  server.kill('SIGTERM');
+  await server.logged('stopping');
+
+  expect(await call).toMatchObject({ code: Status.UNAVAILABLE, reason: 'CLUSTER_UNREACHABLE' });
+  expect(await server.exited).toBe(0);
+  client.close();
+  await worker.stop();
+  for (const socket of sockets) {
+    socket.destroy();
+  }
+  silent.close();
+});
+
+test.each([
+  ['is missing', { LEASEHOLD_SEAL_KEY: '' }, 'LEASEHOLD_SEAL_KEY'],
+  ['is too short', { LEASEHOLD_SEAL_KEY: 'c2hvcnQ=' }, 'LEASEHOLD_SEAL_KEY'],
+  ['names no Redis', { LEASEHOLD_REDIS_URL: 'http://127.0.0.1' }, 'LEASEHOLD_REDIS_URL'],
+  ['names a Redis that is away', { LEASEHOLD_REDIS_URL: 'redis://127.0.0.1:1' }, 'ECONNREFUSED'],
+])('a setting that %s ends the start, with a reason', async (_, overrides, reason) => {
+  const server = spawnLeasehold('server', leaseholdEnvironment(inject('redisUrl'), overrides));
+
+  expect(await server.exited).toBe(1);
+  expect(JSON.stringify(server.logs)).toContain(reason);
+});
+
+test('while Redis is away, calls fail fast with UNAVAILABLE', async () => {
+  const redis = await startRedisServer();
+  const { server, worker, client } = await startBoth({ LEASEHOLD_REDIS_URL: redis.url });
+  await client.configs.createConfig({ config: dynamic.config });
+  await redis.stop();
+  const started = Date.now();
+  const rejections = await Promise.all([
+    rejectionOf(client.leases.issueLease({ config: 'dynamic' })),
+    rejectionOf(client.configs.listConfigs({})),
+  ]);
+
+  expect(Date.now() - started).toBeLessThan(5000);
+  for (const rejection of rejections) {
+    expect(rejection).toMatchObject({ code: Status.UNAVAILABLE, reason: 'STORE_UNAVAILABLE', retry: true });
+  }
+  client.close();
+  server.kill('SIGKILL');
+  worker.kill('SIGKILL');
+  await Promise.all([server.exited, worker.exited]);
+});

@@ -1,0 +1,115 @@
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { recordSpans, type SpanRecorder } from '../support/record-spans.ts';
+import { rejectionOf } from '../support/rejection.ts';
+import { directAccess, openWorld, seconds, setUpDynamic, setUpStatic, type World } from '../support/world.ts';
+
+// No token of a lease or of a cluster stands in Redis, logs, spans or errors.
+
+let spans: SpanRecorder;
+let world: World;
+beforeAll(async () => {
+  spans = recordSpans();
+  world = await openWorld({ LEASEHOLD_LOG_LEVEL: 'trace' });
+});
+afterAll(async () => {
+  await world.stop();
+  await spans.stop();
+});
+
+/** Everything that Redis holds: keys and values of every type, as text. */
+async function dumpRedis(url: string): Promise<string> {
+  const redis = new Redis(url);
+  const parts: string[] = [];
+  for await (const keys of redis.scanStream()) {
+    for (const key of keys as string[]) {
+      parts.push(
+        key,
+        (await redis.dumpBuffer(key))?.toString('latin1') ?? '',
+        JSON.stringify(await readable(redis, key)),
+      );
+    }
+  }
+  await redis.quit();
+  return parts.join('\n');
+}
+
+/** DUMP may compress: the values themselves as well. */
+async function readable(redis: Redis, key: string): Promise<unknown> {
+  switch (await redis.type(key)) {
+    case 'string':
+      return redis.get(key);
+    case 'hash':
+      return redis.hgetall(key);
+    case 'list':
+      return redis.lrange(key, 0, -1);
+    case 'set':
+      return redis.smembers(key);
+    case 'zset':
+      return redis.zrange(key, 0, '-1');
+    case 'stream':
+      return redis.xrange(key, '-', '+');
+    default:
+      return undefined;
+  }
+}
+
+test('tokens are nowhere but with their callers', async () => {
+  const tokens: string[] = [];
+  const errors: unknown[] = [];
+  for (const setup of [await setUpStatic(world, 'static'), await setUpDynamic(world, 'dynamic')]) {
+    tokens.push(setup.requester.token);
+    await world.configs.createConfig({ config: setup.config });
+    await world.configs.checkConfig({ target: { $case: 'name', value: setup.config.name } });
+    const { lease, credential } = await world.leases.issueLease({ config: setup.config.name });
+    tokens.push(credential?.token ?? '');
+    await world.leases.revokeLease({ id: lease?.id ?? '' });
+  }
+  const { lease, credential } = await world.leases.issueLease({ config: 'dynamic', ttl: seconds(1) });
+  tokens.push(credential?.token ?? '');
+  await eventually(async () => expect((await world.leases.getLease({ id: lease?.id ?? '' })).endTime).toBeDefined());
+
+  const wrong = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJub2JvZHkifQ.d3Jvbmctc2lnbmF0dXJl';
+  const opaque = 'an-opaque-wrong-cluster-token';
+  tokens.push(wrong, opaque);
+  const { config } = await setUpStatic(world, 'wrong');
+  for (const token of [wrong, opaque]) {
+    errors.push(
+      await rejectionOf(
+        world.configs.createConfig({ config: { ...config, access: directAccess(world.cluster, token) } }),
+      ),
+    );
+    errors.push(
+      await rejectionOf(
+        world.configs.createConfig({
+          config: { ...config, access: directAccess({ ...world.cluster, url: 'https://127.0.0.1:1' }, token) },
+        }),
+      ),
+    );
+  }
+
+  const places = {
+    redis: await dumpRedis(world.redisUrl),
+    logs: world.logs.join('\n'),
+    spans: JSON.stringify(
+      spans.finished().map(({ name, attributes, events, status }) => ({ name, attributes, events, status })),
+    ),
+    errors: JSON.stringify(errors),
+  };
+  expect(places.redis).toContain('sealedToken');
+  expect(places.logs).toContain('lease issued');
+  expect(places.spans).toContain('kubernetes create serviceaccounts/token');
+  expect(places.errors).toContain('CLUSTER_UNAUTHENTICATED');
+  for (const [place, text] of Object.entries(places)) {
+    for (const token of tokens) {
+      expect(token.length, 'a token to look for').toBeGreaterThan(10);
+      // The signature alone would do as well as the whole; and base64 hides nothing.
+      const forms = [token, token.split('.')[2] ?? token, Buffer.from(token).toString('base64').slice(0, -4)];
+      expect(
+        forms.filter((form) => text.includes(form)),
+        place,
+      ).toEqual([]);
+    }
+  }
+});

@@ -1,0 +1,37 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cacheFolder } from './cached-apiserver.ts';
+import type { StartOptions } from './control-plane.ts';
+import { ensureCommands } from './debian-packages.ts';
+import { findOnPath } from './find-on-path.ts';
+import { startNativeRedis } from './native-redis.ts';
+import type { Progress } from './progress.ts';
+import { dockerAnswers, requirePackages } from './source.ts';
+
+export interface RedisServer {
+  url: string;
+  stop(): Promise<void>;
+}
+
+/** Starts a real Redis as the queue needs it (AOF, noeviction): from PATH, else in Docker, else from its package. */
+export async function startRedisServer({ progress = ignore }: StartOptions = {}): Promise<RedisServer> {
+  const onPath = findOnPath('redis-server');
+  if (onPath !== undefined) {
+    return startNativeRedis(onPath, progress);
+  }
+  if (await dockerAnswers()) {
+    progress('starting Redis in Docker');
+    const { startDockerRedis } = await import('./docker-redis.ts');
+    return startDockerRedis();
+  }
+  await installRedis(progress);
+  return startNativeRedis('redis-server', progress);
+}
+
+async function installRedis(progress: Progress): Promise<void> {
+  requirePackages('Redis', 'redis-server on PATH');
+  await mkdir(cacheFolder(), { recursive: true });
+  await ensureCommands({ 'redis-server': 'redis-server' }, join(cacheFolder(), 'install.log'), progress);
+}
+
+function ignore(): void {}

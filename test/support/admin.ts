@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto';
+import {
+  AuthorizationV1Api,
+  CoreV1Api,
+  KubeConfig,
+  RbacAuthorizationV1Api,
+  type RbacV1Subject,
+  type V1PolicyRule,
+} from '@kubernetes/client-node';
+
+export interface ClusterAddress {
+  url: string;
+  caPem: string;
+}
+
+/** The official client with a bearer token: an eye of its own on what Leasehold does. */
+export function kubeConfigFor({ url, caPem }: ClusterAddress, token: string): KubeConfig {
+  const config = new KubeConfig();
+  config.loadFromClusterAndUser(
+    { name: 'cluster', server: url, caData: Buffer.from(caPem).toString('base64'), skipTLSVerify: false },
+    { name: 'user', token },
+  );
+  return config;
+}
+
+export interface Account {
+  namespace: string;
+  name: string;
+}
+
+export const READ_PODS: V1PolicyRule = { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list'] };
+
+/** What an administrator of the cluster does around Leasehold. */
+export class Admin {
+  readonly core: CoreV1Api;
+  readonly rbac: RbacAuthorizationV1Api;
+  readonly authorization: AuthorizationV1Api;
+
+  constructor(cluster: ClusterAddress, adminToken: string) {
+    const config = kubeConfigFor(cluster, adminToken);
+    this.core = config.makeApiClient(CoreV1Api);
+    this.rbac = config.makeApiClient(RbacAuthorizationV1Api);
+    this.authorization = config.makeApiClient(AuthorizationV1Api);
+  }
+
+  async createNamespace(prefix = 'test'): Promise<string> {
+    const name = `${prefix}-${randomUUID().slice(0, 8)}`;
+    await this.core.createNamespace({ body: { metadata: { name } } });
+    return name;
+  }
+
+  async createServiceAccount(namespace: string, name: string): Promise<Account> {
+    await this.core.createNamespacedServiceAccount({ namespace, body: { metadata: { name } } });
+    return { namespace, name };
+  }
+
+  async createClusterRole(rules: V1PolicyRule[]): Promise<string> {
+    const name = `test-${randomUUID().slice(0, 8)}`;
+    await this.rbac.createClusterRole({ body: { metadata: { name }, rules } });
+    return name;
+  }
+
+  async createRole(
+    namespace: string,
+    rules: V1PolicyRule[],
+    name = `test-${randomUUID().slice(0, 8)}`,
+  ): Promise<string> {
+    await this.rbac.createNamespacedRole({ namespace, body: { metadata: { name }, rules } });
+    return name;
+  }
+
+  async bindClusterRole(role: string, account: Account): Promise<void> {
+    await this.rbac.createClusterRoleBinding({
+      body: {
+        metadata: { name: `test-${randomUUID().slice(0, 8)}` },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+        subjects: [subjectOf(account)],
+      },
+    });
+  }
+
+  async bindRole(namespace: string, role: string, account: Account): Promise<void> {
+    await this.rbac.createNamespacedRoleBinding({
+      namespace,
+      body: {
+        metadata: { name: `test-${randomUUID().slice(0, 8)}` },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: role },
+        subjects: [subjectOf(account)],
+      },
+    });
+  }
+
+  /** A token of an account, as an administrator would make one for Leasehold. */
+  async mintToken({ namespace, name }: Account): Promise<string> {
+    const answer = await this.core.createNamespacedServiceAccountToken({
+      namespace,
+      name,
+      body: { spec: { audiences: [], expirationSeconds: 4 * 3600 } },
+    });
+    return answer.status?.token ?? '';
+  }
+
+  /** Names of all objects in the whole cluster that carry Leasehold's label, of one installation or of any. */
+  async leaseholdObjects(installation?: string): Promise<string[]> {
+    const labelSelector = [
+      'app.kubernetes.io/managed-by=leasehold',
+      ...(installation ? [`leasehold.dev/installation=${installation}`] : []),
+    ].join(',');
+    const lists = await Promise.all([
+      this.core.listServiceAccountForAllNamespaces({ labelSelector }),
+      this.rbac.listRoleBindingForAllNamespaces({ labelSelector }),
+      this.rbac.listClusterRoleBinding({ labelSelector }),
+    ]);
+    return lists.flatMap(({ items }) => items.map(({ metadata }) => metadata?.name ?? ''));
+  }
+}
+
+function subjectOf({ namespace, name }: Account): RbacV1Subject {
+  return { kind: 'ServiceAccount', namespace, name };
+}

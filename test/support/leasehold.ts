@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto';
+import { Writable } from 'node:stream';
+import { createChannel, createClientFactory } from 'nice-grpc';
+import { type DeadlineOptions, deadlineMiddleware } from 'nice-grpc-client-middleware-deadline';
+import { errorDetailsClientMiddleware } from 'nice-grpc-error-details';
+import { type ConfigServiceClient, ConfigServiceDefinition } from '../../src/gen/leasehold/v1/config_service.ts';
+import { type LeaseServiceClient, LeaseServiceDefinition } from '../../src/gen/leasehold/v1/lease_service.ts';
+import { startServer } from '../../src/server/start-server.ts';
+import { readSettings, type Settings } from '../../src/shared/settings.ts';
+import { createLogger } from '../../src/shared/telemetry/logger.ts';
+import { startWorker } from '../../src/worker/start-worker.ts';
+
+export interface LeaseholdClient {
+  configs: ConfigServiceClient<DeadlineOptions>;
+  leases: LeaseServiceClient<DeadlineOptions>;
+  close(): void;
+}
+
+/** A client as a caller's would be. */
+export function connectTo(address: string): LeaseholdClient {
+  const channel = createChannel(address);
+  const factory = createClientFactory().use(errorDetailsClientMiddleware).use(deadlineMiddleware);
+  return {
+    configs: factory.create(ConfigServiceDefinition, channel),
+    leases: factory.create(LeaseServiceDefinition, channel),
+    close: () => channel.close(),
+  };
+}
+
+/** Settings as environment variables: a fresh installation on the given Redis, at a free port. */
+export function leaseholdEnvironment(redisUrl: string, overrides: Record<string, string> = {}): Record<string, string> {
+  return {
+    LEASEHOLD_LISTEN: '127.0.0.1:0',
+    LEASEHOLD_REDIS_URL: redisUrl,
+    LEASEHOLD_SEAL_KEY: randomBytes(32).toString('base64'),
+    LEASEHOLD_INSTALLATION: `test-${randomBytes(4).toString('hex')}`,
+    LEASEHOLD_RETRY_INITIAL: '0.2',
+    LEASEHOLD_RETRY_MAX: '1',
+    LEASEHOLD_CLUSTER_CALL_TIMEOUT: '5',
+    LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: '1',
+    ...overrides,
+  };
+}
+
+export interface Leasehold extends LeaseholdClient {
+  settings: Settings;
+  address: string;
+  /** Everything that server and worker logged. */
+  logs: string[];
+  /** Starts the worker again after `stopWorker`. */
+  startWorker(): Promise<void>;
+  stopWorker(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A server and a worker in this process, and a client. */
+export async function startLeasehold(redisUrl: string, overrides: Record<string, string> = {}): Promise<Leasehold> {
+  const settings = readSettings(leaseholdEnvironment(redisUrl, overrides));
+  const logs: string[] = [];
+  const destination = new Writable({
+    write(chunk, _encoding, done) {
+      logs.push(String(chunk));
+      done();
+    },
+  });
+  const server = await startServer(settings, createLogger('leasehold-server', 'debug', destination));
+  const workerLog = createLogger('leasehold-worker', 'debug', destination);
+  let worker = await startWorker(settings, workerLog);
+  const client = connectTo(server.address);
+  return {
+    ...client,
+    settings,
+    address: server.address,
+    logs,
+    async startWorker() {
+      worker = await startWorker(settings, workerLog);
+    },
+    stopWorker: () => worker.stop(),
+    async stop() {
+      client.close();
+      await server.stop();
+      await worker.stop();
+    },
+  };
+}
