@@ -44,7 +44,7 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
     },
     async close() {
       await alarm.close();
-      await redis.quit();
+      redis.disconnect();
       await clusters.close();
     },
   };

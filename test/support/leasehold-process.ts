@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { atProcessEnd } from '../servers/at-process-end.ts';
 
-export interface LogLine {
+interface LogLine {
   msg: string;
   address?: string | undefined;
   [field: string]: unknown;

@@ -9,7 +9,7 @@ import { rbacManifest } from './rbac-manifest.ts';
 /** Questions to one cluster at the same time. */
 const QUESTIONS_AT_ONCE = 8;
 
-export type CheckedPermission = Permission & Verdict;
+type CheckedPermission = Permission & Verdict;
 
 export interface ConfigCheck {
   permissions: CheckedPermission[];

@@ -35,7 +35,7 @@ export class NotFound extends LeaseholdError {
 }
 
 /** Reasons that a program may act upon; they are part of the interface (google.rpc.ErrorInfo.reason). */
-export type Reason =
+type Reason =
   | 'CONFIG_NAME_TAKEN'
   | 'CONFIG_HAS_LIVE_LEASES'
   | 'CONFIG_CHANGED'

@@ -4,7 +4,7 @@ import type { ConfigStore } from './config-store.ts';
 import type { LeaseStore } from './lease-store.ts';
 
 /** Warns and tells; an error that reaches a caller is not logged here. */
-export interface Log {
+interface Log {
   info(fields: Record<string, unknown>, message: string): void;
   warn(fields: Record<string, unknown>, message: string): void;
 }
