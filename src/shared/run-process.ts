@@ -25,6 +25,8 @@ export async function runProcess(
     await service.stop();
     await stopTracing();
     log.info('stopped');
+    // A library that still tries to reach what is away would keep the process alive.
+    process.exit(0);
   } catch (error) {
     log.fatal({ err: error }, 'cannot go on');
     // What was opened before the failure would keep the process alive.

@@ -81,9 +81,9 @@ test.each([
   expect(JSON.stringify(server.logs)).toContain(reason);
 });
 
-test('while Redis is away, calls fail fast with UNAVAILABLE', async () => {
+test('while Redis is away, calls fail fast with UNAVAILABLE, and SIGTERM still ends both', async () => {
   const redis = await startRedisServer();
-  const { server, worker, client } = await startBoth({ LEASEHOLD_REDIS_URL: redis.url });
+  const { server, worker, client } = await startBoth({ LEASEHOLD_REDIS_URL: redis.url, LEASEHOLD_DRAIN_TIMEOUT: '2' });
   await client.configs.createConfig({ config: dynamic.config });
   await redis.stop();
   const started = Date.now();
@@ -97,7 +97,5 @@ test('while Redis is away, calls fail fast with UNAVAILABLE', async () => {
     expect(rejection).toMatchObject({ code: Status.UNAVAILABLE, reason: 'STORE_UNAVAILABLE', retry: true });
   }
   client.close();
-  server.kill('SIGKILL');
-  worker.kill('SIGKILL');
-  await Promise.all([server.exited, worker.exited]);
+  expect(await Promise.all([server.stop(), worker.stop()])).toEqual([0, 0]);
 });

@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto';
+import { startControlPlane } from '../test/servers/control-plane.ts';
+import { startRedisServer } from '../test/servers/redis-server.ts';
+import { Admin, type ClusterAddress } from '../test/support/admin.ts';
+import { connectTo, type LeaseholdClient } from '../test/support/leasehold.ts';
+import { type LeaseholdProcess, spawnLeasehold } from '../test/support/leasehold-process.ts';
+import { startTraceCollector, type TraceCollector } from './trace-collector.ts';
+
+/** Everything that the demo plays on: a real cluster, a real Redis, and Leasehold's own two processes. */
+export interface Stage extends AsyncDisposable {
+  cluster: ClusterAddress;
+  adminToken: string;
+  admin: Admin;
+  redisUrl: string;
+  serverAddress: string;
+  client: LeaseholdClient;
+  collector: TraceCollector;
+}
+
+/** Starts all of it; what was started is stopped again where a later part fails. */
+export async function setTheStage(progress: (line: string) => void): Promise<Stage> {
+  await using started = new AsyncDisposableStack();
+  const controlPlane = await startControlPlane({ progress });
+  started.defer(() => controlPlane.stop());
+  const redis = await startRedisServer({ progress });
+  started.defer(() => redis.stop());
+  const collector = await startTraceCollector();
+  started.defer(() => collector.stop());
+
+  const environment = {
+    LEASEHOLD_LISTEN: '127.0.0.1:0',
+    LEASEHOLD_REDIS_URL: redis.url,
+    LEASEHOLD_SEAL_KEY: randomBytes(32).toString('base64'),
+    LEASEHOLD_INSTALLATION: 'demo',
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    OTEL_BSP_SCHEDULE_DELAY: '200',
+    OTEL_METRICS_EXPORTER: 'none',
+    OTEL_LOGS_EXPORTER: 'none',
+  };
+  const server = spawnLeasehold('server', environment);
+  started.defer(() => stopOrTell(server, 'server'));
+  const worker = spawnLeasehold('worker', environment);
+  started.defer(() => stopOrTell(worker, 'worker'));
+  const { address = '' } = await server.logged('serving');
+  progress(`Leasehold's server serves at ${address} (process ${server.pid})`);
+  await worker.logged('working');
+  progress(`Leasehold's worker works (process ${worker.pid})`);
+  const client = connectTo(address);
+  started.defer(() => client.close());
+
+  const { url, caPem, adminToken } = controlPlane;
+  const running = started.move();
+  return {
+    cluster: { url, caPem },
+    adminToken,
+    admin: new Admin({ url, caPem }, adminToken),
+    redisUrl: redis.url,
+    serverAddress: address,
+    client,
+    collector,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+async function stopOrTell(process: LeaseholdProcess, name: string): Promise<void> {
+  const exitCode = await process.stop();
+  if (exitCode !== 0) {
+    throw new Error(`the ${name} ended with ${exitCode}`);
+  }
+}
