@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-const seconds = (what: string, fallback: number) =>
-  z.coerce.number().positive().max(31_536_000).default(fallback).describe(`${what}, in seconds`);
+const seconds = (what: string, fallback: number, max = 31_536_000) =>
+  z.coerce.number().positive().max(max).default(fallback).describe(`${what}, in seconds`);
 
 const count = (what: string, fallback: number) =>
   z.coerce.number().int().min(1).max(10_000).default(fallback).describe(what);
@@ -28,8 +28,8 @@ export const Settings = z.object({
     .default('default')
     .describe('Name that tells this Leasehold from others on the same cluster or Redis: a DNS label'),
   LEASEHOLD_CLUSTER_CONNECTIONS: count('Connections kept to each cluster', 32),
-  LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: seconds('Deadline for TCP and TLS to a cluster', 3),
-  LEASEHOLD_CLUSTER_CALL_TIMEOUT: seconds('Deadline for one call to a cluster', 10),
+  LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: seconds('Deadline for TCP and TLS to a cluster', 3, 60),
+  LEASEHOLD_CLUSTER_CALL_TIMEOUT: seconds('Deadline for one call to a cluster', 10, 60),
   LEASEHOLD_WORKER_CONCURRENCY: count('Leases that one worker takes down at the same time', 64),
   LEASEHOLD_RETRY_INITIAL: seconds('First wait before a failed take-down is tried again; it doubles', 1),
   LEASEHOLD_RETRY_MAX: seconds('Longest wait between tries, which go on until done', 300),

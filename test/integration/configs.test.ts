@@ -1,6 +1,8 @@
 import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { rejectionOf } from '../support/rejection.ts';
+import { authenticationStatus } from '../support/token-use.ts';
 import { directAccess, openWorld, seconds, setUpDynamic, setUpStatic, type World } from '../support/world.ts';
 
 let world: World;
@@ -107,6 +109,22 @@ test('leases that were issued under an old token are taken down with the new one
   const revoked = await world.leases.revokeLease({ id: lease?.id ?? '' });
 
   expect(revoked.endTime).toBeDefined();
+  expect(await world.admin.leaseholdObjects(world.settings.LEASEHOLD_INSTALLATION)).toEqual([]);
+});
+
+test('a token can be replaced when the old one is dead', async () => {
+  const { config, requester, role } = await setUpDynamic(world, 'dead-token');
+  await world.configs.createConfig({ config });
+  const successor = (await setUpDynamic(world, 'unused')).requester;
+  await world.admin.bindClusterRole(role, successor.account);
+  await world.admin.core.deleteNamespacedServiceAccount(requester.account);
+  // The API server remembers for 10 s that the old token was good.
+  await eventually(async () => expect(await authenticationStatus(world.cluster, requester.token)).toBe(401));
+  await world.configs.updateConfig({
+    config: { name: 'dead-token', access: directAccess(world.cluster, successor.token) },
+    updateMask: ['direct.token'],
+  });
+
   expect(await world.admin.leaseholdObjects(world.settings.LEASEHOLD_INSTALLATION)).toEqual([]);
 });
 

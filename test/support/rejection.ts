@@ -1,4 +1,4 @@
-import type { Status } from 'nice-grpc';
+import { ClientError, type Status } from 'nice-grpc';
 import { RichClientError } from 'nice-grpc-error-details';
 
 /** What a caller sees of a failed call. */
@@ -20,7 +20,7 @@ export async function rejectionOf(call: Promise<unknown>): Promise<Rejection> {
     (answer) => new Error(`expected a failure, got ${JSON.stringify(answer, bigintAsString)}`),
     (failure: unknown) => failure,
   );
-  if (!(error instanceof RichClientError)) {
+  if (!(error instanceof ClientError)) {
     throw error;
   }
   const rejection: Rejection = {
@@ -31,7 +31,7 @@ export async function rejectionOf(call: Promise<unknown>): Promise<Rejection> {
     metadata: {},
     retry: false,
   };
-  for (const detail of error.extra) {
+  for (const detail of error instanceof RichClientError ? error.extra : []) {
     if (detail.$type === 'google.rpc.BadRequest') {
       rejection.fields.push(...detail.fieldViolations.map(({ field }) => field));
     } else if (detail.$type === 'google.rpc.ErrorInfo') {

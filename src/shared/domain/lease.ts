@@ -43,6 +43,16 @@ export interface Lease {
   traceparent?: string | undefined;
 }
 
+/**
+ * A PENDING lease belongs to the call that issues it, so that nobody takes down what is still being made. Longer than
+ * any call can take: each of its steps has a deadline. After it, the issuer has died.
+ */
+const ISSUE_WINDOW_MS = 5 * 60 * 1000;
+
+export function isBeingIssued(lease: Lease, now: number): boolean {
+  return lease.state === 'PENDING' && now < lease.createTime + ISSUE_WINDOW_MS;
+}
+
 export function hasEnded(lease: Lease): boolean {
   return lease.endTime !== undefined;
 }

@@ -1,7 +1,9 @@
-import type { EndedState, Lease } from '../domain/lease.ts';
-import { hasEnded } from '../domain/lease.ts';
+import { type EndedState, hasEnded, isBeingIssued, type Lease } from '../domain/lease.ts';
 import type { Ports } from '../ports/ports.ts';
 import { revoke } from './revoke.ts';
+
+/** A lease that falls due while it is being issued is looked at again after this. */
+const PENDING_POLL_MS = 1_000;
 
 /**
  * What to do when the alarm of a lease rings: takes it down where its time has come, and returns undefined. Returns the
@@ -11,6 +13,9 @@ export async function expire(ports: Ports, leaseId: string): Promise<number | un
   const lease = await ports.leases.get(leaseId);
   if (!lease || hasEnded(lease)) {
     return undefined;
+  }
+  if (isBeingIssued(lease, ports.now())) {
+    return Math.max(lease.expireTime, ports.now() + PENDING_POLL_MS);
   }
   if (lease.state !== 'REVOKING' && lease.expireTime > ports.now()) {
     return lease.expireTime;

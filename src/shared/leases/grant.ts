@@ -10,6 +10,7 @@ import { inSpan } from '../telemetry/span.ts';
 import { allDone } from './all-done.ts';
 import { clearAlarm } from './clear-alarm.ts';
 import { revoke } from './revoke.ts';
+import { takeDown } from './take-down.ts';
 
 /** Tokens expire on whole seconds; for the fraction that they lack, the alarm is not set anew. */
 const ALARM_SLACK_MS = 1_000;
@@ -90,8 +91,8 @@ async function build(
 }
 
 async function storeActive(ports: Ports, pending: Lease, active: Lease): Promise<void> {
-  if (!(await ports.leases.save(active))) {
-    throw new Aborted('LEASE_REVOKED_MEANWHILE', `lease ${active.id} was revoked while it was being issued`);
+  if (active.expireTime <= ports.now() || !(await ports.leases.save(active))) {
+    throw new Aborted('LEASE_ENDED_MEANWHILE', `lease ${active.id} ended while it was being issued`);
   }
   if (active.expireTime < pending.expireTime - ALARM_SLACK_MS) {
     await ports.alarm.move(active.id, active.expireTime);
@@ -101,7 +102,11 @@ async function storeActive(ports: Ports, pending: Lease, active: Lease): Promise
 /** A failure here does not hide the one that led to it: the worker goes on where we stop. */
 async function undo(ports: Ports, lease: Lease, cause: unknown): Promise<void> {
   try {
-    await revoke(ports, lease.id, 'FAILED');
+    const ended = await revoke(ports, lease.id, 'FAILED');
+    if (ended.state !== 'FAILED') {
+      // Somebody took it down before our last call arrived.
+      await takeDown(ports, lease);
+    }
   } catch (error) {
     ports.log.warn(
       { lease: lease.id, config: lease.config, err: error, cause },

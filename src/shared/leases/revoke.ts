@@ -1,10 +1,17 @@
-import type { Access } from '../domain/config.ts';
 import { Aborted, NotFound } from '../domain/errors.ts';
-import { beginRevoking, type EndedState, end, hasEnded, type Lease, noteFailure } from '../domain/lease.ts';
+import {
+  beginRevoking,
+  type EndedState,
+  end,
+  hasEnded,
+  isBeingIssued,
+  type Lease,
+  noteFailure,
+} from '../domain/lease.ts';
 import type { Ports } from '../ports/ports.ts';
 import { inSpan, linkTo } from '../telemetry/span.ts';
-import { allDone } from './all-done.ts';
 import { clearAlarm } from './clear-alarm.ts';
+import { takeDown } from './take-down.ts';
 
 /** How often a lease is read again when somebody else changes it at the same time. */
 const MAX_CONFLICTS = 10;
@@ -21,6 +28,9 @@ export async function revoke(ports: Ports, leaseId: string, endAs: EndedState): 
   }
   if (hasEnded(found)) {
     return found;
+  }
+  if (endAs === 'REVOKED' && isBeingIssued(found, ports.now())) {
+    throw new Aborted('LEASE_BEING_ISSUED', `lease ${leaseId} is still being issued; try again when it is ACTIVE`);
   }
   const attributes = { 'leasehold.lease.id': found.id, 'leasehold.config': found.config };
   return inSpan('lease.revoke', { attributes, links: linkTo(found.traceparent) }, async (span) => {
@@ -45,30 +55,6 @@ async function takeDownOrNote(ports: Ports, lease: Lease): Promise<void> {
     await ports.alarm.move(lease.id, ports.now());
     throw error;
   }
-}
-
-/** Removes all objects at once. */
-async function takeDown(ports: Ports, lease: Lease): Promise<void> {
-  if (lease.objects.length === 0) {
-    return;
-  }
-  const cluster = ports.clusters.at(await accessFor(ports, lease));
-  await allDone(lease.objects.map((object) => cluster.remove(object)));
-}
-
-/**
- * The newest credentials for the lease's own cluster: the config's, unless the config is gone or now points elsewhere.
- * Then those under which the lease was issued.
- */
-async function accessFor(ports: Ports, lease: Lease): Promise<Access> {
-  const [own, config] = await Promise.all([ports.configs.getAccess(lease.accessId), ports.configs.get(lease.config)]);
-  if (config && config.uid === lease.configUid && (!own || config.access.url === own.url)) {
-    return config.access;
-  }
-  if (!own) {
-    throw new Error(`the access ${lease.accessId} of lease ${lease.id} is not in the store`);
-  }
-  return own;
 }
 
 /** Stores `step(lease)`; where somebody else was faster, reads again and repeats. An ended lease is returned as it is. */

@@ -1,0 +1,46 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A way to the API server on which every piece of a request is held up. */
+export interface SlowProxy {
+  url: string;
+  /** 0: passes at once. */
+  setDelay(ms: number): void;
+  stop(): void;
+}
+
+export async function startSlowProxy(targetUrl: string): Promise<SlowProxy> {
+  const target = new URL(targetUrl);
+  const sockets = new Set<Socket>();
+  let delayMs = 0;
+  const server = createServer((client) => {
+    const upstream = connect(Number(target.port), target.hostname);
+    const delay = new Transform({
+      transform(chunk, _encoding, done) {
+        void sleep(delayMs).then(() => done(null, chunk));
+      },
+    });
+    client.pipe(delay).pipe(upstream).pipe(client);
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      // An end that breaks ends the other one too.
+      socket.on('error', () => undefined).on('close', () => [client, upstream].map((each) => each.destroy()));
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    setDelay(ms) {
+      delayMs = ms;
+    },
+    stop() {
+      server.close();
+      for (const socket of sockets) {
+        socket.destroy();
+      }
+    },
+  };
+}
