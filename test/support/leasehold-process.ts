@@ -18,6 +18,8 @@ export interface LeaseholdProcess {
   logs: LogLine[];
   /** Waits for a line of the log. Throws where the process ends before. */
   logged(message: string): Promise<LogLine>;
+  /** Stops reading the log, which costs as much as a call where there is a line for each. */
+  ignoreLogs(): void;
   /** Resolves to the exit code. */
   exited: Promise<number | null>;
   kill(signal: NodeJS.Signals): void;
@@ -54,6 +56,10 @@ export function spawnLeasehold(role: 'server' | 'worker', environment: Record<st
     pid: child.pid ?? 0,
     logs,
     logged,
+    ignoreLogs() {
+      lines.close();
+      child.stdout.resume();
+    },
     exited,
     kill: (signal) => child.kill(signal),
     stop() {

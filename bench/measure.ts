@@ -1,0 +1,21 @@
+import type { Way } from './ways.ts';
+
+/** Runs `way` `count` times with so many callers at once; returns how many were done in a second. */
+export async function rateOf(way: Way, callers: number, count: number): Promise<number> {
+  let left = count;
+  const caller = async () => {
+    while (left-- > 0) {
+      await way();
+    }
+  };
+  const startedAt = performance.now();
+  await Promise.all(Array.from({ length: callers }, caller));
+  return count / ((performance.now() - startedAt) / 1000);
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
