@@ -1,5 +1,5 @@
 import type { Access } from '../domain/config.ts';
-import { Aborted } from '../domain/errors.ts';
+import { Aborted, Unavailable } from '../domain/errors.ts';
 import { activate, type Lease, type LeaseObject } from '../domain/lease.ts';
 import { marksOf } from '../domain/marks.ts';
 import { tokenSeconds } from '../domain/ttl.ts';
@@ -54,11 +54,15 @@ async function record(ports: Ports, pending: Lease, request: RequestKey | undefi
     ports.leases.record(pending, request),
     ports.alarm.set(pending.id, pending.expireTime),
   ]);
-  if (recorded.status === 'rejected' || recorded.value) {
-    await clearAlarm(ports, pending.id);
-  }
   if (recorded.status === 'rejected') {
+    // Where the store did not answer there may be a record, and with it something to wake up for.
+    if (!(recorded.reason instanceof Unavailable)) {
+      await clearAlarm(ports, pending.id);
+    }
     throw recorded.reason;
+  }
+  if (recorded.value) {
+    await clearAlarm(ports, pending.id);
   }
   if (alarmed.status === 'rejected') {
     await undo(ports, pending, alarmed.reason);
