@@ -95,6 +95,25 @@ test('an update of the access is tried on the cluster first', async () => {
   await world.leases.issueLease({ config: 'new-access' });
 });
 
+test('a stored token is not sent to another url, nor past another check of the certificate', async () => {
+  const { config, requester } = await setUpStatic(world, 'moved');
+  const created = await world.configs.createConfig({ config });
+  const move = (fields: { url?: string; insecureSkipVerify?: boolean; token?: string }) => {
+    const { url = world.cluster.url, insecureSkipVerify = false, token = '' } = fields;
+    const tls = { caPem: world.cluster.caPem, insecureSkipVerify };
+    const config = { name: 'moved', access: { $case: 'direct', value: { url, tls, token } } } as const;
+    return world.configs.updateConfig({ config, updateMask: ['direct'] });
+  };
+  for (const elsewhere of [{ url: 'https://127.0.0.1:1' }, { insecureSkipVerify: true }]) {
+    const rejection = await rejectionOf(move(elsewhere));
+    expect(rejection).toMatchObject({ code: Status.INVALID_ARGUMENT, fields: ['config.direct.token'] });
+  }
+  expect(await world.configs.getConfig({ name: 'moved' })).toEqual(created);
+
+  const moved = await move({ insecureSkipVerify: true, token: requester.token });
+  expect(moved).toMatchObject({ access: { $case: 'direct', value: { tls: { insecureSkipVerify: true }, token: '' } } });
+});
+
 test('leases that were issued under an old token are taken down with the new one', async () => {
   const { config, requester, role } = await setUpDynamic(world, 'rotated');
   await world.configs.createConfig({ config });

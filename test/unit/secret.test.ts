@@ -25,3 +25,9 @@ test('redaction takes out known secrets and whatever looks like a JWT', () => {
   );
   expect(redact('unsigned eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.')).toBe('unsigned [redacted]');
 });
+
+test('secrets are equal where their values are', () => {
+  expect(new Secret('a').equals(new Secret('a'))).toBe(true);
+  expect(new Secret('a').equals(new Secret('b'))).toBe(false);
+  expect(new Secret('a').equals(new Secret('ab'))).toBe(false);
+});

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { Config as ConfigMessage } from '../../gen/leasehold/v1/config.ts';
-import type { ConfigDraft } from '../../shared/domain/config.ts';
+import { type Access, type ConfigDraft, type Endpoint, sameEndpoint } from '../../shared/domain/config.ts';
 import { InvalidArgument } from '../../shared/domain/errors.ts';
 import { LABEL_KEY, LABEL_VALUE, PATH_SEGMENT } from '../../shared/domain/kubernetes-names.ts';
 import { Secret } from '../../shared/domain/secret.ts';
@@ -106,29 +106,40 @@ const flatConfig = z
   });
 
 /**
- * A config as a caller wrote it. `storedToken` stands in where the message has no token, which is never shown to those
- * who change a config. Throws InvalidArgument.
+ * A config as a caller wrote it. Where the message has no token, which is never shown to those who change a config, that
+ * of `stored` stands in. Throws InvalidArgument.
  */
-export function parseConfigDraft(message: ConfigMessage | undefined, storedToken?: Secret): ConfigDraft {
+export function parseConfigDraft(message: ConfigMessage | undefined, stored?: Access): ConfigDraft {
   const flat = parse(flatConfig, flatten(message ?? ConfigMessage.create()), 'config');
   const credential = flat.static ?? flat.dynamic;
-  const written = flat.direct.token === '' ? storedToken : new Secret(flat.direct.token);
-  if (!written || !credential) {
-    throw parseFailure(written === undefined ? 'direct.token' : 'credential');
+  if (!credential) {
+    throw violation('credential', 'is required');
   }
+  const { token, ...endpoint } = flat.direct;
   return {
     name: flat.name,
     defaultTtlSeconds: flat.defaultTtl,
     maxTtlSeconds: flat.maxTtl,
     audiences: flat.audiences,
     labels: flat.labels,
-    access: { url: flat.direct.url, tls: flat.direct.tls, token: written },
+    access: { ...endpoint, token: token === '' ? storedToken(endpoint, stored) : new Secret(token) },
     credential,
   };
 }
 
-function parseFailure(field: string): InvalidArgument {
-  return new InvalidArgument([{ field: `config.${field}`, description: 'is required' }]);
+/** A stored token goes only where its owner sent it: whoever may change a config could else have it sent to himself. */
+function storedToken(endpoint: Endpoint, stored: Access | undefined): Secret {
+  if (!stored) {
+    throw violation('direct.token', 'is required');
+  }
+  if (!sameEndpoint(endpoint, stored)) {
+    throw violation('direct.token', 'must be given with another url or tls: the stored token is not sent elsewhere');
+  }
+  return stored.token;
+}
+
+function violation(field: string, description: string): InvalidArgument {
+  return new InvalidArgument([{ field: `config.${field}`, description }]);
 }
 
 function flatten({ access, credential, ...fields }: ConfigMessage): object {

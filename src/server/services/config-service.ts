@@ -46,7 +46,7 @@ export function configService(ports: Ports): ConfigServiceImplementation {
         throw new InvalidArgument([{ field: 'config', description: 'is required' }]);
       }
       const updated = await updateConfig(ports, name, wanted.etag, (current) =>
-        parseConfigDraft(applyFieldMask(configMessage(current), wanted, updateMask ?? []), current.access.token),
+        parseConfigDraft(applyFieldMask(configMessage(current), wanted, updateMask ?? []), current.access),
       );
       return configMessage(updated);
     },

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { v7 as uuidv7 } from 'uuid';
-import type { Access, Config, ConfigDraft } from '../domain/config.ts';
+import { type Access, type Config, type ConfigDraft, sameEndpoint } from '../domain/config.ts';
 import { findConfig } from '../leases/find-config.ts';
 import type { Ports } from '../ports/ports.ts';
 import { requireEtag } from './etag.ts';
@@ -44,9 +44,5 @@ function actsOtherwise(before: Config, after: Config): boolean {
 }
 
 function sameAccess(stored: Access, wanted: Omit<Access, 'id'>): boolean {
-  return (
-    stored.url === wanted.url &&
-    stored.token.reveal() === wanted.token.reveal() &&
-    isDeepStrictEqual(stored.tls, wanted.tls)
-  );
+  return sameEndpoint(stored, wanted) && stored.token.equals(wanted.token);
 }

@@ -20,6 +20,18 @@ export interface Access {
   token: Secret;
 }
 
+/** Who may be sent a token: the URL, and how it is made sure that nobody else answers there. */
+export type Endpoint = Pick<Access, 'url' | 'tls'>;
+
+export function sameEndpoint(one: Endpoint, other: Endpoint): boolean {
+  return (
+    one.url === other.url &&
+    one.tls.caPem === other.tls.caPem &&
+    one.tls.insecureSkipVerify === other.tls.insecureSkipVerify &&
+    one.tls.serverName === other.tls.serverName
+  );
+}
+
 export interface RoleRef {
   kind: 'Role' | 'ClusterRole';
   name: string;

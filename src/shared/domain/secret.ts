@@ -1,3 +1,5 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+
 /**
  * A value that nobody may read by accident. Printed, logged, put in a template or in JSON, it shows `[redacted]`;
  * `reveal()` is the only way to the value, so every use of it can be found by that name.
@@ -13,6 +15,11 @@ export class Secret {
     return this.#value;
   }
 
+  /** In a time that does not tell how much of the two is the same. */
+  equals(other: Secret): boolean {
+    return timingSafeEqual(digest(this.#value), digest(other.#value));
+  }
+
   toString(): string {
     return '[redacted]';
   }
@@ -25,4 +32,9 @@ export class Secret {
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return '[redacted]';
   }
+}
+
+/** Of one length, which the comparison needs. */
+function digest(value: string): Buffer {
+  return createHash('sha256').update(value).digest();
 }
