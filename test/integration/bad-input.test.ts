@@ -271,16 +271,13 @@ test('a cluster that takes connections and says nothing is given up within the d
   blackHole.close();
 });
 
-test.each([1, 3, 6, 9])(
-  'a deadline that passes after %i ms: DEADLINE_EXCEEDED, and no lease stays',
-  async (deadline) => {
-    const rejection = await rejectionOf(world.leases.issueLease({ config: 'dynamic' }, { deadline }));
-    expect(rejection.code).toBe(Status.DEADLINE_EXCEEDED);
+test('a deadline that passes: DEADLINE_EXCEEDED, and no lease stays', async () => {
+  const rejection = await rejectionOf(world.leases.issueLease({ config: 'dynamic' }, { deadline: 1 }));
+  expect(rejection.code).toBe(Status.DEADLINE_EXCEEDED);
 
-    await eventually(async () => {
-      const { leases } = await world.leases.listLeases({});
-      expect(leases.every(({ endTime }) => endTime !== undefined)).toBe(true);
-      expect(await world.admin.leaseholdObjects(world.settings.LEASEHOLD_INSTALLATION)).toEqual([]);
-    });
-  },
-);
+  await eventually(async () => {
+    const { leases } = await world.leases.listLeases({});
+    expect(leases.every(({ endTime }) => endTime !== undefined)).toBe(true);
+    expect(await world.admin.leaseholdObjects(world.settings.LEASEHOLD_INSTALLATION)).toEqual([]);
+  });
+});

@@ -56,9 +56,12 @@ test('a lease is not revoked while it is being issued', async () => {
   await expectNothingStays();
 });
 
-test('a caller who gives up gets no lease', async () => {
+test.each([
+  ['the service account', 150],
+  ['its binding and token', 450],
+])('a caller who gives up while the cluster makes %s gets no lease', async (_, deadline) => {
   proxy.setDelay(300);
-  const rejection = await rejectionOf(world.leases.issueLease({ config: 'slow' }, { deadline: 200 }));
+  const rejection = await rejectionOf(world.leases.issueLease({ config: 'slow' }, { deadline }));
   expect(rejection.code).toBe(Status.DEADLINE_EXCEEDED);
   proxy.setDelay(0);
 

@@ -38,9 +38,10 @@ export async function grant(
   }
   try {
     const { objects, minted } = await build(ports, pending, access, options.signal);
-    options.signal?.throwIfAborted();
     const active = activate(pending, { objects, tokenExpireTime: minted.expireTime });
     await inSpan('lease.activate', {}, () => storeActive(ports, pending, active));
+    // The token would reach nobody.
+    options.signal?.throwIfAborted();
     return { lease: active, minted };
   } catch (error) {
     await undo(ports, pending, error);
