@@ -19,8 +19,12 @@ export interface Runtime {
 /** Wires server or worker: the one place that knows both the ports and their adapters. */
 export async function createRuntime(settings: Settings, log: Logger): Promise<Runtime> {
   const redis = connectRedis(settings.LEASEHOLD_REDIS_URL);
-  redis.on('error', (error) => log.warn({ err: error }, 'Redis connection'));
-  await redis.connect();
+  // BullMQ hangs its hundred scripts on its connection, and each automatic pipeline would copy them.
+  const queueRedis = redis.duplicate({ enableAutoPipelining: false });
+  for (const connection of [redis, queueRedis]) {
+    connection.on('error', (error) => log.warn({ err: error }, 'Redis connection'));
+    await connection.connect();
+  }
 
   const keys = new Keys(settings.LEASEHOLD_INSTALLATION);
   const clusters = new KubernetesClusters({
@@ -28,7 +32,7 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
     connectTimeoutMs: settings.LEASEHOLD_CLUSTER_CONNECT_TIMEOUT * 1000,
     callTimeoutMs: settings.LEASEHOLD_CLUSTER_CALL_TIMEOUT * 1000,
   });
-  const alarm = new BullmqAlarm({ connection: redis, prefix: keys.queuePrefix }, Date.now, (error) =>
+  const alarm = new BullmqAlarm({ connection: queueRedis, prefix: keys.queuePrefix }, Date.now, (error) =>
     log.warn({ err: error }, 'expiry queue'),
   );
   return {
@@ -45,6 +49,7 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
     async close() {
       await alarm.close();
       redis.disconnect();
+      queueRedis.disconnect();
       await clusters.close();
     },
   };

@@ -93,6 +93,9 @@ export class ApiServer {
     call: ClusterCall,
     { body, query = '' }: { body?: object; query?: string },
   ): Promise<{ status: number; text: string; retryAfter: string | string[] | undefined }> {
+    // Cleared at the end: the timer of AbortSignal.timeout would run on after its call.
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), this.#limits.callTimeoutMs);
     try {
       const answer = await this.#pool.request({
         method,
@@ -104,23 +107,24 @@ export class ApiServer {
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
         body: body === undefined ? null : JSON.stringify(body),
-        signal: AbortSignal.timeout(this.#limits.callTimeoutMs),
+        signal: deadline.signal,
       });
       return { status: answer.statusCode, text: await answer.body.text(), retryAfter: answer.headers['retry-after'] };
     } catch (error) {
-      throw this.#explain(call, error);
+      throw this.#explain(call, error, deadline.signal.aborted);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
-  #explain(call: ClusterCall, error: unknown): Error {
+  #explain(call: ClusterCall, error: unknown, isTimeout: boolean): Error {
     const { code = '', message } = error as NodeJS.ErrnoException;
     if (isCertificateProblem(code)) {
       return new ClusterNotTrusted(call, `its certificate is not trusted (${code})`, { cause: error });
     }
-    const problem =
-      error instanceof DOMException && error.name === 'TimeoutError'
-        ? `no answer from ${this.#access.url} within ${this.#limits.callTimeoutMs} ms`
-        : `${this.#access.url} cannot be reached: ${redact(message, this.#access.token)}`;
+    const problem = isTimeout
+      ? `no answer from ${this.#access.url} within ${this.#limits.callTimeoutMs} ms`
+      : `${this.#access.url} cannot be reached: ${redact(message, this.#access.token)}`;
     return new ClusterUnreachable(call, problem, { cause: error });
   }
 }
