@@ -1,9 +1,9 @@
 import { startControlPlane } from '../test/servers/control-plane.ts';
 import { startRedisServer } from '../test/servers/redis-server.ts';
 import { Admin, type ClusterAddress, READ_PODS } from '../test/support/admin.ts';
-import { connectTo, type LeaseholdClient, leaseholdEnvironment } from '../test/support/leasehold.ts';
-import { spawnLeasehold } from '../test/support/leasehold-process.ts';
+import { type LeaseholdClient, leaseholdEnvironment } from '../test/support/leasehold.ts';
 import { createRequester, DYNAMIC_RULES } from '../test/support/seed-rbac.ts';
+import { startServerAndWorker } from '../test/support/server-and-worker.ts';
 
 /** What all ways of issuing work on: one cluster, one namespace for what they make, one role, one token. */
 export interface Stage extends AsyncDisposable {
@@ -37,17 +37,11 @@ export async function setTheStage(progress: (line: string) => void): Promise<Sta
     { apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'], resourceNames: [role], verbs: ['bind'] },
   ]);
 
-  const environment = leaseholdEnvironment(redis.url);
-  const server = spawnLeasehold('server', environment);
-  started.defer(async () => void (await server.stop()));
-  const worker = spawnLeasehold('worker', environment);
-  started.defer(async () => void (await worker.stop()));
-  const { address = '' } = await server.logged('serving');
-  await worker.logged('working');
+  const leasehold = await startServerAndWorker(leaseholdEnvironment(redis.url));
+  started.defer(async () => void (await leasehold.stop()));
+  const { server, worker, client } = leasehold;
   server.ignoreLogs();
   worker.ignoreLogs();
-  const client = connectTo(address);
-  started.defer(() => client.close());
   const ttl = { seconds: BigInt(TTL_SECONDS) };
   await client.configs.createConfig({
     config: {

@@ -1,11 +1,14 @@
-import { type Config, RoleKind } from '../src/gen/leasehold/v1/config.ts';
 import type { DeepPartial } from '../src/gen/leasehold/v1/config_service.ts';
 import { LeaseState } from '../src/gen/leasehold/v1/lease.ts';
 import type { IssueLeaseRequest, IssueLeaseResponse } from '../src/gen/leasehold/v1/lease_service.ts';
-import { READ_PODS } from '../test/support/admin.ts';
 import { eventually } from '../test/support/eventually.ts';
-import { createDynamicRequester, createRequester, STATIC_RULES } from '../test/support/seed-rbac.ts';
-import { authenticationStatus, listPodsStatus, listSecretsStatus } from '../test/support/token-use.ts';
+import { setUpDynamic, setUpStatic } from '../test/support/set-ups.ts';
+import {
+  authenticationStatus,
+  listPodsStatus,
+  listSecretsStatus,
+  waitForPodsStatus,
+} from '../test/support/token-use.ts';
 import type { Narrator } from './narrator.ts';
 import type { Stage } from './stage.ts';
 import { endingOf, traceTree } from './trace-tree.ts';
@@ -15,8 +18,6 @@ const DYNAMIC_TTL_SECONDS = 8n;
 
 /** The API server remembers a good token for 10 s. */
 const TOKEN_CACHE_MS = 15_000;
-
-const MINUTE = 60n;
 
 /** Plays the main job and returns its figures. Throws at the first thing that is not as it should be. */
 export async function play(stage: Stage, tell: Narrator): Promise<Record<string, number>> {
@@ -45,48 +46,17 @@ export async function play(stage: Stage, tell: Narrator): Promise<Record<string,
   return { checks: tell.checks, issue_ms: issueMs, expiry_lag_ms: expiryLagMs };
 }
 
-async function createConfigs({ admin, client, cluster }: Stage, tell: Narrator, namespace: string): Promise<void> {
-  const reader = await admin.createServiceAccount(namespace, 'reader');
-  await admin.bindRole(namespace, await admin.createRole(namespace, [READ_PODS]), reader);
-  const clusterRole = await admin.createClusterRole([READ_PODS]);
-  const common = { defaultTtl: { seconds: 15n * MINUTE }, maxTtl: { seconds: 60n * MINUTE } };
-  const access = (token: string): DeepPartial<Config>['access'] => ({
-    $case: 'direct',
-    value: { url: cluster.url, tls: { caPem: cluster.caPem }, token },
-  });
-
-  const forStatic = await createRequester(admin, namespace, STATIC_RULES);
-  tell.say(
-    `namespace ${namespace}; account ${forStatic.account.name} with the documented static RBAC, not one right more`,
-  );
-  await client.configs.createConfig({
-    config: {
-      ...common,
-      name: 'static-reader',
-      access: access(forStatic.token),
-      credential: { $case: 'static', value: { namespace, serviceAccount: reader.name } },
-    },
-  });
+async function createConfigs(stage: Stage, tell: Narrator, namespace: string): Promise<void> {
+  const fixed = await setUpStatic(stage, 'static-reader', { namespace });
+  tell.say(`namespace ${namespace}; account ${fixed.requester.account.name} with the documented static RBAC, no more`);
+  await stage.client.configs.createConfig({ config: fixed.config });
   tell.say('config static-reader: tried on the cluster, then stored');
 
-  const forDynamic = await createDynamicRequester(admin, namespace, { clusterRole });
-  tell.say(`account ${forDynamic.account.name} with the documented dynamic RBAC and the role that it hands out`);
-  await client.configs.createConfig({
-    config: {
-      ...common,
-      name: 'dynamic-reader',
-      access: access(forDynamic.token),
-      credential: {
-        $case: 'dynamic',
-        value: {
-          allowedNamespaces: [namespace],
-          role: { kind: RoleKind.ROLE_KIND_CLUSTER_ROLE, name: clusterRole },
-        },
-      },
-    },
-  });
+  const dynamic = await setUpDynamic(stage, 'dynamic-reader', { namespace });
+  tell.say(`account ${dynamic.requester.account.name} with the documented dynamic RBAC and the role that it hands out`);
+  await stage.client.configs.createConfig({ config: dynamic.config });
   tell.say('config dynamic-reader: tried on the cluster, then stored');
-  tell.check('objects that the trials left behind', (await admin.leaseholdObjects()).length, [0]);
+  tell.check('objects that the trials left behind', (await stage.admin.leaseholdObjects()).length, [0]);
 }
 
 type Issued = Required<{ [K in keyof IssueLeaseResponse]: NonNullable<IssueLeaseResponse[K]> }> & { until: string };
@@ -100,7 +70,8 @@ async function issue({ client }: Stage, request: DeepPartial<IssueLeaseRequest>)
 }
 
 async function showPowers({ cluster }: Stage, tell: Narrator, token: string, namespace: string): Promise<void> {
-  tell.check('list pods, which the role allows', await listPodsStatus(cluster, token, namespace), [200]);
+  const allowed = await waitForPodsStatus(cluster, token, namespace, 200);
+  tell.check('list pods, which the role allows', allowed, [200]);
   tell.check('list secrets, which it does not', await listSecretsStatus(cluster, token, namespace), [403]);
   tell.check('list pods in another namespace', await listPodsStatus(cluster, token, 'default'), [403]);
 }
@@ -122,7 +93,8 @@ async function watchExpiry(
   tell.check('the lease has expired', ended.state === LeaseState.LEASE_STATE_EXPIRED, [true]);
   const lag = (ended.endTime?.getTime() ?? 0) - (ended.expireTime?.getTime() ?? 0);
   tell.say(`taken down ${lag} ms after its time`);
-  tell.check('its token lists pods', await listPodsStatus(cluster, credential.token, namespace), [401, 403]);
+  const refused = await waitForPodsStatus(cluster, credential.token, namespace, 401, 403);
+  tell.check('its token lists pods', refused, [401, 403]);
   tell.check('objects of leases in the cluster', (await admin.leaseholdObjects()).length, [0]);
   const status = await eventually(
     async () => {

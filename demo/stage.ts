@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { startControlPlane } from '../test/servers/control-plane.ts';
 import { startRedisServer } from '../test/servers/redis-server.ts';
 import { Admin, type ClusterAddress } from '../test/support/admin.ts';
-import { connectTo, type LeaseholdClient } from '../test/support/leasehold.ts';
-import { type LeaseholdProcess, spawnLeasehold } from '../test/support/leasehold-process.ts';
+import type { LeaseholdClient } from '../test/support/leasehold.ts';
+import { startServerAndWorker } from '../test/support/server-and-worker.ts';
 import { startTraceCollector, type TraceCollector } from './trace-collector.ts';
 
 /** Everything that the demo plays on: a real cluster, a real Redis, and Leasehold's own two processes. */
@@ -38,16 +38,14 @@ export async function setTheStage(progress: (line: string) => void): Promise<Sta
     OTEL_METRICS_EXPORTER: 'none',
     OTEL_LOGS_EXPORTER: 'none',
   };
-  const server = spawnLeasehold('server', environment);
-  started.defer(() => stopOrTell(server, 'server'));
-  const worker = spawnLeasehold('worker', environment);
-  started.defer(() => stopOrTell(worker, 'worker'));
-  const { address = '' } = await server.logged('serving');
-  progress(`Leasehold's server serves at ${address} (process ${server.pid})`);
-  await worker.logged('working');
-  progress(`Leasehold's worker works (process ${worker.pid})`);
-  const client = connectTo(address);
-  started.defer(() => client.close());
+  const { server, worker, address, client, stop } = await startServerAndWorker(environment);
+  started.defer(async () => {
+    const exitCodes = await stop();
+    if (exitCodes.some((code) => code !== 0)) {
+      throw new Error(`server and worker ended with ${exitCodes.join(' and ')}`);
+    }
+  });
+  progress(`Leasehold's server serves at ${address} (process ${server.pid}), its worker works (process ${worker.pid})`);
 
   const { url, caPem, adminToken } = controlPlane;
   const running = started.move();
@@ -61,11 +59,4 @@ export async function setTheStage(progress: (line: string) => void): Promise<Sta
     collector,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
-}
-
-async function stopOrTell(process: LeaseholdProcess, name: string): Promise<void> {
-  const exitCode = await process.stop();
-  if (exitCode !== 0) {
-    throw new Error(`the ${name} ended with ${exitCode}`);
-  }
 }

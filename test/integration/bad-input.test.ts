@@ -1,19 +1,11 @@
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BindingScope, RoleKind } from '../../src/gen/leasehold/v1/config.ts';
 import { eventually } from '../support/eventually.ts';
 import { rejectionOf } from '../support/rejection.ts';
-import {
-  type ConfigFields,
-  directAccess,
-  openWorld,
-  seconds,
-  setUpDynamic,
-  setUpStatic,
-  type World,
-} from '../support/world.ts';
+import { type ConfigFields, directAccess, seconds, setUpDynamic, setUpStatic } from '../support/set-ups.ts';
+import { startSilentServer } from '../support/silent-server.ts';
+import { openWorld, type World } from '../support/world.ts';
 
 // Every wrong input has its gRPC code and says which field is wrong, and changes nothing.
 
@@ -79,9 +71,15 @@ const badConfigs: [string, ConfigFields, string][] = [
   ['a static default under ten minutes', { ...staticWith({}), defaultTtl: seconds(599) }, 'config.default_ttl'],
   ['an empty audience', { audiences: [''] }, 'config.audiences.0'],
   ['an audience twice', { audiences: ['a', 'a'] }, 'config.audiences'],
+  ['an audience of 254 characters', { audiences: [long(254)] }, 'config.audiences.0'],
   ['too many audiences', { audiences: Array.from({ length: 17 }, (_, i) => `a${i}`) }, 'config.audiences'],
   ['a label name that is none', { labels: { 'no name': 'x' } }, 'config.labels.no name'],
   ['a label value that is none', { labels: { team: long(64) } }, 'config.labels.team'],
+  [
+    'too many labels',
+    { labels: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`l${i}`, ''])) },
+    'config.labels',
+  ],
   ['no access', { access: undefined }, 'config.direct'],
   ['no url', directWith({ url: '' }), 'config.direct.url'],
   ['a url that is none', directWith({ url: 'cluster' }), 'config.direct.url'],
@@ -98,6 +96,7 @@ const badConfigs: [string, ConfigFields, string][] = [
     directWith({ tls: { caPem: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----' } }),
     'config.direct.tls.ca_pem',
   ],
+  ['a CA that is too long', directWith({ tls: { caPem: long(64 * 1024 + 1) } }), 'config.direct.tls.ca_pem'],
   ['a server name that is none', directWith({ tls: { serverName: 'a b' } }), 'config.direct.tls.server_name'],
   ['no credential', { credential: undefined }, 'config.credential'],
   ['a static credential without a namespace', staticWith({ namespace: '' }), 'config.static.namespace'],
@@ -109,6 +108,11 @@ const badConfigs: [string, ConfigFields, string][] = [
     'config.static.service_account',
   ],
   ['no namespaces', dynamicWith({ allowedNamespaces: [] }), 'config.dynamic.allowed_namespaces'],
+  [
+    'too many namespaces',
+    dynamicWith({ allowedNamespaces: Array.from({ length: 65 }, (_, i) => `n${i}`) }),
+    'config.dynamic.allowed_namespaces',
+  ],
   ['a namespace twice', dynamicWith({ allowedNamespaces: ['a', 'a'] }), 'config.dynamic.allowed_namespaces'],
   [
     'a namespace of 64 characters',
@@ -119,6 +123,7 @@ const badConfigs: [string, ConfigFields, string][] = [
   ['a role of no kind', dynamicWith({ role: { name: 'view' } }), 'config.dynamic.role.kind'],
   ['a role of an unknown kind', dynamicWith({ role: { kind: 99, name: 'view' } }), 'config.dynamic.role.kind'],
   ['a role without a name', dynamicWith({ role: { ...role, name: '' } }), 'config.dynamic.role.name'],
+  ['a role name of 254 characters', dynamicWith({ role: { ...role, name: long(254) } }), 'config.dynamic.role.name'],
   ['a role name with a slash', dynamicWith({ role: { ...role, name: '../view' } }), 'config.dynamic.role.name'],
   ['an unknown binding scope', dynamicWith({ bindingScope: 99 }), 'config.dynamic.binding_scope'],
   [
@@ -201,6 +206,11 @@ const badCalls: [string, (world: World) => Promise<unknown>, { code: Status; fie
     { code: Status.ABORTED, reason: 'CONFIG_CHANGED' },
   ],
   ['CheckConfig of nothing', ({ configs }) => configs.checkConfig({}), invalid('target')],
+  [
+    'CheckConfig of none',
+    ({ configs }) => configs.checkConfig({ target: { $case: 'name', value: 'none' } }),
+    { code: Status.NOT_FOUND, reason: 'CONFIG_NOT_FOUND' },
+  ],
   ['IssueLease with nothing', ({ leases }) => leases.issueLease({}), invalid('config')],
   [
     'IssueLease on no config',
@@ -244,12 +254,19 @@ const badCalls: [string, (world: World) => Promise<unknown>, { code: Status; fie
     ({ leases }) => leases.getLease({ id: uuid }),
     { code: Status.NOT_FOUND, reason: 'LEASE_NOT_FOUND' },
   ],
+  ['RevokeLease with no id', ({ leases }) => leases.revokeLease({}), invalid('id')],
+  ['RevokeLease with an id that is none', ({ leases }) => leases.revokeLease({ id: 'x' }), invalid('id')],
   [
     'RevokeLease of none',
     ({ leases }) => leases.revokeLease({ id: uuid }),
     { code: Status.NOT_FOUND, reason: 'LEASE_NOT_FOUND' },
   ],
   ['ListLeases with an unknown state', ({ leases }) => leases.listLeases({ states: [99 as 0] }), invalid('states.0')],
+  [
+    'ListLeases with too many states',
+    ({ leases }) => leases.listLeases({ states: Array(7).fill(1) }),
+    invalid('states'),
+  ],
   ['ListLeases with a bad config', ({ leases }) => leases.listLeases({ config: 'A' }), invalid('config')],
   ['ListLeases with a made-up token', ({ leases }) => leases.listLeases({ pageToken: 'e30' }), invalid('page_token')],
 ];
@@ -257,18 +274,16 @@ const badCalls: [string, (world: World) => Promise<unknown>, { code: Status; fie
 test.each(badCalls)('%s', (_, call, expected) => expectRefused(() => call(world), expected));
 
 test('a cluster that takes connections and says nothing is given up within the deadline', async () => {
-  const blackHole = createServer();
-  await new Promise<void>((resolve) => blackHole.listen(0, '127.0.0.1', resolve));
-  const url = `https://127.0.0.1:${(blackHole.address() as AddressInfo).port}`;
+  const silent = await startSilentServer();
   const started = Date.now();
-  const config = { ...fixed, name: 'silent', access: directAccess({ ...world.cluster, url }, 'token') };
+  const config = { ...fixed, name: 'silent', access: directAccess({ ...world.cluster, url: silent.url }, 'token') };
   await expectRefused(() => world.configs.createConfig({ config }), {
     code: Status.UNAVAILABLE,
     reason: 'CLUSTER_UNREACHABLE',
   });
 
   expect(Date.now() - started).toBeLessThan(1000 * (world.settings.LEASEHOLD_CLUSTER_CALL_TIMEOUT + 5));
-  blackHole.close();
+  silent.stop();
 });
 
 test('a deadline that passes: DEADLINE_EXCEEDED, and no lease stays', async () => {

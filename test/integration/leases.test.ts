@@ -7,17 +7,22 @@ import type { IssueLeaseResponse } from '../../src/gen/leasehold/v1/lease_servic
 import { READ_PODS } from '../support/admin.ts';
 import { rejectionOf } from '../support/rejection.ts';
 import { createDynamicRequester } from '../support/seed-rbac.ts';
-import { authenticationStatus, claimsOf, listPodsStatus, listSecretsStatus } from '../support/token-use.ts';
 import {
   type DynamicSetup,
   directAccess,
-  openWorld,
   type StaticSetup,
   seconds,
   setUpDynamic,
   setUpStatic,
-  type World,
-} from '../support/world.ts';
+} from '../support/set-ups.ts';
+import {
+  authenticationStatus,
+  claimsOf,
+  listPodsStatus,
+  listSecretsStatus,
+  waitForPodsStatus,
+} from '../support/token-use.ts';
+import { openWorld, type World } from '../support/world.ts';
 
 let world: World;
 let fixed: StaticSetup;
@@ -68,7 +73,7 @@ describe('a static lease', () => {
       tokenExpireTime: lease.tokenExpireTime,
     });
     expect(claimsOf(credential.token).sub).toBe(`system:serviceaccount:${fixed.namespace}:${fixed.serviceAccount}`);
-    expect(await listPodsStatus(world.cluster, credential.token, fixed.namespace)).toBe(200);
+    await waitForPodsStatus(world.cluster, credential.token, fixed.namespace, 200);
     expect(await listSecretsStatus(world.cluster, credential.token, fixed.namespace)).toBe(403);
   });
 
@@ -98,7 +103,7 @@ describe('a dynamic lease', () => {
       ['RoleBinding', `leasehold-${lease.id}`],
     ]);
     expect(claimsOf(credential.token).sub).toBe(`system:serviceaccount:${namespace}:leasehold-${lease.id}`);
-    expect(await listPodsStatus(world.cluster, credential.token, namespace)).toBe(200);
+    await waitForPodsStatus(world.cluster, credential.token, namespace, 200);
     expect(await listSecretsStatus(world.cluster, credential.token, namespace)).toBe(403);
   });
 
@@ -181,7 +186,7 @@ describe('the namespace', () => {
     for (const namespace of many.namespaces) {
       const { lease, credential } = await issue({ config: 'many', namespace });
       expect(lease.namespace).toBe(namespace);
-      expect(await listPodsStatus(world.cluster, credential.token, namespace)).toBe(200);
+      await waitForPodsStatus(world.cluster, credential.token, namespace, 200);
     }
   });
 
@@ -221,13 +226,13 @@ describe('the role', () => {
       },
     });
     const { credential } = await issue({ config: 'role' });
-    expect(await listPodsStatus(world.cluster, credential.token, namespace)).toBe(200);
+    await waitForPodsStatus(world.cluster, credential.token, namespace, 200);
     expect(await listSecretsStatus(world.cluster, credential.token, namespace)).toBe(403);
   });
 
   test("that is a ClusterRole counts in the lease's namespace only", async () => {
     const { credential } = await issue({ config: 'dynamic' });
-    expect(await listPodsStatus(world.cluster, credential.token, dynamic.namespaces[0])).toBe(200);
+    await waitForPodsStatus(world.cluster, credential.token, dynamic.namespaces[0], 200);
     expect(await listPodsStatus(world.cluster, credential.token, 'default')).toBe(403);
   });
 
@@ -236,9 +241,9 @@ describe('the role', () => {
     await world.configs.createConfig({ config: wide.config });
     const { lease, credential } = await issue({ config: 'wide' });
     expect(lease.objects.map(({ kind }) => kind)).toEqual(['ServiceAccount', 'ClusterRoleBinding']);
-    expect(await listPodsStatus(world.cluster, credential.token, 'default')).toBe(200);
+    await waitForPodsStatus(world.cluster, credential.token, 'default', 200);
     await world.leases.revokeLease({ id: lease.id });
-    expect(await listPodsStatus(world.cluster, credential.token, 'default')).not.toBe(200);
+    await waitForPodsStatus(world.cluster, credential.token, 'default', 401, 403);
   });
 });
 

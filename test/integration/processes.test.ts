@@ -1,15 +1,15 @@
-import type { AddressInfo, Socket } from 'node:net';
-import { createServer } from 'node:net';
 import { Status } from 'nice-grpc';
 import { beforeAll, expect, inject, test } from 'vitest';
 import { LeaseState } from '../../src/gen/leasehold/v1/lease.ts';
 import { startRedisServer } from '../servers/redis-server.ts';
 import { Admin } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
-import { connectTo, leaseholdEnvironment } from '../support/leasehold.ts';
+import { leaseholdEnvironment } from '../support/leasehold.ts';
 import { spawnLeasehold } from '../support/leasehold-process.ts';
 import { rejectionOf } from '../support/rejection.ts';
-import { type DynamicSetup, directAccess, seconds, setUpDynamic } from '../support/world.ts';
+import { type ServerAndWorker, startServerAndWorker } from '../support/server-and-worker.ts';
+import { type DynamicSetup, directAccess, seconds, setUpDynamic } from '../support/set-ups.ts';
+import { startSilentServer } from '../support/silent-server.ts';
 
 // Server and worker are processes that share only Redis.
 
@@ -21,17 +21,12 @@ beforeAll(async () => {
   dynamic = await setUpDynamic({ cluster, admin: new Admin(cluster, adminToken) }, 'dynamic');
 });
 
-async function startBoth(overrides: Record<string, string> = {}) {
-  const environment = leaseholdEnvironment(inject('redisUrl'), overrides);
-  const server = spawnLeasehold('server', environment);
-  const worker = spawnLeasehold('worker', environment);
-  const { address = '' } = await server.logged('serving');
-  await worker.logged('working');
-  return { server, worker, client: connectTo(address) };
+function startBoth(overrides: Record<string, string> = {}): Promise<ServerAndWorker> {
+  return startServerAndWorker(leaseholdEnvironment(inject('redisUrl'), overrides));
 }
 
 test('a lease that the server issued is taken down by the worker, and both end at SIGTERM', async () => {
-  const { server, worker, client } = await startBoth();
+  const { server, worker, client, stop } = await startBoth();
   await client.configs.createConfig({ config: dynamic.config });
   const { lease } = await client.leases.issueLease({ config: 'dynamic', ttl: seconds(1) });
   await eventually(async () =>
@@ -39,23 +34,19 @@ test('a lease that the server issued is taken down by the worker, and both end a
       state: LeaseState.LEASE_STATE_EXPIRED,
     }),
   );
-  client.close();
-
   expect(worker.logs.map(({ msg }) => msg)).toContain('lease ended');
   expect(server.logs.map(({ msg }) => msg)).not.toContain('lease ended');
-  expect(await Promise.all([server.stop(), worker.stop()])).toEqual([0, 0]);
+  expect(await stop()).toEqual([0, 0]);
 });
 
 test('SIGTERM lets a call that is under way end with its own answer', async () => {
-  const sockets: Socket[] = [];
-  const silent = createServer((socket) => sockets.push(socket));
-  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-  const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const silent = await startSilentServer();
+  const { url } = silent;
   const { server, worker, client } = await startBoth({ LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: '3' });
   const call = rejectionOf(
     client.configs.createConfig({ config: { ...dynamic.config, access: directAccess({ ...cluster, url }, 'token') } }),
   );
-  await eventually(async () => expect(sockets).not.toHaveLength(0));
+  await eventually(async () => expect(silent.connections).toBeGreaterThan(0));
   server.kill('SIGTERM');
   await server.logged('stopping');
 
@@ -63,10 +54,7 @@ test('SIGTERM lets a call that is under way end with its own answer', async () =
   expect(await server.exited).toBe(0);
   client.close();
   await worker.stop();
-  for (const socket of sockets) {
-    socket.destroy();
-  }
-  silent.close();
+  silent.stop();
 });
 
 test.each([
@@ -83,7 +71,7 @@ test.each([
 
 test('while Redis is away, calls fail fast with UNAVAILABLE, and SIGTERM still ends both', async () => {
   const redis = await startRedisServer();
-  const { server, worker, client } = await startBoth({ LEASEHOLD_REDIS_URL: redis.url, LEASEHOLD_DRAIN_TIMEOUT: '2' });
+  const { client, stop } = await startBoth({ LEASEHOLD_REDIS_URL: redis.url, LEASEHOLD_DRAIN_TIMEOUT: '2' });
   await client.configs.createConfig({ config: dynamic.config });
   await redis.stop();
   const started = Date.now();
@@ -96,6 +84,17 @@ test('while Redis is away, calls fail fast with UNAVAILABLE, and SIGTERM still e
   for (const rejection of rejections) {
     expect(rejection).toMatchObject({ code: Status.UNAVAILABLE, reason: 'STORE_UNAVAILABLE', retry: true });
   }
-  client.close();
-  expect(await Promise.all([server.stop(), worker.stop()])).toEqual([0, 0]);
+  expect(await stop()).toEqual([0, 0]);
+});
+
+test('a collector that is away holds nothing up, neither a lease nor the end', async () => {
+  const { client, stop } = await startBoth({
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1',
+    OTEL_EXPORTER_OTLP_TIMEOUT: '500',
+  });
+  await client.configs.createConfig({ config: dynamic.config });
+  const { lease } = await client.leases.issueLease({ config: 'dynamic' });
+  await client.leases.revokeLease({ id: lease?.id ?? '' });
+
+  expect(await stop()).toEqual([0, 0]);
 });

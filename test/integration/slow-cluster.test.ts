@@ -1,10 +1,17 @@
+import { Client, credentials } from '@grpc/grpc-js';
 import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LeaseState } from '../../src/gen/leasehold/v1/lease.ts';
+import {
+  IssueLeaseRequest,
+  IssueLeaseResponse,
+  LeaseServiceDefinition,
+} from '../../src/gen/leasehold/v1/lease_service.ts';
 import { eventually } from '../support/eventually.ts';
 import { rejectionOf } from '../support/rejection.ts';
+import { directAccess, seconds, setUpDynamic } from '../support/set-ups.ts';
 import { type SlowProxy, startSlowProxy } from '../support/slow-proxy.ts';
-import { directAccess, openWorld, seconds, setUpDynamic, type World } from '../support/world.ts';
+import { openWorld, type World } from '../support/world.ts';
 
 // What happens to a lease while the cluster takes its time to make it.
 
@@ -22,11 +29,25 @@ afterAll(async () => {
   proxy.stop();
 });
 
+const installation = () => world.settings.LEASEHOLD_INSTALLATION;
+
+/** The id of the one lease that is being issued, once it is recorded. */
+function pendingLease(): Promise<string> {
+  return eventually(
+    async () => {
+      const { leases } = await world.leases.listLeases({ states: [LeaseState.LEASE_STATE_PENDING] });
+      expect(leases).toHaveLength(1);
+      return leases[0]?.id ?? '';
+    },
+    { everyMs: 10 },
+  );
+}
+
 async function expectNothingStays(): Promise<void> {
   await eventually(async () => {
     const { leases } = await world.leases.listLeases({});
     expect(leases.every(({ endTime }) => endTime !== undefined)).toBe(true);
-    expect(await world.admin.leaseholdObjects(world.settings.LEASEHOLD_INSTALLATION)).toEqual([]);
+    expect(await world.admin.leaseholdObjects(installation())).toEqual([]);
   });
 }
 
@@ -42,12 +63,7 @@ test('a lease whose time passes while it is being issued is undone, and its call
 test('a lease is not revoked while it is being issued', async () => {
   proxy.setDelay(700);
   const issued = world.leases.issueLease({ config: 'slow' });
-  const pending = await eventually(async () => {
-    const { leases } = await world.leases.listLeases({ states: [LeaseState.LEASE_STATE_PENDING] });
-    expect(leases).toHaveLength(1);
-    return leases[0];
-  });
-  const rejection = await rejectionOf(world.leases.revokeLease({ id: pending?.id ?? '' }));
+  const rejection = await rejectionOf(world.leases.revokeLease({ id: await pendingLease() }));
   expect(rejection).toMatchObject({ code: Status.ABORTED, reason: 'LEASE_BEING_ISSUED', retry: true });
   proxy.setDelay(0);
 
@@ -57,13 +73,42 @@ test('a lease is not revoked while it is being issued', async () => {
 });
 
 test.each([
-  ['the service account', 150],
-  ['its binding and token', 450],
-])('a caller who gives up while the cluster makes %s gets no lease', async (_, deadline) => {
+  ['the service account', 0],
+  ['its binding and token', 1],
+])('a caller who gives up while the cluster makes %s gets no lease', async (_, objectsBefore) => {
   proxy.setDelay(300);
-  const rejection = await rejectionOf(world.leases.issueLease({ config: 'slow' }, { deadline }));
-  expect(rejection.code).toBe(Status.DEADLINE_EXCEEDED);
+  const caller = new AbortController();
+  const call = world.leases.issueLease({ config: 'slow' }, { signal: caller.signal });
+  const id = await pendingLease();
+  await eventually(async () => expect(await world.admin.leaseholdObjects(installation())).toHaveLength(objectsBefore), {
+    everyMs: 10,
+  });
+  caller.abort();
+  await expect(call).rejects.toThrow('aborted');
   proxy.setDelay(0);
 
+  await eventually(async () =>
+    expect(await world.leases.getLease({ id })).toMatchObject({ state: LeaseState.LEASE_STATE_FAILED }),
+  );
+  await expectNothingStays();
+});
+
+test('a caller whose deadline passes gets no lease', async () => {
+  proxy.setDelay(300);
+  const client = new Client(world.address, credentials.createInsecure());
+  const status = await new Promise((resolve) =>
+    client.makeUnaryRequest(
+      `/${LeaseServiceDefinition.fullName}/${LeaseServiceDefinition.methods.issueLease.name}`,
+      (request: IssueLeaseRequest) => Buffer.from(IssueLeaseRequest.encode(request).finish()),
+      IssueLeaseResponse.decode,
+      IssueLeaseRequest.fromPartial({ config: 'slow' }),
+      { deadline: Date.now() + 400 },
+      (error) => resolve(error?.code),
+    ),
+  );
+  client.close();
+  proxy.setDelay(0);
+
+  expect(status).toBe(Status.DEADLINE_EXCEEDED);
   await expectNothingStays();
 });

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { recordSpans, type SpanRecorder } from '../support/record-spans.ts';
 import { rejectionOf } from '../support/rejection.ts';
-import { type DynamicSetup, openWorld, seconds, setUpDynamic, type World } from '../support/world.ts';
+import { type DynamicSetup, seconds, setUpDynamic } from '../support/set-ups.ts';
+import { openWorld, type World } from '../support/world.ts';
 
 // One issuance is one trace; its end is a span of its own that is linked to it.
 

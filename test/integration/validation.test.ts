@@ -1,22 +1,42 @@
+import type { V1PolicyRule } from '@kubernetes/client-node';
+import { Redis } from 'ioredis';
 import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { BindingScope, RoleKind } from '../../src/gen/leasehold/v1/config.ts';
+import { Keys } from '../../src/shared/redis/keys.ts';
+import { READ_PODS } from '../support/admin.ts';
 import { otherCa } from '../support/other-ca.ts';
 import { rejectionOf } from '../support/rejection.ts';
-import { DYNAMIC_RULES } from '../support/seed-rbac.ts';
-import { type ConfigFields, directAccess, openWorld, setUpDynamic, setUpStatic, type World } from '../support/world.ts';
+import { createDynamicRequester, DYNAMIC_RULES, STATIC_RULES } from '../support/seed-rbac.ts';
+import {
+  type ConfigFields,
+  type DynamicSetup,
+  directAccess,
+  type Place,
+  type StaticSetup,
+  setUpDynamic,
+  setUpStatic,
+} from '../support/set-ups.ts';
+import { openWorld, type World } from '../support/world.ts';
 
 // CreateConfig tries the cluster before it stores anything.
 
 let world: World;
+let redis: Redis;
 beforeAll(async () => {
   world = await openWorld();
+  redis = new Redis(world.redisUrl);
 });
-afterAll(() => world.stop());
+afterAll(async () => {
+  redis.disconnect();
+  await world.stop();
+});
 
+/** Neither a config, nor an object, nor a trial that is still to be taken down. */
 async function expectNothingStays(name: string): Promise<void> {
   expect(await rejectionOf(world.configs.getConfig({ name }))).toMatchObject({ code: Status.NOT_FOUND });
   expect(await world.admin.leaseholdObjects(world.settings.LEASEHOLD_INSTALLATION)).toEqual([]);
-  expect((await world.leases.listLeases({})).leases).toEqual([]);
+  expect(await redis.zcard(new Keys(world.settings.LEASEHOLD_INSTALLATION).due)).toBe(0);
 }
 
 test("the seed's static permissions suffice for a static config", async () => {
@@ -43,28 +63,68 @@ test('a static service account that does not exist', async () => {
   await expectNothingStays('no-account');
 });
 
+/** `rules` with one rule for each resource and verb, but for the one that is taken away. */
+function without(rules: readonly V1PolicyRule[], verb: string, resource: string): V1PolicyRule[] {
+  return rules.flatMap(({ apiGroups = [], resources = [], verbs }) =>
+    resources.flatMap((each) =>
+      verbs
+        .filter((eachVerb) => each !== resource || eachVerb !== verb)
+        .map((eachVerb) => ({ apiGroups, resources: [each], verbs: [eachVerb] })),
+    ),
+  );
+}
+
+const RBAC = 'rbac.authorization.k8s.io';
+const lessPermissions: {
+  shape: string;
+  setUp: (place: Place, name: string) => Promise<StaticSetup | DynamicSetup>;
+  rules: readonly V1PolicyRule[];
+  less: string[][];
+}[] = [
+  {
+    shape: 'static',
+    setUp: setUpStatic,
+    rules: STATIC_RULES,
+    less: [
+      ['get', '', 'serviceaccounts'],
+      ['create', '', 'serviceaccounts/token'],
+    ],
+  },
+  {
+    shape: 'dynamic',
+    setUp: (place, name) => setUpDynamic(place, name, { namespaces: 2 }),
+    rules: DYNAMIC_RULES,
+    less: [
+      ['create', '', 'serviceaccounts'],
+      ['create', '', 'serviceaccounts/token'],
+      ['create', RBAC, 'rolebindings'],
+      ['delete', '', 'serviceaccounts'],
+      ['delete', RBAC, 'rolebindings'],
+    ],
+  },
+  {
+    shape: 'dynamic in the whole cluster',
+    setUp: (place, name) => setUpDynamic(place, name, { bindingScope: BindingScope.BINDING_SCOPE_CLUSTER }),
+    rules: DYNAMIC_RULES,
+    less: [
+      ['create', RBAC, 'clusterrolebindings'],
+      ['delete', RBAC, 'clusterrolebindings'],
+    ],
+  },
+];
+
 describe('a permission less', () => {
-  const cases = [
-    { verb: 'create', apiGroup: '', resource: 'serviceaccounts' },
-    { verb: 'create', apiGroup: '', resource: 'serviceaccounts/token' },
-    { verb: 'create', apiGroup: 'rbac.authorization.k8s.io', resource: 'rolebindings' },
-    { verb: 'delete', apiGroup: '', resource: 'serviceaccounts' },
-    { verb: 'delete', apiGroup: 'rbac.authorization.k8s.io', resource: 'rolebindings' },
-  ];
-  test.each(cases)('$verb $resource', async ({ verb, apiGroup, resource }) => {
-    const { config, namespaces, requester } = await setUpDynamic(world, 'forbidden', { namespaces: 2 });
-    // One rule for each resource and verb, but for the one that is taken away.
-    const rules = DYNAMIC_RULES.flatMap((rule) =>
-      (rule.resources ?? []).flatMap((each) =>
-        rule.verbs
-          .filter((eachVerb) => each !== resource || eachVerb !== verb)
-          .map((eachVerb) => ({ apiGroups: rule.apiGroups ?? [], resources: [each], verbs: [eachVerb] })),
-      ),
-    );
+  const cases = lessPermissions.flatMap(({ less, ...shape }) =>
+    less.map(([verb = '', apiGroup = '', resource = '']) => ({ ...shape, verb, apiGroup, resource })),
+  );
+  test.each(cases)('$shape: $verb $resource', async ({ setUp, rules, verb, apiGroup, resource }) => {
+    const { config, requester } = await setUp(world, 'forbidden');
     await world.admin.rbac.replaceClusterRole({
       name: requester.clusterRole,
-      body: { metadata: { name: requester.clusterRole }, rules },
+      body: { metadata: { name: requester.clusterRole }, rules: without(rules, verb, resource) },
     });
+    const [plural = '', subresource = ''] = resource.split('/');
+    await world.admin.waitUntilMay(requester.account, { verb, group: apiGroup, resource: plural, subresource }, false);
     const rejection = await rejectionOf(world.configs.createConfig({ config }));
 
     expect(rejection).toMatchObject({
@@ -72,11 +132,32 @@ describe('a permission less', () => {
       reason: 'CLUSTER_FORBIDDEN',
       metadata: { verb, api_group: apiGroup, resource, http_status: '403' },
     });
-    expect(namespaces).toContain(rejection.metadata['namespace']);
     expect(rejection.metadata['cluster_message']).toContain(`cannot ${verb} resource "${resource}"`);
     expect(rejection.message).toContain(`${verb} ${resource}`);
     await expectNothingStays('forbidden');
   });
+});
+
+test('each allowed namespace is tried, and where one fails nothing stays in the others', async () => {
+  const { config, namespaces } = await setUpDynamic(world, 'half', { namespaces: 3 });
+  const [first, second] = namespaces;
+  const role = await world.admin.createRole(first, [READ_PODS]);
+  const requester = await createDynamicRequester(world.admin, first, { role, namespaces: [first] });
+  const rejection = await rejectionOf(
+    world.configs.createConfig({
+      config: {
+        ...config,
+        access: directAccess(world.cluster, requester.token),
+        credential: {
+          $case: 'dynamic',
+          value: { allowedNamespaces: [first, second ?? ''], role: { kind: RoleKind.ROLE_KIND_ROLE, name: role } },
+        },
+      },
+    }),
+  );
+
+  expect(rejection.metadata).toMatchObject({ verb: 'create', resource: 'rolebindings', namespace: second });
+  await expectNothingStays('half');
 });
 
 test('a role that the cluster token may not hand out', async () => {
@@ -132,7 +213,7 @@ describe('the certificate of the API server', () => {
     await expectNothingStays(config.name);
   });
 
-  test("is refused under the system's CAs", async () => {
+  test('is refused under the CAs of the server', async () => {
     const rejection = await rejectionOf(world.configs.createConfig({ config: withTls({}) }));
     expect(rejection).toMatchObject({ code: Status.FAILED_PRECONDITION, reason: 'CLUSTER_CERTIFICATE_NOT_TRUSTED' });
   });

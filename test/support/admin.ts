@@ -3,10 +3,15 @@ import {
   AuthorizationV1Api,
   CoreV1Api,
   KubeConfig,
+  KubernetesObjectApi,
+  loadAllYaml,
+  PatchStrategy,
   RbacAuthorizationV1Api,
   type RbacV1Subject,
   type V1PolicyRule,
+  type V1ResourceAttributes,
 } from '@kubernetes/client-node';
+import { eventually } from './eventually.ts';
 
 export interface ClusterAddress {
   url: string;
@@ -36,8 +41,11 @@ export class Admin {
   readonly rbac: RbacAuthorizationV1Api;
   readonly authorization: AuthorizationV1Api;
 
+  readonly #objects: KubernetesObjectApi;
+
   constructor(cluster: ClusterAddress, adminToken: string) {
     const config = kubeConfigFor(cluster, adminToken);
+    this.#objects = KubernetesObjectApi.makeApiClient(config);
     this.core = config.makeApiClient(CoreV1Api);
     this.rbac = config.makeApiClient(RbacAuthorizationV1Api);
     this.authorization = config.makeApiClient(AuthorizationV1Api);
@@ -88,6 +96,28 @@ export class Admin {
         subjects: [subjectOf(account)],
       },
     });
+  }
+
+  /** What `kubectl apply --server-side` does. */
+  async apply(manifest: string): Promise<void> {
+    for (const object of loadAllYaml(manifest)) {
+      await this.#objects.patch(object, undefined, undefined, 'leasehold-test', true, PatchStrategy.ServerSideApply);
+    }
+  }
+
+  /** Waits until the authorizer, which hears of roles and bindings a moment later, answers so about an account. */
+  async waitUntilMay(account: Account, attributes: V1ResourceAttributes, may = true): Promise<void> {
+    const user = `system:serviceaccount:${account.namespace}:${account.name}`;
+    const body = { spec: { user, resourceAttributes: attributes } };
+    await eventually(
+      async () => {
+        const { status } = await this.authorization.createSubjectAccessReview({ body });
+        if (status?.allowed !== may) {
+          throw new Error(`${user} ${may ? 'may not yet' : 'still may'}: ${JSON.stringify(attributes)}`);
+        }
+      },
+      { everyMs: 10 },
+    );
   }
 
   /** A token of an account, as an administrator would make one for Leasehold. */

@@ -46,8 +46,8 @@ export function spawnLeasehold(role: 'server' | 'worker', environment: Record<st
       if (line) {
         return line;
       }
-      await Promise.race([once(lines, 'logged'), once(lines, 'close')]);
-      if (child.exitCode !== null && !logs.some(({ msg }) => msg === message)) {
+      const hasEnded = await Promise.race([once(lines, 'logged').then(() => false), exited.then(() => true)]);
+      if (hasEnded && !logs.some(({ msg }) => msg === message)) {
         throw new Error(`the ${role} ended before it logged "${message}": ${JSON.stringify(logs.at(-1))}`);
       }
     }

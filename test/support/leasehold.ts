@@ -63,8 +63,11 @@ export async function startLeasehold(redisUrl: string, overrides: Record<string,
       done();
     },
   });
-  const server = await startServer(settings, createLogger('leasehold-server', 'debug', destination));
-  const workerLog = createLogger('leasehold-worker', 'debug', destination);
+  const server = await startServer(
+    settings,
+    createLogger('leasehold-server', settings.LEASEHOLD_LOG_LEVEL, destination),
+  );
+  const workerLog = createLogger('leasehold-worker', settings.LEASEHOLD_LOG_LEVEL, destination);
   let worker = await startWorker(settings, workerLog);
   const client = connectTo(server.address);
   return {

@@ -37,10 +37,11 @@ export async function createRequester(
   const account = await admin.createServiceAccount(namespace, `token-requester-${randomUUID().slice(0, 8)}`);
   const clusterRole = await admin.createClusterRole([...rules]);
   await admin.bindClusterRole(clusterRole, account);
+  await admin.waitUntilMay(account, { verb: 'create', resource: 'serviceaccounts', subresource: 'token' });
   return { account, clusterRole, token: await admin.mintToken(account) };
 }
 
-/** The seed's second binding: an account can hand out only a role that it holds itself. */
+/** The seed's second binding: an account can hand out only a role that it holds itself. The tests' roles read pods. */
 export async function createDynamicRequester(
   admin: Admin,
   namespace: string,
@@ -49,8 +50,12 @@ export async function createDynamicRequester(
   const requester = await createRequester(admin, namespace, DYNAMIC_RULES);
   if ('clusterRole' in handedOut) {
     await admin.bindClusterRole(handedOut.clusterRole, requester.account);
+    await admin.waitUntilMay(requester.account, { verb: 'list', resource: 'pods' });
   } else {
-    await Promise.all(handedOut.namespaces.map((place) => admin.bindRole(place, handedOut.role, requester.account)));
+    for (const namespace of handedOut.namespaces) {
+      await admin.bindRole(namespace, handedOut.role, requester.account);
+      await admin.waitUntilMay(requester.account, { verb: 'list', resource: 'pods', namespace });
+    }
   }
   return requester;
 }

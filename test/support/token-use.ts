@@ -1,12 +1,29 @@
 import { ApiException, AuthorizationV1Api, CoreV1Api } from '@kubernetes/client-node';
 import { type ClusterAddress, kubeConfigFor } from './admin.ts';
+import { eventually } from './eventually.ts';
 
 /** The HTTP status with which the API server answers a list of pods under `token`. */
 export async function listPodsStatus(cluster: ClusterAddress, token: string, namespace: string): Promise<number> {
   return statusOf(() => kubeConfigFor(cluster, token).makeApiClient(CoreV1Api).listNamespacedPod({ namespace }));
 }
 
-/** The same for a list of secrets, which no role of the tests grants. */
+/** Waits until a list of pods has one of the `expected` statuses: the authorizer hears of bindings a moment later. */
+export async function waitForPodsStatus(
+  cluster: ClusterAddress,
+  token: string,
+  namespace: string,
+  ...expected: number[]
+): Promise<number> {
+  return eventually(async () => {
+    const status = await listPodsStatus(cluster, token, namespace);
+    if (!expected.includes(status)) {
+      throw new Error(`a list of pods in ${namespace} has status ${status}, not ${expected.join(' or ')}`);
+    }
+    return status;
+  });
+}
+
+/** The status of a list of secrets, which no role of the tests grants. */
 export async function listSecretsStatus(cluster: ClusterAddress, token: string, namespace: string): Promise<number> {
   return statusOf(() => kubeConfigFor(cluster, token).makeApiClient(CoreV1Api).listNamespacedSecret({ namespace }));
 }

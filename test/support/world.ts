@@ -1,10 +1,6 @@
 import { inject } from 'vitest';
-import type { Config } from '../../src/gen/leasehold/v1/config.ts';
-import { BindingScope, RoleKind } from '../../src/gen/leasehold/v1/config.ts';
-import type { DeepPartial } from '../../src/gen/leasehold/v1/config_service.ts';
-import { Admin, READ_PODS } from './admin.ts';
+import { Admin } from './admin.ts';
 import { type Leasehold, startLeasehold } from './leasehold.ts';
-import { createDynamicRequester, createRequester, type Requester, STATIC_RULES } from './seed-rbac.ts';
 
 /** A Leasehold on the real cluster and the real Redis, and what tests need around it. */
 export interface World extends Leasehold {
@@ -21,80 +17,4 @@ export async function openWorld(overrides: Record<string, string> = {}): Promise
   const cluster = { url, caPem };
   const leasehold = await startLeasehold(redisUrl, overrides);
   return { ...leasehold, admin: new Admin(cluster, adminToken), cluster, maxTokenSeconds, redisUrl };
-}
-
-export type ConfigFields = DeepPartial<Config>;
-
-/** The access of a config as the seed's form has it. */
-export function directAccess(cluster: World['cluster'], token: string): NonNullable<ConfigFields['access']> {
-  return { $case: 'direct', value: { url: cluster.url, tls: { caPem: cluster.caPem }, token } };
-}
-
-export function seconds(count: number): { seconds: bigint; nanos: number } {
-  return { seconds: BigInt(count), nanos: 0 };
-}
-
-export interface StaticSetup {
-  namespace: string;
-  serviceAccount: string;
-  requester: Requester;
-  /** Ready for CreateConfig. */
-  config: ConfigFields & { name: string };
-}
-
-/** What the set-ups need. */
-export type Place = Pick<World, 'admin' | 'cluster'>;
-
-/** A namespace with a service account that may read pods, the seed's static requester, and a config for both. */
-export async function setUpStatic(world: Place, name: string): Promise<StaticSetup> {
-  const namespace = await world.admin.createNamespace();
-  const account = await world.admin.createServiceAccount(namespace, 'reader');
-  await world.admin.bindRole(namespace, await world.admin.createRole(namespace, [READ_PODS]), account);
-  const requester = await createRequester(world.admin, namespace, STATIC_RULES);
-  const config: StaticSetup['config'] = {
-    name,
-    defaultTtl: seconds(900),
-    maxTtl: seconds(3600),
-    access: directAccess(world.cluster, requester.token),
-    credential: { $case: 'static', value: { namespace, serviceAccount: account.name } },
-  };
-  return { namespace, serviceAccount: account.name, requester, config };
-}
-
-export interface DynamicSetup {
-  namespaces: [string, ...string[]];
-  /** Name of the ClusterRole that reads pods. */
-  role: string;
-  requester: Requester;
-  config: ConfigFields & { name: string };
-}
-
-/** Namespaces, a ClusterRole that reads pods, the seed's dynamic requester, and a config for them. */
-export async function setUpDynamic(
-  world: Place,
-  name: string,
-  options: { namespaces?: number; bindingScope?: BindingScope } = {},
-): Promise<DynamicSetup> {
-  const first = await world.admin.createNamespace();
-  const others = await Promise.all(
-    Array.from({ length: (options.namespaces ?? 1) - 1 }, () => world.admin.createNamespace()),
-  );
-  const role = await world.admin.createClusterRole([READ_PODS]);
-  const requester = await createDynamicRequester(world.admin, first, { clusterRole: role });
-  const namespaces: [string, ...string[]] = [first, ...others];
-  const config: DynamicSetup['config'] = {
-    name,
-    defaultTtl: seconds(900),
-    maxTtl: seconds(3600),
-    access: directAccess(world.cluster, requester.token),
-    credential: {
-      $case: 'dynamic',
-      value: {
-        allowedNamespaces: namespaces,
-        role: { kind: RoleKind.ROLE_KIND_CLUSTER_ROLE, name: role },
-        bindingScope: options.bindingScope ?? BindingScope.BINDING_SCOPE_NAMESPACE,
-      },
-    },
-  };
-  return { namespaces, role, requester, config };
 }
