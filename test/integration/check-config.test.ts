@@ -1,16 +1,9 @@
-import { KubernetesObjectApi, loadAllYaml } from '@kubernetes/client-node';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BindingScope, RoleKind } from '../../src/gen/leasehold/v1/config.ts';
-import { kubeConfigFor, READ_PODS } from '../support/admin.ts';
-import {
-  type ConfigFields,
-  directAccess,
-  openWorld,
-  seconds,
-  setUpDynamic,
-  setUpStatic,
-  type World,
-} from '../support/world.ts';
+import { READ_PODS } from '../support/admin.ts';
+import { eventually } from '../support/eventually.ts';
+import { type ConfigFields, directAccess, seconds, setUpDynamic, setUpStatic } from '../support/set-ups.ts';
+import { openWorld, type World } from '../support/world.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -18,12 +11,13 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-/** What an administrator does with the manifest: `kubectl apply`. */
-async function apply(manifest: string): Promise<void> {
-  const api = KubernetesObjectApi.makeApiClient(kubeConfigFor(world.cluster, inject('controlPlane').adminToken));
-  for (const object of loadAllYaml(manifest)) {
-    await api.create(object);
-  }
+/** Until the authorizer has heard of all that a manifest grants. */
+function untilAllAllowed(config: ConfigFields) {
+  return eventually(async () => {
+    const check = await world.configs.checkConfig({ target: { $case: 'config', value: config } });
+    expect(check.permissions.filter(({ allowed }) => !allowed)).toEqual([]);
+    return check;
+  });
 }
 
 test('a stored config whose token may do all', async () => {
@@ -89,10 +83,9 @@ test.each(shapes)(
     expect(before.allAllowed).toBe(false);
     expect(before.permissions.every(({ allowed }) => !allowed)).toBe(true);
 
-    await apply(before.missingRbacManifest);
+    await world.admin.apply(before.missingRbacManifest);
 
-    const after = await world.configs.checkConfig({ target: { $case: 'config', value: config } });
-    expect(after.permissions.filter(({ allowed }) => !allowed)).toEqual([]);
+    const after = await untilAllAllowed(config);
     expect(after.missingRbacManifest).toBe('');
     await world.configs.createConfig({ config });
     await world.leases.issueLease({ config: config.name, namespace });
@@ -104,3 +97,28 @@ test.each(shapes)(
     }
   },
 );
+
+test('a second manifest takes nothing away that the first granted', async () => {
+  const namespace = await world.admin.createNamespace();
+  const requester = await world.admin.createServiceAccount(namespace, 'bare');
+  const access = directAccess(world.cluster, await world.admin.mintToken(requester));
+  const handingOut = async (): Promise<ConfigFields> => ({
+    name: `again-${namespace}`,
+    defaultTtl: seconds(600),
+    maxTtl: seconds(600),
+    access,
+    credential: {
+      $case: 'dynamic',
+      value: {
+        allowedNamespaces: [namespace],
+        role: { kind: RoleKind.ROLE_KIND_CLUSTER_ROLE, name: await world.admin.createClusterRole([READ_PODS]) },
+      },
+    },
+  });
+  for (const config of [await handingOut(), await handingOut()]) {
+    const check = await world.configs.checkConfig({ target: { $case: 'config', value: config } });
+    expect(check.allAllowed).toBe(false);
+    await world.admin.apply(check.missingRbacManifest);
+    await untilAllAllowed(config);
+  }
+});

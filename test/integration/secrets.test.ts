@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startAnsweringServer } from '../support/answering-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { recordSpans, type SpanRecorder } from '../support/record-spans.ts';
 import { rejectionOf } from '../support/rejection.ts';
-import { directAccess, openWorld, seconds, setUpDynamic, setUpStatic, type World } from '../support/world.ts';
+import { directAccess, seconds, setUpDynamic, setUpStatic } from '../support/set-ups.ts';
+import { openWorld, type World } from '../support/world.ts';
 
 // No token of a lease or of a cluster stands in Redis, logs, spans or errors.
 
@@ -62,8 +65,10 @@ test('tokens are nowhere but with their callers', async () => {
     tokens.push(setup.requester.token);
     await world.configs.createConfig({ config: setup.config });
     await world.configs.checkConfig({ target: { $case: 'name', value: setup.config.name } });
-    const { lease, credential } = await world.leases.issueLease({ config: setup.config.name });
-    tokens.push(credential?.token ?? '');
+    const request = { config: setup.config.name, requestId: randomUUID() };
+    const { lease, credential } = await world.leases.issueLease(request);
+    const again = await world.leases.issueLease(request);
+    tokens.push(credential?.token ?? '', again.credential?.token ?? '');
     await world.leases.revokeLease({ id: lease?.id ?? '' });
   }
   const { lease, credential } = await world.leases.issueLease({ config: 'dynamic', ttl: seconds(1) });
@@ -71,7 +76,7 @@ test('tokens are nowhere but with their callers', async () => {
   await eventually(async () => expect((await world.leases.getLease({ id: lease?.id ?? '' })).endTime).toBeDefined());
 
   const wrong = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJub2JvZHkifQ.d3Jvbmctc2lnbmF0dXJl';
-  const opaque = 'an-opaque-wrong-cluster-token';
+  const opaque = 'an-opaque-wrong-cluster-token-'.repeat(5);
   tokens.push(wrong, opaque);
   const { config } = await setUpStatic(world, 'wrong');
   for (const token of [wrong, opaque]) {
@@ -89,11 +94,24 @@ test('tokens are nowhere but with their callers', async () => {
     );
   }
 
+  const echo = await startAnsweringServer((request, response) => {
+    response
+      .writeHead(400)
+      .end(`no: ${request.headers.authorization} ${'x'.repeat(900)} ${request.headers.authorization}`);
+  });
+  for (const token of [wrong, opaque]) {
+    const access = directAccess(echo, token);
+    errors.push(await rejectionOf(world.configs.createConfig({ config: { ...config, access } })));
+  }
+  echo.stop();
+
   const places = {
     redis: await dumpRedis(world.redisUrl),
     logs: world.logs.join('\n'),
     spans: JSON.stringify(
-      spans.finished().map(({ name, attributes, events, status }) => ({ name, attributes, events, status })),
+      spans
+        .finished()
+        .map(({ name, attributes, events, links, status }) => ({ name, attributes, events, links, status })),
     ),
     errors: JSON.stringify(errors),
   };
@@ -101,6 +119,7 @@ test('tokens are nowhere but with their callers', async () => {
   expect(places.logs).toContain('lease issued');
   expect(places.spans).toContain('kubernetes create serviceaccounts/token');
   expect(places.errors).toContain('CLUSTER_UNAUTHENTICATED');
+  expect(places.errors).toContain('Bearer [redacted]');
   for (const [place, text] of Object.entries(places)) {
     for (const token of tokens) {
       expect(token.length, 'a token to look for').toBeGreaterThan(10);

@@ -10,6 +10,7 @@ import {
 import {
   type ClusterCall,
   ClusterError,
+  ClusterNotDone,
   ClusterNotTrusted,
   ClusterRefused,
   type Refusal,
@@ -71,6 +72,12 @@ function codeAndDetails(error: LeaseholdError): { code: Status; details: ErrorDe
     return {
       code: Status.FAILED_PRECONDITION,
       details: [errorInfo('CLUSTER_CERTIFICATE_NOT_TRUSTED', callMetadata(error.call))],
+    };
+  }
+  if (error instanceof ClusterNotDone) {
+    return {
+      code: Status.UNAVAILABLE,
+      details: [errorInfo('CLUSTER_NOT_DONE', callMetadata(error.call)), retryInfo()],
     };
   }
   if (error instanceof ClusterError) {

@@ -157,7 +157,8 @@ function isApiServerUrl(text: string): boolean {
   );
 }
 
-const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+/** No '-' in between (RFC 7468), so that a search never goes over the same text twice. */
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 function isPemBundle(pem: string): boolean {
   const certificates = pem.match(PEM_CERTIFICATE) ?? [];

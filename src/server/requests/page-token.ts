@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { InvalidArgument } from '../../shared/domain/errors.ts';
+import { parseJson } from '../../shared/domain/parse-json.ts';
 
 const Content = z.object({ last: z.string().max(253), query: z.unknown() });
 
@@ -22,12 +23,4 @@ export function readPageToken(token: string, query: object): string | undefined 
     throw new InvalidArgument([{ field: 'page_token', description: 'belongs to a list with other filters' }]);
   }
   return content.data.last;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

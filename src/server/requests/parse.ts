@@ -1,11 +1,17 @@
 import type { z } from 'zod';
 import { type FieldViolation, InvalidArgument } from '../../shared/domain/errors.ts';
 
+/** Violations that are told at once: they go into headers, which clients of gRPC limit to 8 KiB. */
+const MAX_VIOLATIONS = 16;
+
+/** Characters of a field's path: a label's key is part of it, as long as the caller made it. */
+const MAX_FIELD = 200;
+
 /** Parses a message into a domain type. Throws InvalidArgument with a violation for each wrong field. */
 export function parse<T>(schema: z.ZodType<T>, message: unknown, prefix = ''): T {
   const parsed = schema.safeParse(message);
   if (!parsed.success) {
-    throw new InvalidArgument(parsed.error.issues.map((issue) => violation(issue, prefix)));
+    throw new InvalidArgument(parsed.error.issues.slice(0, MAX_VIOLATIONS).map((issue) => violation(issue, prefix)));
   }
   return parsed.data;
 }
@@ -13,7 +19,8 @@ export function parse<T>(schema: z.ZodType<T>, message: unknown, prefix = ''): T
 /** Paths as the proto has them: `config.direct.tls.ca_pem`. */
 function violation({ path, message }: z.core.$ZodIssue, prefix: string): FieldViolation {
   const names = path.map((part) => (typeof part === 'number' ? String(part) : snakeCase(String(part))));
-  return { field: [prefix, ...names].filter((name) => name !== '').join('.'), description: message };
+  const field = [prefix, ...names].filter((name) => name !== '').join('.');
+  return { field: field.slice(0, MAX_FIELD), description: message };
 }
 
 function snakeCase(name: string): string {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { LeaseServiceImplementation, ListLeasesRequest } from '../../gen/leasehold/v1/lease_service.ts';
 import { NotFound } from '../../shared/domain/errors.ts';
+import { LEASE_STATES } from '../../shared/domain/lease.ts';
 import { issueLease } from '../../shared/leases/issue.ts';
 import { revoke } from '../../shared/leases/revoke.ts';
 import type { LeaseQuery } from '../../shared/ports/lease-store.ts';
@@ -13,12 +14,14 @@ import { parse } from '../requests/parse.ts';
 
 const listRequest = z.object({
   config: emptyAsUndefined.pipe(dnsLabel.optional()),
-  states: z.array(
-    z
-      .number()
-      .transform(stateOf)
-      .refine((state) => state !== undefined, 'must be a state of a lease'),
-  ),
+  states: z
+    .array(
+      z
+        .number()
+        .transform(stateOf)
+        .refine((state) => state !== undefined, 'must be a state of a lease'),
+    )
+    .max(LEASE_STATES.length, `must be at most ${LEASE_STATES.length}`),
   pageSize,
 });
 

@@ -13,7 +13,7 @@ type CheckedPermission = Permission & Verdict;
 
 export interface ConfigCheck {
   permissions: CheckedPermission[];
-  /** YAML that grants what is missing; empty where nothing is. */
+  /** YAML that grants all that is needed where something is missing; empty where nothing is. */
   missingRbacManifest: string;
 }
 
@@ -27,8 +27,16 @@ export async function checkConfig(ports: Ports, config: ConfigDraft): Promise<Co
       limit(async () => ({ ...permission, ...(await ask(cluster, config, permission)) })),
     ),
   );
-  const missing = permissions.filter(({ allowed }) => !allowed);
-  return { permissions, missingRbacManifest: rbacManifest(config.name, config.access.token, missing) };
+  return { permissions, missingRbacManifest: rbacManifest(config, withMissing(permissions)) };
+}
+
+/**
+ * All permissions of the namespaces where one is missing: applied over an earlier manifest, which is replaced as a whole,
+ * it must not take away what that one granted.
+ */
+function withMissing(permissions: readonly CheckedPermission[]): CheckedPermission[] {
+  const lacking = new Set(permissions.filter(({ allowed }) => !allowed).map(({ namespace }) => namespace));
+  return permissions.filter(({ namespace }) => lacking.has(namespace));
 }
 
 /**

@@ -1,5 +1,7 @@
 import { stringify } from 'yaml';
 import { z } from 'zod';
+import type { ConfigDraft } from '../domain/config.ts';
+import { parseJson } from '../domain/parse-json.ts';
 import type { Permission } from '../domain/permissions.ts';
 import type { Secret } from '../domain/secret.ts';
 
@@ -11,14 +13,13 @@ interface Rule {
 }
 
 /**
- * YAML of the roles and bindings that grant `missing` to the holder of `token`: a Role in each namespace, a ClusterRole
- * only for what counts in the whole cluster. Empty where nothing is missing.
+ * YAML of the roles and bindings that grant `wanted` to the holder of the config's token: a Role in each namespace, a
+ * ClusterRole only for what counts in the whole cluster. Empty where nothing is wanted.
  */
-export function rbacManifest(configName: string, token: Secret, missing: readonly Permission[]): string {
-  const name = `leasehold-${configName}`;
-  const byNamespace = Map.groupBy(missing, ({ namespace }) => namespace);
+export function rbacManifest({ name, access }: ConfigDraft, wanted: readonly Permission[]): string {
+  const byNamespace = Map.groupBy(wanted, ({ namespace }) => namespace);
   const documents = [...byNamespace].flatMap(([namespace, permissions]) =>
-    roleAndBinding(name, namespace, rulesFor(permissions), subjectOf(token)),
+    roleAndBinding(`leasehold-config-${name}`, namespace, rulesFor(permissions), subjectOf(access.token)),
   );
   return documents.map((document) => stringify(document)).join('---\n');
 }
@@ -71,12 +72,4 @@ function subjectOf(token: Secret): object {
   }
   const [, , namespace, name] = claims.data.sub.split(':');
   return { kind: 'ServiceAccount', namespace, name };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

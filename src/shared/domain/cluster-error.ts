@@ -59,5 +59,8 @@ export class ClusterRefused extends ClusterError {
 /** No answer came, or none that could be read. Whether the call took effect is unknown. */
 export class ClusterUnreachable extends ClusterError {}
 
+/** The API server took the call, but its effect is still to come: a deleted object waits for its finalizers. */
+export class ClusterNotDone extends ClusterError {}
+
 /** The API server's certificate does not verify against the config's CA and server name. */
 export class ClusterNotTrusted extends ClusterError {}

@@ -1,10 +1,18 @@
 import type { Secret } from './secret.ts';
 
-/** Anything shaped like a JWT (RFC 7519), wherever it came from: `eyJ` is the base64url of `{"`. */
-const JWT = /eyJ[\w-]*\.[\w-]+(?:\.[\w-]*)?/g;
+/** A run of the characters of a JWT (RFC 7519). Whole runs are looked at, so that hostile text costs no more than its length. */
+const RUN = /[\w.-]+/g;
 
-/** `text` without any JWT and without the given secrets: API servers may echo what they were sent. */
+/** `eyJ` is the base64url of `{"`. */
+const JWT_START = 'eyJ';
+
+/** `text` without anything shaped like a JWT and without the given secrets: API servers may echo what they were sent. */
 export function redact(text: string, ...secrets: Secret[]): string {
   const withoutKnown = secrets.reduce((rest, secret) => rest.replaceAll(secret.reveal(), '[redacted]'), text);
-  return withoutKnown.replace(JWT, '[redacted]');
+  return withoutKnown.replace(RUN, (run) => (looksLikeJwt(run) ? '[redacted]' : run));
+}
+
+function looksLikeJwt(run: string): boolean {
+  const start = run.indexOf(JWT_START);
+  return start >= 0 && run.includes('.', start);
 }

@@ -9,6 +9,7 @@ import {
   rbacResource,
 } from '../domain/cluster-error.ts';
 import type { Access } from '../domain/config.ts';
+import { parseJson } from '../domain/parse-json.ts';
 import { redact } from '../domain/redact.ts';
 import { inSpan } from '../telemetry/span.ts';
 import { pathOf } from './path-of.ts';
@@ -27,6 +28,9 @@ const METHODS = { get: 'GET', create: 'POST', delete: 'DELETE' } as const;
 
 /** Answers are small; a larger one is not from an API server. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
+
+/** Characters of an API server's message that are passed on: it goes into headers, which clients of gRPC limit to 8 KiB. */
+const MAX_MESSAGE = 1000;
 
 /** Less than the 90 s after which an API server closes an idle connection: a call must not run into its closing. */
 const KEEP_ALIVE_MS = 30_000;
@@ -75,7 +79,7 @@ export class ApiServer {
         throw new ClusterRefused(call, {
           ...refusal,
           status,
-          message: redact(refusal.message, this.#access.token),
+          message: shorten(redact(refusal.message, this.#access.token)),
           retryAfterMs: retryAfterMs(retryAfter),
         });
       }
@@ -143,20 +147,25 @@ const StatusAnswer = z.object({
 
 /** An API server explains itself in a Status object; what stands in front of it may answer anything. */
 function refusalIn(text: string): Pick<Refusal, 'message' | 'reason' | 'objectName'> {
-  try {
-    const { message, reason, details } = StatusAnswer.parse(JSON.parse(text));
-    return { message, reason, objectName: details.name };
-  } catch {
-    return { message: text.slice(0, 200), reason: '', objectName: '' };
+  const answer = StatusAnswer.safeParse(parseJson(text));
+  if (!answer.success) {
+    return { message: text, reason: '', objectName: '' };
   }
+  const { message, reason, details } = answer.data;
+  return { message, reason, objectName: details.name };
+}
+
+/** Only once it is redacted: half a token is not recognized. */
+function shorten(message: string): string {
+  return message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}...` : message;
 }
 
 function parseAnswer(call: ClusterCall, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new ClusterUnreachable(call, 'its answer is not JSON', { cause: error });
+  const answer = parseJson(text);
+  if (answer === undefined) {
+    throw new ClusterUnreachable(call, 'its answer is not JSON');
   }
+  return answer;
 }
 
 /** Retry-After in seconds (RFC 9110, 10.2.3); API servers send no dates. */

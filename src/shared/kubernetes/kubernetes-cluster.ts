@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ClusterCall, ClusterRefused, ClusterUnreachable } from '../domain/cluster-error.ts';
+import { type ClusterCall, ClusterNotDone, ClusterRefused, ClusterUnreachable } from '../domain/cluster-error.ts';
 import type { LeaseObject } from '../domain/lease.ts';
 import type { Marks } from '../domain/marks.ts';
 import type { Permission } from '../domain/permissions.ts';
@@ -12,6 +12,14 @@ const Created = z.object({ metadata: z.object({ uid: z.string().min(1) }) });
 const TokenAnswer = z.object({
   status: z.object({ token: z.string().min(1), expirationTimestamp: z.iso.datetime({ offset: true }) }),
 });
+/** A Status, or the object as it was at its end. Anything else is not from an API server. */
+const DeleteAnswer = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('Status'), status: z.literal('Success') }),
+  z.object({
+    kind: z.enum(['ServiceAccount', 'RoleBinding', 'ClusterRoleBinding']),
+    metadata: z.object({ finalizers: z.array(z.string()).default([]) }),
+  }),
+]);
 const ReviewAnswer = z.object({ status: z.object({ allowed: z.boolean(), reason: z.string().optional() }) });
 
 /** An API server has two ways to say that a delete's uid is not the object's: one before, one in the transaction. */
@@ -34,7 +42,8 @@ export class KubernetesCluster implements Cluster {
   async remove(object: LeaseObject): Promise<void> {
     try {
       const call: ClusterCall = { verb: 'delete', ...placeOf(object), name: object.name };
-      await this.#server.call(call, { body: deleteOptions(object) });
+      const answer = await this.#server.call(call, { body: deleteOptions(object) });
+      requireGone(call, read(call, DeleteAnswer, answer));
     } catch (error) {
       if (!isGone(object, error)) {
         throw error;
@@ -80,6 +89,14 @@ export class KubernetesCluster implements Cluster {
       }
       throw error;
     }
+  }
+}
+
+/** A deleted object with finalizers stays, and goes on to work, until they are done. */
+function requireGone(call: ClusterCall, answer: z.infer<typeof DeleteAnswer>): void {
+  const finalizers = answer.kind === 'Status' ? [] : answer.metadata.finalizers;
+  if (finalizers.length > 0) {
+    throw new ClusterNotDone(call, `it is still there, because it waits for its finalizers: ${finalizers.join(', ')}`);
   }
 }
 

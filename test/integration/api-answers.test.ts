@@ -1,0 +1,123 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { afterEach, describe, expect, test } from 'vitest';
+import { ClusterNotDone, ClusterRefused, ClusterUnreachable } from '../../src/shared/domain/cluster-error.ts';
+import type { LeaseObject } from '../../src/shared/domain/lease.ts';
+import { Secret } from '../../src/shared/domain/secret.ts';
+import { ApiServer } from '../../src/shared/kubernetes/api-server.ts';
+import { KubernetesCluster } from '../../src/shared/kubernetes/kubernetes-cluster.ts';
+import { type AnsweringServer, startAnsweringServer } from '../support/answering-server.ts';
+
+// What an API server, or something else at its URL, may answer; a real one cannot be made to.
+
+const CALL_TIMEOUT_MS = 500;
+const object: LeaseObject = { kind: 'ServiceAccount', namespace: 'team', name: 'leasehold-1', uid: 'uid-1' };
+
+let server: AnsweringServer;
+let api: ApiServer;
+afterEach(async () => {
+  server.stop();
+  await api.close();
+});
+
+async function clusterThat(
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+  token = 'token',
+): Promise<KubernetesCluster> {
+  server = await startAnsweringServer(answer);
+  const tls = { caPem: server.caPem, insecureSkipVerify: false, serverName: undefined };
+  const limits = { connections: 1, connectTimeoutMs: 2000, callTimeoutMs: CALL_TIMEOUT_MS };
+  api = new ApiServer({ id: 'access', url: server.url, tls, token: new Secret(token) }, limits);
+  return new KubernetesCluster(api);
+}
+
+function answering(status: number, body: unknown) {
+  return (_request: IncomingMessage, response: ServerResponse) => {
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(typeof body === 'string' ? body : JSON.stringify(body));
+  };
+}
+
+const statusObject = (fields: object) => ({ kind: 'Status', apiVersion: 'v1', ...fields });
+const removed = { kind: 'ServiceAccount', metadata: { name: object.name, uid: object.uid } };
+
+describe('an object is gone', () => {
+  test.each([
+    ['success', 200, statusObject({ status: 'Success' })],
+    ['the object as it was', 200, removed],
+    ['that there is none', 404, statusObject({ reason: 'NotFound', details: { name: object.name } })],
+    [
+      'that its uid is another',
+      409,
+      statusObject({
+        reason: 'Conflict',
+        details: { name: object.name },
+        message: 'the UID in the precondition (a) does not match the UID in record (b)',
+      }),
+    ],
+  ])('where the API server says %s', async (_, status, body) => {
+    const cluster = await clusterThat(answering(status, body));
+    await expect(cluster.remove(object)).resolves.toBeUndefined();
+  });
+});
+
+describe('an object is not gone', () => {
+  test.each([
+    ['200 and nothing', 200, {}, ClusterUnreachable],
+    ['200 and a page', 200, '<html>', ClusterUnreachable],
+    ['a Status that failed', 200, statusObject({ status: 'Failure' }), ClusterUnreachable],
+    ['finalizers', 200, { ...removed, metadata: { ...removed.metadata, finalizers: ['f'] } }, ClusterNotDone],
+    ['a bare 404', 404, '404 page not found', ClusterRefused],
+    [
+      'a 404 about something else',
+      404,
+      statusObject({ reason: 'NotFound', details: { name: 'team' } }),
+      ClusterRefused,
+    ],
+    ['another conflict', 409, statusObject({ reason: 'Conflict', details: { name: object.name } }), ClusterRefused],
+    ['a server error', 500, statusObject({ reason: 'InternalError' }), ClusterRefused],
+  ])('where the answer is %s', async (_, status, body, error) => {
+    const cluster = await clusterThat(answering(status, body));
+    await expect(cluster.remove(object)).rejects.toBeInstanceOf(error);
+  });
+});
+
+describe('a call is given up within its deadline', () => {
+  test.each([
+    ['nothing comes', () => undefined],
+    ['the body never ends', (_request: IncomingMessage, response: ServerResponse) => void drip(response)],
+  ])('where %s', async (_, answer) => {
+    const cluster = await clusterThat(answer);
+    const call = cluster.readServiceAccount({ namespace: 'team', name: 'reader' });
+    await expect(call).rejects.toThrow(`no answer from ${server.url} within ${CALL_TIMEOUT_MS} ms`);
+  });
+});
+
+/** A byte now and then, until the other end has had enough. */
+function drip(response: ServerResponse): void {
+  response.writeHead(200);
+  const timer = setInterval(() => response.write('x'), CALL_TIMEOUT_MS / 10);
+  response.on('close', () => clearInterval(timer));
+}
+
+describe('a token that is sent back to us', () => {
+  const opaque = 'opaque-'.repeat(60);
+  test.each([
+    ['in a page', (token: string) => `${'x'.repeat(700)} Authorization: ${token}`],
+    ['in a Status', (token: string) => JSON.stringify(statusObject({ message: `${'x'.repeat(700)} ${token}` }))],
+  ])('%s is not in the error, whole or in part', async (_, bodyWith) => {
+    const cluster = await clusterThat((request, response) => {
+      response.writeHead(400).end(bodyWith(request.headers.authorization ?? ''));
+    }, opaque);
+    const error = await cluster.readServiceAccount({ namespace: 'team', name: 'reader' }).catch((caught) => caught);
+
+    expect(error).toBeInstanceOf(ClusterRefused);
+    expect(error.message).toContain('Bearer [redacted]');
+    expect(error.message).not.toContain('opaque');
+  });
+});
+
+test('a long message is cut: it goes into headers', async () => {
+  const cluster = await clusterThat(answering(403, statusObject({ message: 'no '.repeat(10_000) })));
+  const error = await cluster.readServiceAccount({ namespace: 'team', name: 'reader' }).catch((caught) => caught);
+  expect(error.message.length).toBeLessThan(1200);
+});
