@@ -2,8 +2,9 @@ import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { rejectionOf } from '../support/rejection.ts';
+import { directAccess, seconds, setUpDynamic, setUpStatic } from '../support/set-ups.ts';
 import { authenticationStatus } from '../support/token-use.ts';
-import { directAccess, openWorld, seconds, setUpDynamic, setUpStatic, type World } from '../support/world.ts';
+import { openWorld, type World } from '../support/world.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -114,6 +115,11 @@ test('a stored token is not sent to another url, nor past another check of the c
   expect(moved).toMatchObject({ access: { $case: 'direct', value: { tls: { insecureSkipVerify: true }, token: '' } } });
 });
 
+/** The API server remembers for 10 s that a token was good. */
+async function untilUnknown(token: string): Promise<void> {
+  await eventually(async () => expect(await authenticationStatus(world.cluster, token)).toBe(401));
+}
+
 test('leases that were issued under an old token are taken down with the new one', async () => {
   const { config, requester, role } = await setUpDynamic(world, 'rotated');
   await world.configs.createConfig({ config });
@@ -125,6 +131,7 @@ test('leases that were issued under an old token are taken down with the new one
     updateMask: ['direct.token'],
   });
   await world.admin.core.deleteNamespacedServiceAccount(requester.account);
+  await untilUnknown(requester.token);
   const revoked = await world.leases.revokeLease({ id: lease?.id ?? '' });
 
   expect(revoked.endTime).toBeDefined();
@@ -137,8 +144,7 @@ test('a token can be replaced when the old one is dead', async () => {
   const successor = (await setUpDynamic(world, 'unused')).requester;
   await world.admin.bindClusterRole(role, successor.account);
   await world.admin.core.deleteNamespacedServiceAccount(requester.account);
-  // The API server remembers for 10 s that the old token was good.
-  await eventually(async () => expect(await authenticationStatus(world.cluster, requester.token)).toBe(401));
+  await untilUnknown(requester.token);
   await world.configs.updateConfig({
     config: { name: 'dead-token', access: directAccess(world.cluster, successor.token) },
     updateMask: ['direct.token'],
@@ -147,16 +153,31 @@ test('a token can be replaced when the old one is dead', async () => {
   expect(await world.admin.leaseholdObjects(world.settings.LEASEHOLD_INSTALLATION)).toEqual([]);
 });
 
-test('a name is taken once', async () => {
-  const { config } = await setUpStatic(world, 'taken');
+test('leases are taken down with their old token where the new one is for something else', async () => {
+  const { config } = await setUpDynamic(world, 'narrowed');
   await world.configs.createConfig({ config });
-  const [second, third] = await Promise.all([
-    rejectionOf(world.configs.createConfig({ config })),
-    rejectionOf(world.configs.createConfig({ config })),
-  ]);
+  const { lease } = await world.leases.issueLease({ config: 'narrowed' });
+  const fixed = await setUpStatic(world, 'narrowed');
+  await world.configs.updateConfig({ config: fixed.config, updateMask: ['direct.token', 'static'] });
+  const revoked = await world.leases.revokeLease({ id: lease?.id ?? '' });
 
-  expect([second.code, third.code]).toEqual([Status.ALREADY_EXISTS, Status.ALREADY_EXISTS]);
-  expect(second.reason).toBe('CONFIG_NAME_TAKEN');
+  expect(revoked.endTime).toBeDefined();
+  expect(await world.admin.leaseholdObjects(world.settings.LEASEHOLD_INSTALLATION)).toEqual([]);
+});
+
+test('a name is taken once, also where several ask for it at the same time', async () => {
+  const { config } = await setUpStatic(world, 'taken');
+  const outcomes = await Promise.allSettled(Array.from({ length: 3 }, () => world.configs.createConfig({ config })));
+  const created = outcomes.filter(({ status }) => status === 'fulfilled');
+  expect(created).toHaveLength(1);
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') {
+      expect(await rejectionOf(Promise.reject(outcome.reason))).toMatchObject({
+        code: Status.ALREADY_EXISTS,
+        reason: 'CONFIG_NAME_TAKEN',
+      });
+    }
+  }
 });
 
 test('a config cannot be deleted while a lease on it lives', async () => {

@@ -1,8 +1,11 @@
+import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LeaseState } from '../../src/gen/leasehold/v1/lease.ts';
 import { eventually } from '../support/eventually.ts';
-import { authenticationStatus, listPodsStatus } from '../support/token-use.ts';
-import { type DynamicSetup, openWorld, seconds, setUpDynamic, type World } from '../support/world.ts';
+import { rejectionOf } from '../support/rejection.ts';
+import { type DynamicSetup, seconds, setUpDynamic } from '../support/set-ups.ts';
+import { authenticationStatus, listPodsStatus, waitForPodsStatus } from '../support/token-use.ts';
+import { openWorld, type World } from '../support/world.ts';
 
 // A lease's token really works, and really stops.
 
@@ -24,7 +27,7 @@ async function issue(ttlSeconds: number) {
 }
 
 async function expectStopped(token: string): Promise<void> {
-  expect(await listPodsStatus(world.cluster, token, dynamic.namespaces[0])).toBeOneOf([401, 403]);
+  await waitForPodsStatus(world.cluster, token, dynamic.namespaces[0], 401, 403);
   await eventually(async () => expect(await authenticationStatus(world.cluster, token)).toBe(401), {
     withinMs: TOKEN_CACHE_MS,
   });
@@ -52,7 +55,7 @@ test('a token works until its lease expires, and not after', async () => {
 
 test('a token stops when its lease is revoked, and a second revocation changes nothing', async () => {
   const { id, token } = await issue(600);
-  expect(await listPodsStatus(world.cluster, token, dynamic.namespaces[0])).toBe(200);
+  await waitForPodsStatus(world.cluster, token, dynamic.namespaces[0], 200);
   const revoked = await world.leases.revokeLease({ id });
 
   expect(revoked.state).toBe(LeaseState.LEASE_STATE_REVOKED);
@@ -78,7 +81,7 @@ test('a lease that falls due while no worker runs is taken down when one comes b
   await world.stopWorker();
   const { id, token } = await issue(1);
   await eventually(async () => expect(Date.now()).toBeGreaterThan((await due(id)) + 500));
-  expect(await listPodsStatus(world.cluster, token, dynamic.namespaces[0])).toBe(200);
+  await waitForPodsStatus(world.cluster, token, dynamic.namespaces[0], 200);
   await world.startWorker();
 
   await eventually(async () =>
@@ -115,4 +118,33 @@ test('a take-down that the cluster refuses is retried until it is allowed', asyn
   await eventually(async () =>
     expect(await world.leases.getLease({ id })).toMatchObject({ state: LeaseState.LEASE_STATE_EXPIRED, lastError: '' }),
   );
+});
+
+test('a lease has not ended while an object of it waits for its finalizers', async () => {
+  const { id, token } = await issue(600);
+  const [namespace] = dynamic.namespaces;
+  const name = `leasehold-${id}`;
+  const binding = await world.admin.rbac.readNamespacedRoleBinding({ namespace, name });
+  const finalizers = ['test.leasehold.dev/wait'];
+  await world.admin.rbac.replaceNamespacedRoleBinding({
+    namespace,
+    name,
+    body: { ...binding, metadata: { ...binding.metadata, finalizers } },
+  });
+  const rejection = await rejectionOf(world.leases.revokeLease({ id }));
+
+  expect(rejection).toMatchObject({ code: Status.UNAVAILABLE, reason: 'CLUSTER_NOT_DONE', retry: true });
+  expect(rejection.message).toContain(finalizers[0]);
+  expect(await world.leases.getLease({ id })).toMatchObject({ state: LeaseState.LEASE_STATE_REVOKING });
+
+  const waiting = await world.admin.rbac.readNamespacedRoleBinding({ namespace, name });
+  await world.admin.rbac.replaceNamespacedRoleBinding({
+    namespace,
+    name,
+    body: { ...waiting, metadata: { ...waiting.metadata, finalizers: [] } },
+  });
+  await eventually(async () =>
+    expect(await world.leases.getLease({ id })).toMatchObject({ state: LeaseState.LEASE_STATE_REVOKED }),
+  );
+  await expectStopped(token);
 });

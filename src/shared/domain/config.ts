@@ -2,7 +2,7 @@ import type { Secret } from './secret.ts';
 
 /** How to verify the API server's certificate. */
 export interface TlsOptions {
-  /** PEM bundle; undefined: the system's CAs. */
+  /** PEM bundle; undefined: the CAs that the process trusts. */
   caPem: string | undefined;
   insecureSkipVerify: boolean;
   /** undefined: the URL's host. */

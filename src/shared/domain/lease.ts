@@ -53,6 +53,11 @@ export function isBeingIssued(lease: Lease, now: number): boolean {
   return lease.state === 'PENDING' && now < lease.createTime + ISSUE_WINDOW_MS;
 }
 
+/** When access should end as it was asked for. A static lease may outlast it by the least life of a token. */
+export function plannedEnd(lease: Lease): number {
+  return lease.createTime + lease.ttlSeconds * 1000;
+}
+
 export function hasEnded(lease: Lease): boolean {
   return lease.endTime !== undefined;
 }

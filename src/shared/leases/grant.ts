@@ -1,6 +1,6 @@
 import type { Access } from '../domain/config.ts';
 import { Aborted, Unavailable } from '../domain/errors.ts';
-import { activate, type Lease, type LeaseObject } from '../domain/lease.ts';
+import { activate, hasEnded, type Lease, type LeaseObject } from '../domain/lease.ts';
 import { marksOf } from '../domain/marks.ts';
 import { tokenSeconds } from '../domain/ttl.ts';
 import type { MintedToken } from '../ports/cluster.ts';
@@ -107,8 +107,10 @@ async function storeActive(ports: Ports, pending: Lease, active: Lease): Promise
 /** A failure here does not hide the one that led to it: the worker goes on where we stop. */
 async function undo(ports: Ports, lease: Lease, cause: unknown): Promise<void> {
   try {
-    const ended = await revoke(ports, lease.id, 'FAILED');
-    if (ended.state !== 'FAILED') {
+    const found = await ports.leases.get(lease.id);
+    if (found && !hasEnded(found)) {
+      await revoke(ports, lease.id, 'FAILED');
+    } else {
       // Somebody took it down before our last call arrived.
       await takeDown(ports, lease);
     }

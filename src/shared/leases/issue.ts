@@ -2,14 +2,16 @@ import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import type { Access } from '../domain/config.ts';
 import { Aborted, AlreadyExists } from '../domain/errors.ts';
-import { followToken, type Lease } from '../domain/lease.ts';
+import { followToken, isBeingIssued, type Lease, plannedEnd } from '../domain/lease.ts';
 import { type LeaseRequest, planLease } from '../domain/plan-lease.ts';
-import { MIN_TOKEN_SECONDS } from '../domain/ttl.ts';
+import { tokenSeconds } from '../domain/ttl.ts';
 import type { RequestKey } from '../ports/lease-store.ts';
 import type { Ports } from '../ports/ports.ts';
 import { currentTraceparent } from '../telemetry/span.ts';
+import { accessesOf } from './accesses-of.ts';
 import { findConfig } from './find-config.ts';
 import { type Grant, grant } from './grant.ts';
+import { revoke } from './revoke.ts';
 
 /** A grant, and the cluster that it is for. */
 export interface IssuedLease extends Grant {
@@ -52,27 +54,28 @@ function requestKey({ requestId, ...body }: LeaseRequest): { request?: RequestKe
 /** The answer to the first call may be lost: its lease lives, its token is gone. Another one for the same account. */
 async function mintAgain(ports: Ports, lease: Lease): Promise<IssuedLease> {
   if (lease.state === 'PENDING' || lease.endAs === 'FAILED') {
+    await giveUpIfAbandoned(ports, lease);
     throw new Aborted(
       'REQUEST_IN_PROGRESS',
-      `an earlier call with this request_id is still running (lease ${lease.id})`,
+      `an earlier call with this request_id did not end yet (lease ${lease.id})`,
     );
   }
-  const access = await ports.configs.getAccess(lease.accessId);
-  if (lease.state !== 'ACTIVE' || !access) {
+  const endTime = Math.min(plannedEnd(lease), lease.expireTime);
+  const remainingSeconds = Math.ceil((endTime - ports.now()) / 1000);
+  if (lease.state !== 'ACTIVE' || remainingSeconds <= 0) {
+    const standing = lease.state === 'ACTIVE' ? 'at its end' : lease.state;
     throw new AlreadyExists(
       'REQUEST_ID_REUSED',
-      `this request_id was used for lease ${lease.id}, which is ${lease.state}`,
+      `this request_id was used for lease ${lease.id}, which is ${standing}`,
     );
   }
-  const isStatic = lease.objects.length === 0;
-  const remainingSeconds = Math.ceil((lease.expireTime - ports.now()) / 1000);
-  const minted = await ports.clusters.at(access).mintToken(
-    { namespace: lease.namespace, name: lease.serviceAccount },
-    {
-      audiences: lease.audiences,
-      seconds: isStatic ? lease.ttlSeconds : Math.max(remainingSeconds, MIN_TOKEN_SECONDS),
-    },
-  );
+  const [access] = await accessesOf(ports, lease);
+  const minted = await ports.clusters
+    .at(access)
+    .mintToken(
+      { namespace: lease.namespace, name: lease.serviceAccount },
+      { audiences: lease.audiences, seconds: tokenSeconds(remainingSeconds) },
+    );
   const followed = followToken(lease, minted.expireTime);
   if (!(await ports.leases.save(followed))) {
     throw new Aborted('LEASE_CHANGED', `lease ${lease.id} changed while a token was minted for it`);
@@ -81,4 +84,11 @@ async function mintAgain(ports: Ports, lease: Lease): Promise<IssuedLease> {
     await ports.alarm.move(lease.id, followed.expireTime);
   }
   return { lease: followed, minted, access };
+}
+
+/** Where the issuer has died, its lease is undone, and the request id is free for the caller's next try. */
+async function giveUpIfAbandoned(ports: Ports, lease: Lease): Promise<void> {
+  if (lease.state === 'PENDING' && !isBeingIssued(lease, ports.now())) {
+    await revoke(ports, lease.id, 'FAILED');
+  }
 }

@@ -1,29 +1,35 @@
+import { ClusterRefused } from '../domain/cluster-error.ts';
 import type { Access } from '../domain/config.ts';
 import type { Lease } from '../domain/lease.ts';
 import type { Ports } from '../ports/ports.ts';
+import { accessesOf } from './accesses-of.ts';
 import { allDone } from './all-done.ts';
 
-/** Removes all objects of a lease at once; returns when the cluster has confirmed that each is gone. */
+/**
+ * Removes all objects of a lease at once; returns when the cluster has confirmed that each is gone. Where the newest
+ * credentials may not do it, because the config grants something else by now, those of the lease's issue may.
+ */
 export async function takeDown(ports: Ports, lease: Lease): Promise<void> {
   if (lease.objects.length === 0) {
     return;
   }
-  const cluster = ports.clusters.at(await accessFor(ports, lease));
+  const [newest, ...older] = await accessesOf(ports, lease);
+  try {
+    await removeAll(ports, lease, newest);
+  } catch (error) {
+    const [own] = older;
+    if (!own || !isDenied(error)) {
+      throw error;
+    }
+    await removeAll(ports, lease, own);
+  }
+}
+
+async function removeAll(ports: Ports, lease: Lease, access: Access): Promise<void> {
+  const cluster = ports.clusters.at(access);
   await allDone(lease.objects.map((object) => cluster.remove(object)));
 }
 
-/**
- * The newest credentials for the lease's own cluster: the config's, unless the config is gone or now points elsewhere.
- * Then those under which the lease was issued; a trial has only those, because its config is not stored yet.
- */
-async function accessFor(ports: Ports, lease: Lease): Promise<Access> {
-  const [own, config] = await Promise.all([ports.configs.getAccess(lease.accessId), ports.configs.get(lease.config)]);
-  const isOfConfig = lease.purpose === 'lease' && config?.uid === lease.configUid;
-  if (config && isOfConfig && (!own || config.access.url === own.url)) {
-    return config.access;
-  }
-  if (!own) {
-    throw new Error(`the access ${lease.accessId} of lease ${lease.id} is not in the store`);
-  }
-  return own;
+function isDenied(error: unknown): boolean {
+  return error instanceof ClusterRefused && (error.refusal.status === 401 || error.refusal.status === 403);
 }
