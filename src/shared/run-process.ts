@@ -23,7 +23,8 @@ export async function runProcess(
     });
     log.info({ signal }, 'stopping');
     await service.stop();
-    await stopTracing();
+    // Leases do not wait for traces, nor does the end.
+    await stopTracing().catch((error: unknown) => log.warn({ err: error }, 'the last spans were not sent'));
     log.info('stopped');
     // A library that still tries to reach what is away would keep the process alive.
     process.exit(0);

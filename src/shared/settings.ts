@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DNS_LABEL } from './domain/kubernetes-names.ts';
 
 const seconds = (what: string, fallback: number, max = 31_536_000) =>
   z.coerce.number().positive().max(max).default(fallback).describe(`${what}, in seconds`);
@@ -24,7 +25,7 @@ export const Settings = z.object({
     .describe('Key that seals cluster tokens in Redis: 32 bytes in base64 (`openssl rand -base64 32`). Required'),
   LEASEHOLD_INSTALLATION: z
     .string()
-    .regex(/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/)
+    .regex(DNS_LABEL)
     .default('default')
     .describe('Name that tells this Leasehold from others on the same cluster or Redis: a DNS label'),
   LEASEHOLD_CLUSTER_CONNECTIONS: count('Connections kept to each cluster', 32),

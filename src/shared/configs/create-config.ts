@@ -5,8 +5,8 @@ import type { Ports } from '../ports/ports.ts';
 import { tryConfig } from './try-config.ts';
 
 /**
- * Tries the cluster, then stores the config. Throws AlreadyExists, a ClusterError or Unavailable; then nothing is
- * stored and nothing stays in the cluster.
+ * Tries the cluster, then stores the config. Throws AlreadyExists, a ClusterError or Unavailable; then there is no config
+ * and nothing stays in the cluster. The sealed access stays for an hour: a trial may still have to be taken down with it.
  */
 export async function createConfig(ports: Ports, draft: ConfigDraft): Promise<Config> {
   if (await ports.configs.get(draft.name)) {

@@ -9,6 +9,8 @@ const JOB_OPTIONS: JobsOptions = {
   backoff: { type: 'custom' },
   removeOnComplete: true,
   removeOnFail: false,
+  // Without end, so would be the stacks that BullMQ keeps with the job. The lease itself says why.
+  stackTraceLimit: 0,
 };
 
 /** The alarm clock as delayed jobs of BullMQ. */
