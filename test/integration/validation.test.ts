@@ -36,6 +36,7 @@ afterAll(async () => {
 async function expectNothingStays(name: string): Promise<void> {
   expect(await rejectionOf(world.configs.getConfig({ name }))).toMatchObject({ code: Status.NOT_FOUND });
   expect(await world.admin.leaseholdObjects(world.settings.LEASEHOLD_INSTALLATION)).toEqual([]);
+  expect((await world.leases.listLeases({})).leases).toEqual([]);
   expect(await redis.zcard(new Keys(world.settings.LEASEHOLD_INSTALLATION).due)).toBe(0);
 }
 
@@ -118,7 +119,9 @@ describe('a permission less', () => {
     less.map(([verb = '', apiGroup = '', resource = '']) => ({ ...shape, verb, apiGroup, resource })),
   );
   test.each(cases)('$shape: $verb $resource', async ({ setUp, rules, verb, apiGroup, resource }) => {
-    const { config, requester } = await setUp(world, 'forbidden');
+    const setup = await setUp(world, 'forbidden');
+    const { config, requester } = setup;
+    const namespaces = 'namespaces' in setup ? setup.namespaces : [setup.namespace];
     await world.admin.rbac.replaceClusterRole({
       name: requester.clusterRole,
       body: { metadata: { name: requester.clusterRole }, rules: without(rules, verb, resource) },
@@ -132,6 +135,7 @@ describe('a permission less', () => {
       reason: 'CLUSTER_FORBIDDEN',
       metadata: { verb, api_group: apiGroup, resource, http_status: '403' },
     });
+    expect(resource === 'clusterrolebindings' ? [''] : namespaces).toContain(rejection.metadata['namespace']);
     expect(rejection.metadata['cluster_message']).toContain(`cannot ${verb} resource "${resource}"`);
     expect(rejection.message).toContain(`${verb} ${resource}`);
     await expectNothingStays('forbidden');

@@ -7,20 +7,26 @@ export async function listPodsStatus(cluster: ClusterAddress, token: string, nam
   return statusOf(() => kubeConfigFor(cluster, token).makeApiClient(CoreV1Api).listNamespacedPod({ namespace }));
 }
 
-/** Waits until a list of pods has one of the `expected` statuses: the authorizer hears of bindings a moment later. */
+/** The authorizer hears of bindings a moment later; far less than the 10 s for which a token itself is remembered. */
+const AUTHORIZER_LAG_MS = 2_000;
+
+/** Waits a moment for a list of pods to have one of the `expected` statuses. Throws where it has another. */
 export async function waitForPodsStatus(
   cluster: ClusterAddress,
   token: string,
   namespace: string,
   ...expected: number[]
 ): Promise<number> {
-  return eventually(async () => {
-    const status = await listPodsStatus(cluster, token, namespace);
-    if (!expected.includes(status)) {
-      throw new Error(`a list of pods in ${namespace} has status ${status}, not ${expected.join(' or ')}`);
-    }
-    return status;
-  });
+  return eventually(
+    async () => {
+      const status = await listPodsStatus(cluster, token, namespace);
+      if (!expected.includes(status)) {
+        throw new Error(`a list of pods in ${namespace} has status ${status}, not ${expected.join(' or ')}`);
+      }
+      return status;
+    },
+    { withinMs: AUTHORIZER_LAG_MS, everyMs: 10 },
+  );
 }
 
 /** The status of a list of secrets, which no role of the tests grants. */

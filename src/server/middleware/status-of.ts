@@ -74,16 +74,11 @@ function codeAndDetails(error: LeaseholdError): { code: Status; details: ErrorDe
       details: [errorInfo('CLUSTER_CERTIFICATE_NOT_TRUSTED', callMetadata(error.call))],
     };
   }
-  if (error instanceof ClusterNotDone) {
-    return {
-      code: Status.UNAVAILABLE,
-      details: [errorInfo('CLUSTER_NOT_DONE', callMetadata(error.call)), retryInfo()],
-    };
-  }
   if (error instanceof ClusterError) {
+    const reason = error instanceof ClusterNotDone ? 'CLUSTER_NOT_DONE' : 'CLUSTER_UNREACHABLE';
     return {
       code: Status.UNAVAILABLE,
-      details: [errorInfo('CLUSTER_UNREACHABLE', callMetadata(error.call)), retryInfo()],
+      details: [errorInfo(reason, callMetadata(error.call)), retryInfo()],
     };
   }
   return { code: Status.UNKNOWN, details: [] };

@@ -55,15 +55,13 @@ async function record(ports: Ports, pending: Lease, request: RequestKey | undefi
     ports.leases.record(pending, request),
     ports.alarm.set(pending.id, pending.expireTime),
   ]);
-  if (recorded.status === 'rejected') {
-    // Where the store did not answer there may be a record, and with it something to wake up for.
-    if (!(recorded.reason instanceof Unavailable)) {
-      await clearAlarm(ports, pending.id);
-    }
-    throw recorded.reason;
-  }
-  if (recorded.value) {
+  // Where the store did not answer there may be a record, and with it something to wake up for.
+  const mayHaveRecord = recorded.status === 'fulfilled' ? !recorded.value : recorded.reason instanceof Unavailable;
+  if (!mayHaveRecord) {
     await clearAlarm(ports, pending.id);
+  }
+  if (recorded.status === 'rejected') {
+    throw recorded.reason;
   }
   if (alarmed.status === 'rejected') {
     await undo(ports, pending, alarmed.reason);
