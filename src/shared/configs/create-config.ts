@@ -12,7 +12,7 @@ export async function createConfig(ports: Ports, draft: ConfigDraft): Promise<Co
   if (await ports.configs.get(draft.name)) {
     throw new AlreadyExists('CONFIG_NAME_TAKEN', `there is a config ${JSON.stringify(draft.name)} already`);
   }
-  const now = ports.now();
+  const now = ports.clock.now();
   const config: Config = {
     ...draft,
     access: { ...draft.access, id: uuidv7() },

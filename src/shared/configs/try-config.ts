@@ -73,7 +73,7 @@ function forbidden({ apiGroup, resource, namespace }: Permission, reason: string
 }
 
 async function tryNamespace(ports: Ports, config: Config, namespace: string): Promise<void> {
-  const now = ports.now();
+  const now = ports.clock.now();
   const trial = planLease(
     config,
     { namespace, audiences: [] },

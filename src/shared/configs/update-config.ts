@@ -24,7 +24,7 @@ export async function updateConfig(
     ...draft,
     access: sameAccess(current.access, draft.access) ? current.access : { ...draft.access, id: uuidv7() },
     version: current.version + 1,
-    updateTime: ports.now(),
+    updateTime: ports.clock.now(),
   };
   if (actsOtherwise(current, config)) {
     await ports.configs.keepAccess(config.access);

@@ -2,7 +2,7 @@ import { LeaseholdError } from './errors.ts';
 
 /** One call to a Kubernetes API server, in the terms of RBAC, so that its error reads like the rule that is missing. */
 export interface ClusterCall {
-  verb: 'get' | 'create' | 'delete';
+  verb: 'get' | 'list' | 'create' | 'delete';
   /** Empty for the core group. */
   apiGroup: '' | 'rbac.authorization.k8s.io' | 'authorization.k8s.io';
   resource: string;
@@ -31,6 +31,14 @@ export abstract class ClusterError extends LeaseholdError {
     super(`the cluster could not ${describe(call)}: ${problem}`, options);
     this.call = call;
   }
+
+  /** Whether the call may have had its effect, or still may, though it failed. */
+  abstract readonly effectUnknown: boolean;
+
+  /** How long the cluster said to wait before another call; undefined where it said nothing. */
+  get retryAfterMs(): number | undefined {
+    return undefined;
+  }
 }
 
 /** What an API server answers when it refuses: an HTTP status, and a Status object where it is one that answers. */
@@ -54,13 +62,43 @@ export class ClusterRefused extends ClusterError {
     super(call, `${refusal.status} ${refusal.message}`);
     this.refusal = refusal;
   }
+
+  /** An API server that gave up on a call (504), or that broke, may have gone through with it. */
+  override get effectUnknown(): boolean {
+    return this.refusal.status >= 500;
+  }
+
+  override get retryAfterMs(): number | undefined {
+    return this.refusal.retryAfterMs;
+  }
 }
 
-/** No answer came, or none that could be read. Whether the call took effect is unknown. */
-export class ClusterUnreachable extends ClusterError {}
+/** No answer came, or none that could be read. */
+export class ClusterUnreachable extends ClusterError {
+  readonly effectUnknown = true;
+}
+
+/** The call was not sent: no connection could be made, or the cluster is given a rest. */
+export class ClusterNotCalled extends ClusterError {
+  readonly effectUnknown = false;
+  readonly #retryAfterMs: number | undefined;
+
+  constructor(call: ClusterCall, problem: string, options: ErrorOptions & { retryAfterMs?: number } = {}) {
+    super(call, problem, options);
+    this.#retryAfterMs = options.retryAfterMs;
+  }
+
+  override get retryAfterMs(): number | undefined {
+    return this.#retryAfterMs;
+  }
+}
 
 /** The API server took the call, but its effect is still to come: a deleted object waits for its finalizers. */
-export class ClusterNotDone extends ClusterError {}
+export class ClusterNotDone extends ClusterError {
+  readonly effectUnknown = true;
+}
 
 /** The API server's certificate does not verify against the config's CA and server name. */
-export class ClusterNotTrusted extends ClusterError {}
+export class ClusterNotTrusted extends ClusterError {
+  readonly effectUnknown = false;
+}

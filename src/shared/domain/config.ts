@@ -41,6 +41,8 @@ export interface StaticCredential {
   kind: 'static';
   namespace: string;
   serviceAccount: string;
+  /** Tokens are bound to a Secret that is made for the lease, and end with it. */
+  revocable: boolean;
 }
 
 export interface DynamicCredential {

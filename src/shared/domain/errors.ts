@@ -22,12 +22,14 @@ export class InvalidArgument extends LeaseholdError {
   }
 }
 
-/** There is no such config or lease. */
+type ResourceType = 'config' | 'lease' | 'batch';
+
+/** There is no such thing. */
 export class NotFound extends LeaseholdError {
-  readonly resourceType: 'config' | 'lease';
+  readonly resourceType: ResourceType;
   readonly resourceName: string;
 
-  constructor(resourceType: 'config' | 'lease', resourceName: string) {
+  constructor(resourceType: ResourceType, resourceName: string) {
     super(`there is no ${resourceType} ${JSON.stringify(resourceName)}`);
     this.resourceType = resourceType;
     this.resourceName = resourceName;
@@ -44,6 +46,11 @@ type Reason =
   | 'LEASE_BEING_ISSUED'
   | 'LEASE_ENDED_MEANWHILE'
   | 'LEASE_CHANGED'
+  | 'LEASE_NOT_ACTIVE'
+  | 'LEASE_AT_MAX_TTL'
+  | 'LEASE_NOT_GRANTED_ANY_MORE'
+  | 'FORCE_NOT_ALLOWED'
+  | 'LEASES_NOT_REVOKED'
   | 'STORE_UNAVAILABLE';
 
 abstract class ReasonedError extends LeaseholdError {
@@ -60,6 +67,9 @@ export class AlreadyExists extends ReasonedError {}
 
 /** The system's state forbids it until somebody changes that state. */
 export class FailedPrecondition extends ReasonedError {}
+
+/** The caller may not. */
+export class PermissionDenied extends ReasonedError {}
 
 /** Something else happened in between; the caller may read again and retry. */
 export class Aborted extends ReasonedError {}

@@ -8,6 +8,7 @@ export const LEASE_STATES: readonly LeaseState[] = ['PENDING', 'ACTIVE', 'REVOKI
 /** An object in the cluster that is made for a lease. Its uid is known once it was created. */
 export type LeaseObject =
   | { kind: 'ServiceAccount'; namespace: string; name: string; uid?: string | undefined }
+  | { kind: 'Secret'; namespace: string; name: string; uid?: string | undefined }
   | { kind: 'RoleBinding'; namespace: string; name: string; role: RoleRef; uid?: string | undefined }
   | { kind: 'ClusterRoleBinding'; name: string; role: RoleRef; uid?: string | undefined };
 
@@ -19,6 +20,8 @@ export interface Lease {
   version: number;
   /** A trial lease is made while a config is created, and taken down at once; nobody holds its token. */
   purpose: 'lease' | 'trial';
+  /** Who asked for it. */
+  principal: string;
   config: string;
   configUid: string;
   accessId: string;
@@ -31,35 +34,55 @@ export interface Lease {
   audiences: readonly string[];
   ttlSeconds: number;
   createTime: number;
+  /**
+   * A PENDING lease belongs to the call that issues it until then, so that nobody takes down what is still being made.
+   * After it, the issuer has died: each of its steps has a deadline.
+   */
+  issueDeadline: number;
   /** When access ends. */
   expireTime: number;
   /** When the token itself expires, once it was minted. */
   tokenExpireTime?: number | undefined;
   endTime?: number | undefined;
+  /** REVOKING: until then a creation whose outcome is unknown may still take effect; it does not end before. */
+  settleTime?: number | undefined;
+  /** REVOKING: how often taking it down has failed, why at last, and when it is tried again. */
+  tries?: number | undefined;
   lastError?: string | undefined;
+  nextTryTime?: number | undefined;
+  /** Taking it down has failed so often that somebody should look. It is retried all the same. */
+  stalled?: boolean | undefined;
+  /** An operator ended it though its objects were not confirmed gone. `lastError` says why they were not. */
+  forced?: boolean | undefined;
   /** The caller's id of the request, while it leads back to this lease. */
   requestId?: string | undefined;
   /** W3C traceparent of the issuance, for the links of later spans. */
   traceparent?: string | undefined;
 }
 
-/**
- * A PENDING lease belongs to the call that issues it, so that nobody takes down what is still being made. Longer than
- * any call can take: each of its steps has a deadline. After it, the issuer has died.
- */
-const ISSUE_WINDOW_MS = 5 * 60 * 1000;
-
 export function isBeingIssued(lease: Lease, now: number): boolean {
-  return lease.state === 'PENDING' && now < lease.createTime + ISSUE_WINDOW_MS;
-}
-
-/** When access should end as it was asked for. A static lease may outlast it by the least life of a token. */
-export function plannedEnd(lease: Lease): number {
-  return lease.createTime + lease.ttlSeconds * 1000;
+  return lease.state === 'PENDING' && now < lease.issueDeadline;
 }
 
 export function hasEnded(lease: Lease): boolean {
   return lease.endTime !== undefined;
+}
+
+/** Nothing in the cluster carries its token but the account itself, so only the token's own end can end it. */
+export function endsWithToken(lease: Lease): boolean {
+  return lease.objects.length === 0;
+}
+
+/** When somebody must look at a lease that lives, if nobody did before. */
+export function attentionTime(lease: Lease): number {
+  switch (lease.state) {
+    case 'PENDING':
+      return lease.issueDeadline;
+    case 'REVOKING':
+      return lease.nextTryTime ?? lease.expireTime;
+    default:
+      return lease.expireTime;
+  }
 }
 
 /** What the cluster gave: when its token expires, and the uids of what it made. */
@@ -69,35 +92,65 @@ export interface Issued {
 }
 
 /**
- * PENDING -> ACTIVE. The lease follows the token that the cluster gave: a static lease ends with it; a dynamic one ends
- * with its objects, and earlier where the token is of shorter life than was asked.
+ * PENDING -> ACTIVE. The lease follows the token that the cluster gave: one without objects ends with it; one with
+ * objects ends when they go, and earlier where the token is of shorter life than was asked.
  */
 export function activate(lease: Lease, issued: Issued): Lease {
-  const expireTime =
-    lease.objects.length === 0 ? issued.tokenExpireTime : Math.min(lease.expireTime, issued.tokenExpireTime);
+  const expireTime = endsWithToken(lease)
+    ? issued.tokenExpireTime
+    : Math.min(lease.expireTime, issued.tokenExpireTime);
   return { ...next(lease), state: 'ACTIVE', expireTime, ...issued };
 }
 
-/** ACTIVE stays so: a repeated request got a further token. A static lease follows the newest, a dynamic one stays. */
-export function followToken(lease: Lease, tokenExpireTime: number): Lease {
-  const newest = Math.max(lease.tokenExpireTime ?? 0, tokenExpireTime);
-  const expireTime = lease.objects.length === 0 ? newest : lease.expireTime;
-  return { ...next(lease), expireTime, tokenExpireTime: newest };
+/**
+ * ACTIVE stays so: a further token went out, for access until `wantedEnd`. The end never comes nearer, and follows the
+ * token as in `activate`.
+ */
+export function followToken(lease: Lease, tokenExpireTime: number, wantedEnd: number): Lease {
+  const reached = endsWithToken(lease) ? tokenExpireTime : Math.min(wantedEnd, tokenExpireTime);
+  return {
+    ...next(lease),
+    expireTime: Math.max(lease.expireTime, reached),
+    tokenExpireTime: Math.max(lease.tokenExpireTime ?? 0, tokenExpireTime),
+  };
 }
 
-/** PENDING or ACTIVE -> REVOKING. */
-export function beginRevoking(lease: Lease, endAs: EndedState): Lease {
-  return { ...next(lease), state: 'REVOKING', endAs };
+/** PENDING or ACTIVE -> REVOKING, to be looked at again at `nextTryTime` if whoever began dies. */
+export function beginRevoking(
+  lease: Lease,
+  endAs: EndedState,
+  times: { nextTryTime: number; settleTime?: number | undefined },
+): Lease {
+  return { ...next(lease), state: 'REVOKING', endAs, ...times };
+}
+
+/** REVOKING stays so: the take-down failed and will be retried. */
+export function noteFailure(
+  lease: Lease,
+  failure: { lastError: string; nextTryTime: number; stalledAfter: number },
+): Lease {
+  const { lastError, nextTryTime, stalledAfter } = failure;
+  const tries = (lease.tries ?? 0) + 1;
+  return { ...next(lease), tries, lastError, nextTryTime, stalled: tries >= stalledAfter };
+}
+
+/** REVOKING stays so: all is gone, but what was asked for may still appear. */
+export function awaitSettling(lease: Lease & { settleTime: number }): Lease {
+  return { ...next(lease), lastError: undefined, nextTryTime: lease.settleTime };
 }
 
 /** REVOKING -> its end, once every object is confirmed gone. */
 export function end(lease: Lease & { endAs: EndedState }, now: number): Lease {
-  return { ...next(lease), state: lease.endAs, endTime: now, lastError: undefined };
+  return { ...next(lease), ...ended(lease, now), lastError: undefined };
 }
 
-/** REVOKING stays so: the take-down failed and will be retried. */
-export function noteFailure(lease: Lease, lastError: string): Lease {
-  return { ...next(lease), lastError };
+/** REVOKING -> its end, by an operator's word, though `lastError` kept the objects from being confirmed gone. */
+export function endByForce(lease: Lease & { endAs: EndedState }, now: number, lastError: string): Lease {
+  return { ...next(lease), ...ended(lease, now), lastError, forced: true };
+}
+
+function ended(lease: { endAs: EndedState }, now: number): Partial<Lease> {
+  return { state: lease.endAs, endTime: now, nextTryTime: undefined, stalled: undefined };
 }
 
 function next(lease: Lease): Lease {

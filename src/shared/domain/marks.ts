@@ -6,17 +6,37 @@ export interface Marks {
   annotations: Record<string, string>;
 }
 
+const MANAGED_BY = 'app.kubernetes.io/managed-by';
+const INSTALLATION = 'leasehold.dev/installation';
+const LEASE = 'leasehold.dev/lease';
+const CONFIG = 'leasehold.dev/config';
+const EXPIRES_AT = 'leasehold.dev/expires-at';
+
 /** `installation` tells our objects from those of another Leasehold on the same cluster. */
 export function marksOf(lease: Lease, installation: string): Marks {
   return {
-    labels: {
-      'app.kubernetes.io/managed-by': 'leasehold',
-      'leasehold.dev/installation': installation,
-      'leasehold.dev/lease': lease.id,
-      'leasehold.dev/config': lease.config,
-    },
-    annotations: {
-      'leasehold.dev/expires-at': new Date(lease.expireTime).toISOString(),
-    },
+    labels: { ...ownLabels(installation), [LEASE]: lease.id, [CONFIG]: lease.config },
+    annotations: { [EXPIRES_AT]: new Date(lease.expireTime).toISOString() },
   };
+}
+
+/** The labels that all objects of an installation carry, and nothing else does. */
+export function ownLabels(installation: string): Record<string, string> {
+  return { [MANAGED_BY]: 'leasehold', [INSTALLATION]: installation };
+}
+
+/** What an object's marks say: its lease, and when that was to end when the object was made. */
+export interface ReadMarks {
+  leaseId: string;
+  /** NaN where the annotation is missing or no time. */
+  expireTime: number;
+}
+
+/** Reads the marks back; undefined where the object is none of this installation. */
+export function readMarks({ labels, annotations }: Marks, installation: string): ReadMarks | undefined {
+  const leaseId = labels[LEASE];
+  const isOwn = Object.entries(ownLabels(installation)).every(([key, value]) => labels[key] === value);
+  return isOwn && leaseId !== undefined
+    ? { leaseId, expireTime: Date.parse(annotations[EXPIRES_AT] ?? '') }
+    : undefined;
 }

@@ -1,4 +1,4 @@
-import { type Config, type DynamicCredential, namespacesOf } from './config.ts';
+import { type Config, namespacesOf } from './config.ts';
 import { InvalidArgument } from './errors.ts';
 import type { Lease, LeaseObject } from './lease.ts';
 import { chooseTtlSeconds } from './ttl.ts';
@@ -10,6 +10,8 @@ export interface LeaseRequest {
   namespace?: string | undefined;
   audiences: readonly string[];
   requestId?: string | undefined;
+  /** Who asks. */
+  principal: string;
 }
 
 /** What stands around a new lease. */
@@ -17,6 +19,8 @@ export interface Birth {
   id: string;
   now: number;
   purpose: Lease['purpose'];
+  /** How long issuing may take before its issuer counts as dead. */
+  issueTimeoutMs: number;
   traceparent?: string | undefined;
 }
 
@@ -27,29 +31,35 @@ export interface Birth {
 export function planLease(config: Config, request: Omit<LeaseRequest, 'config'>, birth: Birth): Lease {
   const ttlSeconds = chooseTtlSeconds(config, request.ttlSeconds);
   const namespace = chooseNamespace(config, request.namespace);
-  const dynamic = config.credential.kind === 'dynamic' ? config.credential : undefined;
   const objectName = `leasehold-${birth.id}`;
   return {
     id: birth.id,
     version: 1,
     purpose: birth.purpose,
+    principal: request.principal,
     config: config.name,
     configUid: config.uid,
     accessId: config.access.id,
     state: 'PENDING',
     namespace,
     serviceAccount: config.credential.kind === 'static' ? config.credential.serviceAccount : objectName,
-    objects: dynamic ? planObjects(dynamic, namespace, objectName) : [],
+    objects: planObjects(config.credential, namespace, objectName),
     audiences: chooseAudiences(config, request.audiences),
     ttlSeconds,
     createTime: birth.now,
+    issueDeadline: birth.now + birth.issueTimeoutMs,
     expireTime: birth.now + ttlSeconds * 1000,
     requestId: request.requestId,
     traceparent: birth.traceparent,
   };
 }
 
-function planObjects({ role, bindingScope }: DynamicCredential, namespace: string, name: string): LeaseObject[] {
+/** In the order of their making: the others need the first. */
+export function planObjects(credential: Config['credential'], namespace: string, name: string): LeaseObject[] {
+  if (credential.kind === 'static') {
+    return credential.revocable ? [{ kind: 'Secret', namespace, name }] : [];
+  }
+  const { role, bindingScope } = credential;
   return [
     { kind: 'ServiceAccount', namespace, name },
     bindingScope === 'cluster'

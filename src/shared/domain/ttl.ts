@@ -7,9 +7,9 @@ export const MIN_TOKEN_SECONDS = 600;
 /** Nor for more: TokenRequestSpec.expirationSeconds, "may not specify a duration larger than 2^32 seconds". */
 export const MAX_TOKEN_SECONDS = 2 ** 32;
 
-/** The shortest lease: a dynamic one ends when its objects go, a static one only with its token. */
+/** The shortest lease: one with objects ends when they go, a static one that is not revocable only with its token. */
 export function minTtlSeconds(credential: Config['credential']): number {
-  return credential.kind === 'static' ? MIN_TOKEN_SECONDS : 1;
+  return credential.kind === 'static' && !credential.revocable ? MIN_TOKEN_SECONDS : 1;
 }
 
 /** The ttl of a lease on `config`: what was asked, or the default. */
@@ -20,7 +20,7 @@ export function chooseTtlSeconds(config: Config, askedSeconds: number | undefine
     throw new InvalidArgument([
       {
         field: 'ttl',
-        description: `is ${ttl} s; the least is ${min} s: Kubernetes mints no shorter token, and a static one cannot be revoked`,
+        description: `is ${ttl} s; the least is ${min} s: Kubernetes mints no shorter token, and a static one cannot be revoked unless the config says revocable`,
       },
     ]);
   }

@@ -1,31 +1,40 @@
-import { type EndedState, hasEnded, isBeingIssued, type Lease } from '../domain/lease.ts';
+import { ClusterError } from '../domain/cluster-error.ts';
+import { hasEnded, isBeingIssued, type Lease } from '../domain/lease.ts';
 import type { Ports } from '../ports/ports.ts';
+import { abandon } from './abandon.ts';
 import { revoke } from './revoke.ts';
 
-/** A lease that falls due while it is being issued is looked at again after this. */
-const PENDING_POLL_MS = 1_000;
-
 /**
- * What to do when the alarm of a lease rings: takes it down where its time has come, and returns undefined. Returns the
- * time at which to ring again where it is not due yet. Throws where the cluster does not confirm; then ring again soon.
+ * What to do when the alarm of `lease` rings: takes it down where its time has come. Returns the time at which to ring
+ * again, or undefined where it has ended. A cluster that does not confirm is noted on the lease, and tried again. Throws
+ * Unavailable where the store is away.
  */
-export async function expire(ports: Ports, leaseId: string): Promise<number | undefined> {
-  const lease = await ports.leases.get(leaseId);
-  if (!lease || hasEnded(lease)) {
+export async function expire(ports: Ports, lease: Lease): Promise<number | undefined> {
+  const now = ports.clock.now();
+  if (hasEnded(lease)) {
     return undefined;
   }
-  if (isBeingIssued(lease, ports.now())) {
-    return Math.max(lease.expireTime, ports.now() + PENDING_POLL_MS);
+  if (isBeingIssued(lease, now)) {
+    return Math.max(lease.expireTime, lease.issueDeadline);
   }
-  if (lease.state !== 'REVOKING' && lease.expireTime > ports.now()) {
+  if (lease.state === 'ACTIVE' && lease.expireTime > now) {
     return lease.expireTime;
   }
-  const ended = await revoke(ports, leaseId, endFor(lease));
-  ports.log.info({ lease: ended.id, config: ended.config, state: ended.state }, 'lease ended');
-  return undefined;
+  if (lease.state === 'REVOKING' && lease.nextTryTime !== undefined && lease.nextTryTime > now) {
+    return lease.nextTryTime;
+  }
+  return takeDownNow(ports, lease);
 }
 
-/** A lease that is still PENDING at its expiry was left by a server that died: its token never went out. */
-function endFor(lease: Lease): EndedState {
-  return lease.state === 'PENDING' ? 'FAILED' : 'EXPIRED';
+async function takeDownNow(ports: Ports, lease: Lease): Promise<number | undefined> {
+  try {
+    const after = lease.state === 'PENDING' ? await abandon(ports, lease) : await revoke(ports, lease.id, 'EXPIRED');
+    return hasEnded(after) ? undefined : after.nextTryTime;
+  } catch (error) {
+    if (!(error instanceof ClusterError)) {
+      throw error;
+    }
+    ports.log.info({ lease: lease.id, config: lease.config, err: error }, 'lease not taken down yet; will retry');
+    return (await ports.leases.get(lease.id))?.nextTryTime;
+  }
 }

@@ -1,13 +1,11 @@
 import type { Access } from '../domain/config.ts';
 import { Aborted, Unavailable } from '../domain/errors.ts';
-import { activate, hasEnded, type Lease, type LeaseObject } from '../domain/lease.ts';
-import { marksOf } from '../domain/marks.ts';
-import { tokenSeconds } from '../domain/ttl.ts';
+import { activate, hasEnded, type Lease } from '../domain/lease.ts';
 import type { MintedToken } from '../ports/cluster.ts';
 import type { RequestKey } from '../ports/lease-store.ts';
 import type { Ports } from '../ports/ports.ts';
 import { inSpan } from '../telemetry/span.ts';
-import { allDone } from './all-done.ts';
+import { Building } from './building.ts';
 import { clearAlarm } from './clear-alarm.ts';
 import { revoke } from './revoke.ts';
 import { takeDown } from './take-down.ts';
@@ -36,15 +34,16 @@ export async function grant(
   if (earlier) {
     return { earlier };
   }
+  const building = new Building(ports, pending, access);
   try {
-    const { objects, minted } = await build(ports, pending, access, options.signal);
+    const { objects, minted } = await building.build(options.signal);
     const active = activate(pending, { objects, tokenExpireTime: minted.expireTime });
     await inSpan('lease.activate', {}, () => storeActive(ports, pending, active));
     // The token would reach nobody.
     options.signal?.throwIfAborted();
     return { lease: active, minted };
   } catch (error) {
-    await undo(ports, pending, error);
+    await undo(ports, pending, { cause: error, mayStillAppear: building.mayStillAppear });
     throw error;
   }
 }
@@ -64,37 +63,14 @@ async function record(ports: Ports, pending: Lease, request: RequestKey | undefi
     throw recorded.reason;
   }
   if (alarmed.status === 'rejected') {
-    await undo(ports, pending, alarmed.reason);
+    await undo(ports, pending, { cause: alarmed.reason, mayStillAppear: false });
     throw alarmed.reason;
   }
   return recorded.value;
 }
 
-async function build(
-  ports: Ports,
-  lease: Lease,
-  access: Access,
-  signal: AbortSignal | undefined,
-): Promise<{ objects: LeaseObject[]; minted: MintedToken }> {
-  const cluster = ports.clusters.at(access);
-  const account = { namespace: lease.namespace, name: lease.serviceAccount };
-  const create = async (object: LeaseObject): Promise<LeaseObject> => {
-    const uid = await cluster.create(object, account, marksOf(lease, ports.installation));
-    return { ...object, uid };
-  };
-  const mint = () =>
-    cluster.mintToken(account, { audiences: lease.audiences, seconds: tokenSeconds(lease.ttlSeconds) });
-
-  const [serviceAccount, ...bindings] = lease.objects;
-  const first = serviceAccount ? [await create(serviceAccount)] : [];
-  // The caller's patience is looked at between calls only: a call that is cut off could take effect after its undoing.
-  signal?.throwIfAborted();
-  const [minted, ...made] = await allDone([mint(), ...bindings.map(create)]);
-  return { objects: [...first, ...made], minted };
-}
-
 async function storeActive(ports: Ports, pending: Lease, active: Lease): Promise<void> {
-  if (active.expireTime <= ports.now() || !(await ports.leases.save(active))) {
+  if (active.expireTime <= ports.clock.now() || !(await ports.leases.save(active))) {
     throw new Aborted('LEASE_ENDED_MEANWHILE', `lease ${active.id} ended while it was being issued`);
   }
   if (active.expireTime < pending.expireTime - ALARM_SLACK_MS) {
@@ -103,11 +79,16 @@ async function storeActive(ports: Ports, pending: Lease, active: Lease): Promise
 }
 
 /** A failure here does not hide the one that led to it: the worker goes on where we stop. */
-async function undo(ports: Ports, lease: Lease, cause: unknown): Promise<void> {
+async function undo(
+  ports: Ports,
+  lease: Lease,
+  { cause, mayStillAppear }: { cause: unknown; mayStillAppear: boolean },
+): Promise<void> {
   try {
     const found = await ports.leases.get(lease.id);
     if (found && !hasEnded(found)) {
-      await revoke(ports, lease.id, 'FAILED');
+      const settleTime = ports.clock.now() + ports.policy.settleMs;
+      await revoke(ports, lease.id, 'FAILED', mayStillAppear ? { settleTime } : {});
     } else {
       // Somebody took it down before our last call arrived.
       await takeDown(ports, lease);

@@ -1,68 +1,77 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import type { Access } from '../domain/config.ts';
+import type { Access, Config } from '../domain/config.ts';
 import { Aborted, AlreadyExists } from '../domain/errors.ts';
-import { followToken, isBeingIssued, type Lease, plannedEnd } from '../domain/lease.ts';
+import type { Lease } from '../domain/lease.ts';
 import { type LeaseRequest, planLease } from '../domain/plan-lease.ts';
-import { tokenSeconds } from '../domain/ttl.ts';
 import type { RequestKey } from '../ports/lease-store.ts';
 import type { Ports } from '../ports/ports.ts';
 import { currentTraceparent } from '../telemetry/span.ts';
 import { accessesOf } from './accesses-of.ts';
+import { awaitIssue } from './await-issue.ts';
 import { findConfig } from './find-config.ts';
+import { furtherToken } from './further-token.ts';
 import { type Grant, grant } from './grant.ts';
-import { revoke } from './revoke.ts';
 
 /** A grant, and the cluster that it is for. */
 export interface IssuedLease extends Grant {
   access: Access;
 }
 
+/** How often a request is begun anew because the earlier call with its request_id failed. */
+const MAX_BEGINNINGS = 3;
+
 /**
  * Issues a lease and returns its token, which is kept nowhere. A repeated request_id gets the same lease with a fresh
- * token. Throws InvalidArgument, NotFound, AlreadyExists, Aborted, a ClusterError or Unavailable; then nothing stays.
+ * token, also while the first call is still running: then it waits for that. Throws InvalidArgument, NotFound,
+ * AlreadyExists, Aborted, a ClusterError or Unavailable; then nothing stays.
  */
 export async function issueLease(ports: Ports, request: LeaseRequest, signal?: AbortSignal): Promise<IssuedLease> {
   const config = await findConfig(ports, request.config);
+  for (let beginning = 0; beginning < MAX_BEGINNINGS; beginning++) {
+    const result = await begin(ports, config, request, signal);
+    if (!('earlier' in result)) {
+      const { id, namespace, principal } = result.lease;
+      ports.log.info({ lease: id, config: config.name, namespace, principal }, 'lease issued');
+      return { ...result, access: config.access };
+    }
+    const earlier = await awaitIssue(ports, result.earlier, signal);
+    if (earlier?.endAs !== 'FAILED') {
+      return again(ports, earlier ?? result.earlier);
+    }
+  }
+  throw new Aborted('REQUEST_IN_PROGRESS', 'earlier calls with this request_id fail one after the other; try again');
+}
+
+function begin(
+  ports: Ports,
+  config: Config,
+  request: LeaseRequest,
+  signal: AbortSignal | undefined,
+): Promise<Grant | { earlier: Lease }> {
   const pending = planLease(config, request, {
     id: uuidv7(),
-    now: ports.now(),
+    now: ports.clock.now(),
     purpose: 'lease',
+    issueTimeoutMs: ports.policy.issueTimeoutMs,
     traceparent: currentTraceparent(),
   });
-  const result = await grant(ports, pending, config.access, {
-    ...requestKey(request),
-    ...(signal ? { signal } : {}),
-  });
-  if ('earlier' in result) {
-    return mintAgain(ports, result.earlier);
-  }
-  const { lease } = result;
-  ports.log.info({ lease: lease.id, config: lease.config, namespace: lease.namespace }, 'lease issued');
-  return { ...result, access: config.access };
+  return grant(ports, pending, config.access, { ...requestKey(request), ...(signal ? { signal } : {}) });
 }
 
 /** The fingerprint is of what the caller sent, so that a change of the config in between does not matter. */
-function requestKey({ requestId, ...body }: LeaseRequest): { request?: RequestKey } {
+function requestKey({ requestId, principal, ...body }: LeaseRequest): { request?: RequestKey } {
   if (requestId === undefined) {
     return {};
   }
   const canonical = JSON.stringify([body.config, body.ttlSeconds ?? null, body.namespace ?? null, body.audiences]);
-  return { request: { requestId, fingerprint: createHash('sha256').update(canonical).digest('base64url') } };
+  const fingerprint = createHash('sha256').update(canonical).digest('base64url');
+  return { request: { principal, requestId, fingerprint } };
 }
 
 /** The answer to the first call may be lost: its lease lives, its token is gone. Another one for the same account. */
-async function mintAgain(ports: Ports, lease: Lease): Promise<IssuedLease> {
-  if (lease.state === 'PENDING' || lease.endAs === 'FAILED') {
-    await giveUpIfAbandoned(ports, lease);
-    throw new Aborted(
-      'REQUEST_IN_PROGRESS',
-      `an earlier call with this request_id did not end yet (lease ${lease.id})`,
-    );
-  }
-  const endTime = Math.min(plannedEnd(lease), lease.expireTime);
-  const remainingSeconds = Math.ceil((endTime - ports.now()) / 1000);
-  if (lease.state !== 'ACTIVE' || remainingSeconds <= 0) {
+async function again(ports: Ports, lease: Lease): Promise<IssuedLease> {
+  if (lease.state !== 'ACTIVE' || lease.expireTime <= ports.clock.now()) {
     const standing = lease.state === 'ACTIVE' ? 'at its end' : lease.state;
     throw new AlreadyExists(
       'REQUEST_ID_REUSED',
@@ -70,25 +79,5 @@ async function mintAgain(ports: Ports, lease: Lease): Promise<IssuedLease> {
     );
   }
   const [access] = await accessesOf(ports, lease);
-  const minted = await ports.clusters
-    .at(access)
-    .mintToken(
-      { namespace: lease.namespace, name: lease.serviceAccount },
-      { audiences: lease.audiences, seconds: tokenSeconds(remainingSeconds) },
-    );
-  const followed = followToken(lease, minted.expireTime);
-  if (!(await ports.leases.save(followed))) {
-    throw new Aborted('LEASE_CHANGED', `lease ${lease.id} changed while a token was minted for it`);
-  }
-  if (followed.expireTime !== lease.expireTime) {
-    await ports.alarm.move(lease.id, followed.expireTime);
-  }
-  return { lease: followed, minted, access };
-}
-
-/** Where the issuer has died, its lease is undone, and the request id is free for the caller's next try. */
-async function giveUpIfAbandoned(ports: Ports, lease: Lease): Promise<void> {
-  if (lease.state === 'PENDING' && !isBeingIssued(lease, ports.now())) {
-    await revoke(ports, lease.id, 'FAILED');
-  }
+  return { ...(await furtherToken(ports, lease, access, lease.expireTime)), access };
 }

@@ -1,27 +1,43 @@
+import type { ClusterError } from '../domain/cluster-error.ts';
 import { Aborted, NotFound } from '../domain/errors.ts';
 import {
+  awaitSettling,
   beginRevoking,
   type EndedState,
   end,
+  endByForce,
   hasEnded,
   isBeingIssued,
   type Lease,
   noteFailure,
 } from '../domain/lease.ts';
+import { retryDelay } from '../domain/retry-delay.ts';
 import type { Ports } from '../ports/ports.ts';
+import { countEnded, countStalled } from '../telemetry/metrics.ts';
 import { inSpan, linkTo } from '../telemetry/span.ts';
+import { change } from './change.ts';
 import { clearAlarm } from './clear-alarm.ts';
 import { takeDown } from './take-down.ts';
 
-/** How often a lease is read again when somebody else changes it at the same time. */
-const MAX_CONFLICTS = 10;
+export interface RevokeOptions {
+  /** Ends the lease even where the cluster does not confirm that its objects are gone. */
+  force?: boolean;
+  /** Until then a creation whose outcome is unknown may still take effect; the lease does not end before. */
+  settleTime?: number;
+}
 
 /**
- * Takes a lease down and returns it as it ended: the one way to do so, for expiry, for a caller and for the undoing of
- * a failed issue. Safe to repeat and to run twice at once. Where the cluster does not confirm, the lease stays REVOKING,
- * the alarm rings again soon, and the error is thrown. A lease that is REVOKING already keeps what it will end as.
+ * Takes a lease down and returns it as it stands then: the one way to do so, for expiry, for a caller and for the undoing
+ * of a failed issue. Safe to repeat and to run twice at once. Where the cluster does not confirm, the lease stays
+ * REVOKING, the alarm rings again in a while, and the error is thrown. A lease that is REVOKING already keeps what it
+ * will end as. Throws NotFound, Aborted, a ClusterError or Unavailable.
  */
-export async function revoke(ports: Ports, leaseId: string, endAs: EndedState): Promise<Lease> {
+export async function revoke(
+  ports: Ports,
+  leaseId: string,
+  endAs: EndedState,
+  options: RevokeOptions = {},
+): Promise<Lease> {
   const found = await ports.leases.get(leaseId);
   if (!found) {
     throw new NotFound('lease', leaseId);
@@ -29,47 +45,93 @@ export async function revoke(ports: Ports, leaseId: string, endAs: EndedState): 
   if (hasEnded(found)) {
     return found;
   }
-  if (endAs === 'REVOKED' && isBeingIssued(found, ports.now())) {
+  if (endAs === 'REVOKED' && isBeingIssued(found, ports.clock.now())) {
     throw new Aborted('LEASE_BEING_ISSUED', `lease ${leaseId} is still being issued; try again when it is ACTIVE`);
   }
-  const attributes = { 'leasehold.lease.id': found.id, 'leasehold.config': found.config };
+  const attributes = {
+    'leasehold.lease.id': found.id,
+    'leasehold.config': found.config,
+    'leasehold.principal': found.principal,
+  };
   return inSpan('lease.revoke', { attributes, links: linkTo(found.traceparent) }, async (span) => {
-    const revoking = await change(ports, found, (lease) =>
-      lease.state === 'REVOKING' ? lease : beginRevoking(lease, endAs),
-    );
-    if (!hasEnded(revoking)) {
-      await takeDownOrNote(ports, revoking);
-    }
-    const ended = await change(ports, revoking, (lease) => end({ ...lease, endAs: lease.endAs ?? endAs }, ports.now()));
-    span.setAttribute('leasehold.lease.state', ended.state);
-    await clearAlarm(ports, ended.id);
-    return ended;
+    const after = await takeDownAndEnd(ports, found, endAs, options);
+    span.setAttribute('leasehold.lease.state', after.state);
+    return after;
   });
 }
 
-async function takeDownOrNote(ports: Ports, lease: Lease): Promise<void> {
-  try {
-    await takeDown(ports, lease);
-  } catch (error) {
-    await change(ports, lease, (current) => noteFailure(current, (error as Error).message));
-    await ports.alarm.move(lease.id, ports.now());
-    throw error;
+async function takeDownAndEnd(ports: Ports, lease: Lease, endAs: EndedState, options: RevokeOptions): Promise<Lease> {
+  const begunAt = ports.clock.now();
+  const times = { nextTryTime: begunAt + ports.policy.takeDownTimeoutMs, settleTime: options.settleTime };
+  const revoking = await change(ports, lease, (current) =>
+    current.state === 'REVOKING' ? current : beginRevoking(current, endAs, times),
+  );
+  if (hasEnded(revoking)) {
+    return revoking;
+  }
+  const failure = await failureOf(takeDown(ports, revoking));
+  if (failure && options.force) {
+    return finish(ports, revoking, (current) => endByForce(current, ports.clock.now(), failure.message));
+  }
+  if (failure) {
+    await scheduleRetry(ports, revoking, failure);
+    throw failure;
+  }
+  if (revoking.settleTime !== undefined && revoking.settleTime > ports.clock.now()) {
+    return settle(ports, revoking);
+  }
+  return finish(ports, revoking, (current) => end(current, ports.clock.now()));
+}
+
+async function failureOf(takingDown: Promise<void>): Promise<Error | undefined> {
+  return takingDown.then(
+    () => undefined,
+    (error: Error) => error,
+  );
+}
+
+async function scheduleRetry(ports: Ports, lease: Lease, failure: Error): Promise<void> {
+  const { retry } = ports.policy;
+  const after = await change(ports, lease, (current) => {
+    const backoff = retryDelay((current.tries ?? 0) + 1, retry, ports.random);
+    const asked = (failure as Partial<ClusterError>).retryAfterMs ?? 0;
+    const nextTryTime = ports.clock.now() + Math.max(backoff, asked);
+    return noteFailure(current, { lastError: failure.message, nextTryTime, stalledAfter: retry.stalledAfter });
+  });
+  if (after.tries === retry.stalledAfter) {
+    countStalled(after.config);
+    ports.log.warn(
+      { lease: after.id, config: after.config, tries: after.tries, err: failure },
+      'lease stalled: taking it down keeps failing; it is still retried',
+    );
+  }
+  if (after.nextTryTime !== undefined) {
+    await ports.alarm.move(lease.id, after.nextTryTime);
   }
 }
 
-/** Stores `step(lease)`; where somebody else was faster, reads again and repeats. An ended lease is returned as it is. */
-async function change(ports: Ports, lease: Lease, step: (lease: Lease) => Lease): Promise<Lease> {
-  let current = lease;
-  for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
-    const next = hasEnded(current) ? current : step(current);
-    if (next === current || (await ports.leases.save(next))) {
-      return next;
-    }
-    const fresh = await ports.leases.get(lease.id);
-    if (!fresh) {
-      throw new NotFound('lease', lease.id);
-    }
-    current = fresh;
+/** All is gone, but a creation may still take effect: the worker looks again then. */
+async function settle(ports: Ports, lease: Lease): Promise<Lease> {
+  const after = await change(ports, lease, (current) =>
+    current.settleTime === undefined ? current : awaitSettling({ ...current, settleTime: current.settleTime }),
+  );
+  if (after.nextTryTime !== undefined) {
+    await ports.alarm.move(after.id, after.nextTryTime);
   }
-  throw new Aborted('LEASE_CHANGED', `lease ${lease.id} is being changed by others; read it and try again`);
+  return after;
+}
+
+type Ending = (lease: Lease & { endAs: EndedState }) => Lease;
+
+async function finish(ports: Ports, lease: Lease, ending: Ending): Promise<Lease> {
+  const ended = await change(ports, lease, (current) => ending({ ...current, endAs: current.endAs ?? 'FAILED' }));
+  const { id, config, principal, state, forced, lastError } = ended;
+  countEnded(state, forced === true);
+  if (forced) {
+    ports.log.warn({ lease: id, config, principal, state, lastError }, 'lease ended by force; objects may remain');
+  } else {
+    ports.log.info({ lease: id, config, principal, state }, 'lease ended');
+  }
+  await clearAlarm(ports, id);
+  return ended;
 }

@@ -1,4 +1,4 @@
-/** The alarm clock: it wakes the worker for a lease. The records are the truth; an alarm may ring for nothing. */
+/** The alarm clock: it wakes the worker. The records are the truth; an alarm may ring for nothing. */
 export interface Alarm {
   /** Sets the alarm of a new lease. */
   set(leaseId: string, at: number): Promise<void>;
@@ -6,4 +6,6 @@ export interface Alarm {
   move(leaseId: string, at: number): Promise<void>;
   /** Takes the alarm of an ended lease away. */
   clear(leaseId: string): Promise<void>;
+  /** Wakes the worker for a batch, now. Does nothing where it is awake for it already. */
+  wakeForBatch(batchId: string): Promise<void>;
 }

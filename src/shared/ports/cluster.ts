@@ -13,6 +13,8 @@ export interface TokenWish {
   audiences: readonly string[];
   /** 600 to 2^32. */
   seconds: number;
+  /** The Secret with whose deletion the token ends (TokenRequest's boundObjectRef). Left out: only the account binds it. */
+  boundTo?: { name: string; uid: string } | undefined;
 }
 
 export interface MintedToken {
@@ -27,15 +29,28 @@ export interface Verdict {
   reason: string;
 }
 
+/** Where objects of one kind are looked for. */
+export type Place =
+  | { kind: 'ServiceAccount' | 'RoleBinding' | 'Secret'; namespace: string }
+  | { kind: 'ClusterRoleBinding' };
+
+/** An object that carries our labels. */
+export type FoundObject = Place & { name: string; uid: string } & Marks;
+
+/** Names one object of a cluster; with a uid, only that one and no later one of its name. */
+export type ObjectName = Place & { name: string; uid?: string | undefined };
+
 /** What leases need of one cluster. Every call has a deadline and fails with a ClusterError. */
 export interface Cluster {
   /** Makes an object; a binding binds its role to `account`. Returns its uid. */
   create(object: LeaseObject, account: ServiceAccountName, marks: Marks): Promise<string>;
   /** Removes an object. Success where it is gone already, and where its name now belongs to an object of another uid. */
-  remove(object: LeaseObject): Promise<void>;
+  remove(object: ObjectName): Promise<void>;
   mintToken(account: ServiceAccountName, wish: TokenWish): Promise<MintedToken>;
   /** Fails with ClusterRefused (404) where the service account does not exist. */
   readServiceAccount(account: ServiceAccountName): Promise<void>;
+  /** The objects in a place that carry all these labels, page after page. Fails with ClusterRefused (403) where it may not list. */
+  listMarked(place: Place, labels: Readonly<Record<string, string>>): AsyncIterable<FoundObject[]>;
   /** Asks the authorizer about our own token (SelfSubjectAccessReview). */
   mayI(permission: Permission): Promise<Verdict>;
   /** Asks the API server to go through the creation of an object without keeping it (dry run). */

@@ -1,7 +1,8 @@
 import type { Lease, LeaseState } from '../domain/lease.ts';
 
-/** A caller's request_id, and a fingerprint of the rest of the request. */
+/** A caller's request_id, and a fingerprint of the rest of the request. Each caller has ids of its own. */
 export interface RequestKey {
+  principal: string;
   requestId: string;
   fingerprint: string;
 }
@@ -23,9 +24,14 @@ export interface LeaseStore {
    * its access went away in between.
    */
   record(lease: Lease, request?: RequestKey): Promise<Lease | undefined>;
-  /** Stores `lease` over the version before it. False where that is no longer the stored one. */
+  /**
+   * Stores `lease` over the version before it. False where that is no longer the stored one. The request id of one that
+   * is on its way to FAILED is free again.
+   */
   save(lease: Lease): Promise<boolean>;
   get(id: string): Promise<Lease | undefined>;
+  /** Ids of live leases that wanted attention before then, the longest overdue first; trial leases are among them. */
+  overdue(before: number, limit: number): Promise<string[]>;
   /** Newest first; trial leases are not listed. */
   list(query: LeaseQuery): Promise<Lease[]>;
 }

@@ -1,0 +1,11 @@
+import type { Lease } from '../domain/lease.ts';
+import type { Ports } from '../ports/ports.ts';
+import { revoke } from './revoke.ts';
+
+/**
+ * Undoes a PENDING lease whose issuer died: its token never went out. What the issuer asked for last may still appear.
+ * Returns the lease as it stands then; throws as `revoke` does.
+ */
+export function abandon(ports: Ports, lease: Lease): Promise<Lease> {
+  return revoke(ports, lease.id, 'FAILED', { settleTime: lease.issueDeadline + ports.policy.settleMs });
+}
