@@ -86,8 +86,8 @@ function posts({ cluster, namespace, role, token }: Stage): [Post, Post, Post] {
         bindingScope: 'namespace',
       },
     },
-    { audiences: [] },
-    { id: randomUUID(), now: Date.now(), purpose: 'lease' },
+    { audiences: [], principal: 'bench' },
+    { id: randomUUID(), now: Date.now(), purpose: 'lease', issueTimeoutMs: 60_000 },
   );
   const account = { namespace, name: lease.serviceAccount };
   const marks = marksOf(lease, 'bench');

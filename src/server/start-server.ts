@@ -7,6 +7,7 @@ import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-serv
 import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
 import { ConfigServiceDefinition } from '../gen/leasehold/v1/config_service.ts';
 import { LeaseServiceDefinition } from '../gen/leasehold/v1/lease_service.ts';
+import type { Ports } from '../shared/ports/ports.ts';
 import type { Service } from '../shared/run-process.ts';
 import { createRuntime } from '../shared/runtime.ts';
 import type { Settings } from '../shared/settings.ts';
@@ -26,16 +27,21 @@ export interface RunningServer extends Service {
   address: string;
 }
 
-/** Starts the gRPC server with health checking and reflection. */
-export async function startServer(settings: Settings, log: Logger): Promise<RunningServer> {
+/** Starts the gRPC server with health checking and reflection. `around` may stand between it and its ports. */
+export async function startServer(
+  settings: Settings,
+  log: Logger,
+  around: (ports: Ports) => Ports = (ports) => ports,
+): Promise<RunningServer> {
   const runtime = await createRuntime(settings, log);
+  const ports = around(runtime.ports);
   const health = HealthState();
   const server = createServer({ 'grpc.max_receive_message_length': MAX_REQUEST_BYTES })
     .use(openTelemetryServerMiddleware())
     .use(errorDetailsServerMiddleware)
     .use(errorsMiddleware(log));
-  server.add(ConfigServiceDefinition, configService(runtime.ports));
-  server.add(LeaseServiceDefinition, leaseService(runtime.ports));
+  server.add(ConfigServiceDefinition, configService(ports));
+  server.add(LeaseServiceDefinition, leaseService(ports, { allowForce: settings.LEASEHOLD_ALLOW_FORCE }));
   server.add(HealthDefinition, HealthServiceImpl(health));
   server.add(
     ServerReflectionService,

@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { KubernetesClusters } from './kubernetes/kubernetes-clusters.ts';
-import type { Ports } from './ports/ports.ts';
+import type { Policy, Ports } from './ports/ports.ts';
 import { BullmqAlarm } from './queue/bullmq-alarm.ts';
 import { connectRedis } from './redis/connect-redis.ts';
 import { Keys } from './redis/keys.ts';
+import { RedisBatchStore } from './redis/redis-batch-store.ts';
 import { RedisConfigStore } from './redis/redis-config-store.ts';
 import { RedisLeaseStore } from './redis/redis-lease-store.ts';
 import { Seal } from './sealing/seal.ts';
@@ -33,17 +35,23 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
     callTimeoutMs: settings.LEASEHOLD_CLUSTER_CALL_TIMEOUT * 1000,
   });
   const alarm = new BullmqAlarm({ connection: queueRedis, prefix: keys.queuePrefix }, Date.now, (error) =>
-    log.warn({ err: error }, 'expiry queue'),
+    log.warn({ err: error }, 'alarm queue'),
   );
   return {
     keys,
     ports: {
       configs: new RedisConfigStore(redis, keys, new Seal(settings.LEASEHOLD_SEAL_KEY)),
       leases: new RedisLeaseStore(redis, keys, settings.LEASEHOLD_ENDED_RETENTION * 1000),
+      batches: new RedisBatchStore(redis, keys),
       alarm,
       clusters,
       log,
-      now: Date.now,
+      clock: {
+        now: Date.now,
+        sleep: async (ms, signal) => void (await sleep(ms, undefined, signal ? { signal } : {})),
+      },
+      random: Math.random,
+      policy: policyOf(settings),
       installation: settings.LEASEHOLD_INSTALLATION,
     },
     async close() {
@@ -52,5 +60,25 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
       queueRedis.disconnect();
       await clusters.close();
     },
+  };
+}
+
+/** Calls to a cluster that follow each other while a lease is issued, and some for what else takes time. */
+const CALLS_IN_AN_ISSUE = 4;
+
+/** While it is taken down: with the newest credentials, then with those of its issue. */
+const CALLS_IN_A_TAKE_DOWN = 2;
+
+function policyOf(settings: Settings): Policy {
+  const callMs = (settings.LEASEHOLD_CLUSTER_CONNECT_TIMEOUT + settings.LEASEHOLD_CLUSTER_CALL_TIMEOUT) * 1000;
+  return {
+    retry: {
+      initialMs: settings.LEASEHOLD_RETRY_INITIAL * 1000,
+      maxMs: settings.LEASEHOLD_RETRY_MAX * 1000,
+      stalledAfter: settings.LEASEHOLD_STALLED_AFTER,
+    },
+    issueTimeoutMs: CALLS_IN_AN_ISSUE * callMs,
+    takeDownTimeoutMs: CALLS_IN_A_TAKE_DOWN * callMs,
+    settleMs: settings.LEASEHOLD_SETTLE_TIME * 1000,
   };
 }

@@ -34,6 +34,17 @@ export const Settings = z.object({
   LEASEHOLD_WORKER_CONCURRENCY: count('Leases that one worker takes down at the same time', 64),
   LEASEHOLD_RETRY_INITIAL: seconds('First wait before a failed take-down is tried again; it doubles', 1),
   LEASEHOLD_RETRY_MAX: seconds('Longest wait between tries, which go on until done', 300),
+  LEASEHOLD_STALLED_AFTER: count('After so many failed tries a lease is shown as stalled; it is still retried', 10),
+  LEASEHOLD_SETTLE_TIME: seconds(
+    'How long a call whose outcome is unknown may still take effect: longer than the `--request-timeout` of the API servers',
+    70,
+  ),
+  LEASEHOLD_SWEEP_INTERVAL: seconds('How often overdue leases without an alarm are looked for', 30),
+  LEASEHOLD_READ_BACK_INTERVAL: seconds('How often the clusters are read back to find orphans', 900),
+  LEASEHOLD_ALLOW_FORCE: z
+    .stringbool()
+    .default(false)
+    .describe('Whether `RevokeLease` may end a lease by force, its objects unconfirmed: `true` for operators only'),
   LEASEHOLD_ENDED_RETENTION: seconds('How long ended leases are kept in the store', 2_592_000),
   LEASEHOLD_DRAIN_TIMEOUT: seconds('How long a stopping process waits for the calls and jobs under way', 20),
   LEASEHOLD_LOG_LEVEL: z

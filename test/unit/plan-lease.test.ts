@@ -30,8 +30,13 @@ const config: Config = {
     bindingScope: 'namespace',
   },
 };
-const birth = { id: '01a20baa-6a38-76dd-b5dc-0539adaeadb6', now: NOW, purpose: 'lease' } as const;
-const plan = (ttlSeconds?: number) => planLease(config, { ttlSeconds, audiences: [] }, birth);
+const birth = {
+  id: '01a20baa-6a38-76dd-b5dc-0539adaeadb6',
+  now: NOW,
+  purpose: 'lease',
+  issueTimeoutMs: 60_000,
+} as const;
+const plan = (ttlSeconds?: number) => planLease(config, { ttlSeconds, audiences: [], principal: 'caller' }, birth);
 
 test('every object is named before any is made', () => {
   const name = `leasehold-${birth.id}`;
@@ -74,8 +79,8 @@ test.each([
 });
 
 test('a static lease ends with its token, whenever that is', () => {
-  const credential = { kind: 'static', namespace: 'one', serviceAccount: 'reader' } as const;
-  const lease = planLease({ ...config, credential }, { audiences: [] }, birth);
+  const credential = { kind: 'static', namespace: 'one', serviceAccount: 'reader', revocable: false } as const;
+  const lease = planLease({ ...config, credential }, { audiences: [], principal: 'caller' }, birth);
   expect(lease.objects).toEqual([]);
   expect(activate(lease, { objects: [], tokenExpireTime: NOW + 901_000 }).expireTime).toBe(NOW + 901_000);
 });

@@ -31,8 +31,8 @@ export function tlsMessage({ caPem = '', insecureSkipVerify, serverName = '' }: 
 
 function credentialMessage(credential: Config['credential']): NonNullable<ConfigMessage['credential']> {
   if (credential.kind === 'static') {
-    const { namespace, serviceAccount } = credential;
-    return { $case: 'static', value: { namespace, serviceAccount } };
+    const { namespace, serviceAccount, revocable } = credential;
+    return { $case: 'static', value: { namespace, serviceAccount, revocable } };
   }
   const { allowedNamespaces, role, bindingScope } = credential;
   return {

@@ -19,7 +19,7 @@ export function leaseMessage(lease: Lease): LeaseMessage {
     id: lease.id,
     config: lease.config,
     configUid: lease.configUid,
-    state: STATES[lease.state],
+    state: stateMessage(lease.state),
     namespace: lease.namespace,
     serviceAccount: lease.serviceAccount,
     ttl: durationOf(lease.ttlSeconds),
@@ -35,6 +35,11 @@ export function leaseMessage(lease: Lease): LeaseMessage {
       uid: object.uid ?? '',
     })),
     lastError: lease.lastError ?? '',
+    principal: lease.principal,
+    tryCount: lease.tries ?? 0,
+    nextTryTime: lease.state === 'REVOKING' ? dateOf(lease.nextTryTime) : undefined,
+    stalled: lease.stalled ?? false,
+    forced: lease.forced ?? false,
   });
 }
 
@@ -49,6 +54,10 @@ export function credentialMessage({ lease, minted, access }: IssuedLease): Crede
     clusterUrl: access.url,
     tls: tlsMessage(access.tls),
   };
+}
+
+export function stateMessage(state: LeaseState): StateMessage {
+  return STATES[state];
 }
 
 /** The domain's word for a state of the proto; undefined for one that it does not know. */

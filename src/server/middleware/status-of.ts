@@ -23,6 +23,7 @@ import {
   InvalidArgument,
   type LeaseholdError,
   NotFound,
+  PermissionDenied,
   Unavailable,
 } from '../../shared/domain/errors.ts';
 
@@ -48,7 +49,7 @@ function codeAndDetails(error: LeaseholdError): { code: Status; details: ErrorDe
   if (error instanceof NotFound) {
     const { resourceType, resourceName } = error;
     const details = [
-      errorInfo(resourceType === 'config' ? 'CONFIG_NOT_FOUND' : 'LEASE_NOT_FOUND'),
+      errorInfo(`${resourceType.toUpperCase()}_NOT_FOUND`),
       ResourceInfo.fromPartial({ resourceType, resourceName }),
     ];
     return { code: Status.NOT_FOUND, details };
@@ -58,6 +59,9 @@ function codeAndDetails(error: LeaseholdError): { code: Status; details: ErrorDe
   }
   if (error instanceof FailedPrecondition) {
     return { code: Status.FAILED_PRECONDITION, details: [errorInfo(error.reason)] };
+  }
+  if (error instanceof PermissionDenied) {
+    return { code: Status.PERMISSION_DENIED, details: [errorInfo(error.reason)] };
   }
   if (error instanceof Aborted) {
     return { code: Status.ABORTED, details: [errorInfo(error.reason), retryInfo()] };

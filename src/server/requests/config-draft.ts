@@ -3,14 +3,13 @@ import { z } from 'zod';
 import { Config as ConfigMessage } from '../../gen/leasehold/v1/config.ts';
 import { type Access, type ConfigDraft, type Endpoint, sameEndpoint } from '../../shared/domain/config.ts';
 import { InvalidArgument } from '../../shared/domain/errors.ts';
-import { LABEL_KEY, LABEL_VALUE, PATH_SEGMENT } from '../../shared/domain/kubernetes-names.ts';
+import { PATH_SEGMENT } from '../../shared/domain/kubernetes-names.ts';
 import { Secret } from '../../shared/domain/secret.ts';
 import { minTtlSeconds } from '../../shared/domain/ttl.ts';
-import { audiences, dnsLabel, dnsSubdomain, emptyAsUndefined, wholeSeconds } from './fields.ts';
+import { audiences, dnsLabel, dnsSubdomain, emptyAsUndefined, kubernetesLabels, wholeSeconds } from './fields.ts';
 import { parse } from './parse.ts';
 
 const MAX_CA_BYTES = 64 * 1024;
-const MAX_LABELS = 32;
 
 const apiServerUrl = z
   .string()
@@ -39,7 +38,7 @@ const token = z
   .regex(/^[\x21-\x7e]*$/, 'must be printable ASCII without blanks');
 
 const staticCredential = z
-  .object({ namespace: dnsLabel, serviceAccount: dnsSubdomain })
+  .object({ namespace: dnsLabel, serviceAccount: dnsSubdomain, revocable: z.boolean() })
   .transform((fields) => ({ kind: 'static' as const, ...fields }));
 
 const role = z.object(
@@ -70,13 +69,6 @@ const dynamicCredential = z
   })
   .transform((fields) => ({ kind: 'dynamic' as const, ...fields }));
 
-const labels = z
-  .record(
-    z.string().regex(LABEL_KEY, 'must be a Kubernetes label name'),
-    z.string().regex(LABEL_VALUE, 'must be a Kubernetes label value'),
-  )
-  .refine((map) => Object.keys(map).length <= MAX_LABELS, `must be at most ${MAX_LABELS}`);
-
 /** Both oneofs laid flat, so that the paths of violations are those of the proto. */
 const flatConfig = z
   .object({
@@ -84,7 +76,7 @@ const flatConfig = z
     defaultTtl: wholeSeconds,
     maxTtl: wholeSeconds,
     audiences,
-    labels,
+    labels: kubernetesLabels,
     direct: z.object({ url: apiServerUrl, tls, token }, 'is required'),
     static: staticCredential.optional(),
     dynamic: dynamicCredential.optional(),
@@ -97,7 +89,7 @@ const flatConfig = z
     }
     const least = minTtlSeconds(credential);
     if (value.defaultTtl < least) {
-      const message = `must be at least ${least} s: Kubernetes mints no shorter token, and a static one cannot be revoked`;
+      const message = `must be at least ${least} s: Kubernetes mints no shorter token, and a static one cannot be revoked unless it is revocable`;
       issues.push({ code: 'custom', path: ['defaultTtl'], message, input: value });
     }
     if (value.defaultTtl > value.maxTtl) {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DNS_LABEL, DNS_SUBDOMAIN } from '../../shared/domain/kubernetes-names.ts';
+import { DNS_LABEL, DNS_SUBDOMAIN, LABEL_KEY, LABEL_VALUE } from '../../shared/domain/kubernetes-names.ts';
 import { MAX_TOKEN_SECONDS } from '../../shared/domain/ttl.ts';
 
 // Fields that several requests share.
@@ -16,6 +16,15 @@ export const audiences = z
   .array(z.string().min(1, 'must not be empty').max(253, 'must have at most 253 characters'))
   .max(16, 'must be at most 16')
   .refine((list) => new Set(list).size === list.length, 'must not repeat');
+
+const MAX_LABELS = 32;
+
+export const kubernetesLabels = z
+  .record(
+    z.string().regex(LABEL_KEY, 'must be a Kubernetes label name'),
+    z.string().regex(LABEL_VALUE, 'must be a Kubernetes label value'),
+  )
+  .refine((map) => Object.keys(map).length <= MAX_LABELS, `must be at most ${MAX_LABELS}`);
 
 /** google.protobuf.Duration to seconds. */
 export const wholeSeconds = z

@@ -14,3 +14,6 @@ export const leaseRequest = z
 
 /** A lease's id. */
 export const leaseId = z.object({ id: z.guid('must be the id of a lease: a UUID').toLowerCase() });
+
+/** RenewLeaseRequest. */
+export const renewRequest = leaseId.extend({ ttl: wholeSeconds.optional() });

@@ -53,7 +53,7 @@ export function configService(ports: Ports): ConfigServiceImplementation {
 
     async deleteConfig(request) {
       const { name } = parse(named, request);
-      await deleteConfig(ports, name, request.etag);
+      await deleteConfig(ports, name, request);
       return {};
     },
 
@@ -81,9 +81,10 @@ function checkMessage({ permissions, missingRbacManifest }: ConfigCheck) {
       namespace,
       objectName,
       allowed: check.allowed,
+      optional: check.optional ?? false,
       reason: [check.purpose, check.reason].filter((part) => part !== '').join(': '),
     })),
-    allAllowed: permissions.every(({ allowed }) => allowed),
+    allAllowed: permissions.every(({ allowed, optional }) => allowed || optional),
     missingRbacManifest,
   };
 }

@@ -1,14 +1,20 @@
 import { z } from 'zod';
 import type { LeaseServiceImplementation, ListLeasesRequest } from '../../gen/leasehold/v1/lease_service.ts';
-import { NotFound } from '../../shared/domain/errors.ts';
+import { PermissionDenied } from '../../shared/domain/errors.ts';
 import { LEASE_STATES } from '../../shared/domain/lease.ts';
+import { followBatch, startBatch } from '../../shared/leases/batch.ts';
+import { findLease } from '../../shared/leases/find-lease.ts';
 import { issueLease } from '../../shared/leases/issue.ts';
+import { renewLease } from '../../shared/leases/renew.ts';
 import { revoke } from '../../shared/leases/revoke.ts';
 import type { LeaseQuery } from '../../shared/ports/lease-store.ts';
 import type { Ports } from '../../shared/ports/ports.ts';
+import { batchMessages } from '../messages/batch-message.ts';
 import { credentialMessage, leaseMessage, stateOf } from '../messages/lease-message.ts';
+import { ANYBODY } from '../principal.ts';
+import { batchRequest } from '../requests/batch-request.ts';
 import { dnsLabel, emptyAsUndefined, pageSize } from '../requests/fields.ts';
-import { leaseId, leaseRequest } from '../requests/lease-request.ts';
+import { leaseId, leaseRequest, renewRequest } from '../requests/lease-request.ts';
 import { readPageToken, writePageToken } from '../requests/page-token.ts';
 import { parse } from '../requests/parse.ts';
 
@@ -25,25 +31,41 @@ const listRequest = z.object({
   pageSize,
 });
 
+/** What the settings allow. */
+export interface LeaseServiceOptions {
+  /** Whether a lease may be ended though its objects are not confirmed gone. */
+  allowForce: boolean;
+}
+
 /** The RPCs of leasehold.v1.LeaseService; the proto says what each does. */
-export function leaseService(ports: Ports): LeaseServiceImplementation {
+export function leaseService(ports: Ports, { allowForce }: LeaseServiceOptions): LeaseServiceImplementation {
   return {
     async issueLease(request, { signal }) {
-      const issued = await issueLease(ports, parse(leaseRequest, request), signal);
+      const issued = await issueLease(ports, { ...parse(leaseRequest, request), principal: ANYBODY }, signal);
       return { lease: leaseMessage(issued.lease), credential: credentialMessage(issued) };
     },
 
+    async renewLease(request) {
+      const { id, ttl } = parse(renewRequest, request);
+      const renewed = await renewLease(ports, id, ttl);
+      return { lease: leaseMessage(renewed.lease), credential: credentialMessage(renewed) };
+    },
+
     async revokeLease(request) {
-      return leaseMessage(await revoke(ports, parse(leaseId, request).id, 'REVOKED'));
+      const { id } = parse(leaseId, request);
+      if (request.force && !allowForce) {
+        throw new PermissionDenied('FORCE_NOT_ALLOWED', 'force is for operators; LEASEHOLD_ALLOW_FORCE allows it');
+      }
+      return leaseMessage(await revoke(ports, id, 'REVOKED', { force: request.force }));
+    },
+
+    async *batchRevokeLeases(request, { signal }) {
+      const { id } = await startBatch(ports, { ...parse(batchRequest, request), principal: ANYBODY });
+      yield* batchMessages(id, followBatch(ports, id, signal));
     },
 
     async getLease(request) {
-      const { id } = parse(leaseId, request);
-      const lease = await ports.leases.get(id);
-      if (!lease) {
-        throw new NotFound('lease', id);
-      }
-      return leaseMessage(lease);
+      return leaseMessage(await findLease(ports, parse(leaseId, request).id));
     },
 
     async listLeases(request) {

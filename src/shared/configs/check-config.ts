@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { v7 as uuidv7 } from 'uuid';
 import type { ConfigDraft, DynamicCredential } from '../domain/config.ts';
-import { type Permission, requiredPermissions } from '../domain/permissions.ts';
+import { type Permission, permissionsFor } from '../domain/permissions.ts';
 import type { Cluster, Verdict } from '../ports/cluster.ts';
 import type { Ports } from '../ports/ports.ts';
 import { rbacManifest } from './rbac-manifest.ts';
@@ -23,7 +23,7 @@ export async function checkConfig(ports: Ports, config: ConfigDraft): Promise<Co
   const cluster = ports.clusters.at({ id: uuidv7(), ...config.access });
   const limit = pLimit(QUESTIONS_AT_ONCE);
   const permissions = await Promise.all(
-    requiredPermissions(config.credential).map((permission) =>
+    permissionsFor(config.credential).map((permission) =>
       limit(async () => ({ ...permission, ...(await ask(cluster, config, permission)) })),
     ),
   );
@@ -32,11 +32,12 @@ export async function checkConfig(ports: Ports, config: ConfigDraft): Promise<Co
 
 /**
  * All permissions of the namespaces where one is missing: applied over an earlier manifest, which is replaced as a whole,
- * it must not take away what that one granted.
+ * it must not take away what that one granted. What is optional is not asked for, but kept where it was granted.
  */
 function withMissing(permissions: readonly CheckedPermission[]): CheckedPermission[] {
-  const lacking = new Set(permissions.filter(({ allowed }) => !allowed).map(({ namespace }) => namespace));
-  return permissions.filter(({ namespace }) => lacking.has(namespace));
+  const missing = permissions.filter(({ allowed, optional }) => !allowed && !optional);
+  const lacking = new Set(missing.map(({ namespace }) => namespace));
+  return permissions.filter(({ namespace, allowed, optional }) => lacking.has(namespace) && (allowed || !optional));
 }
 
 /**

@@ -1,11 +1,62 @@
+import type { BatchOutcome } from '../domain/batch.ts';
+import type { Config } from '../domain/config.ts';
+import { FailedPrecondition } from '../domain/errors.ts';
 import { findConfig } from '../leases/find-config.ts';
+import { revokeMatching } from '../leases/revoke-matching.ts';
 import type { Ports } from '../ports/ports.ts';
 import { requireEtag } from './etag.ts';
 
-/** Removes a config. Throws NotFound, Aborted, FailedPrecondition while leases on it live, or Unavailable. */
-export async function deleteConfig(ports: Ports, name: string, etag: string): Promise<void> {
+/** Leases may be issued on a config while those before are revoked: then once more, but not for ever. */
+const ROUNDS = 3;
+
+/**
+ * Removes a config; with `revokeLeases` its leases are taken down first. Throws NotFound, Aborted, FailedPrecondition
+ * while leases on it live, or Unavailable; then the config is still there.
+ */
+export async function deleteConfig(
+  ports: Ports,
+  name: string,
+  { etag, revokeLeases }: { etag: string; revokeLeases: boolean },
+): Promise<void> {
   const config = await findConfig(ports, name);
   requireEtag(config, etag);
-  await ports.configs.delete(config);
+  if (revokeLeases) {
+    await revokeAndDelete(ports, config);
+  } else {
+    await ports.configs.delete(config);
+  }
   ports.log.info({ config: name }, 'config deleted');
+}
+
+async function revokeAndDelete(ports: Ports, config: Config): Promise<void> {
+  for (let round = 1; ; round++) {
+    await revokeLeasesOf(ports, config);
+    try {
+      return await ports.configs.delete(config);
+    } catch (error) {
+      if (!(error instanceof FailedPrecondition) || round === ROUNDS) {
+        throw error;
+      }
+    }
+  }
+}
+
+async function revokeLeasesOf(ports: Ports, config: Config): Promise<void> {
+  const stuck: BatchOutcome[] = [];
+  await revokeMatching(ports, {
+    configs: [config.name],
+    matches: () => true,
+    async report(outcome) {
+      if (outcome.state === 'REVOKING') {
+        stuck.push(outcome);
+      }
+    },
+  });
+  const [first] = stuck;
+  if (first) {
+    throw new FailedPrecondition(
+      'LEASES_NOT_REVOKED',
+      `${stuck.length} leases on config ${JSON.stringify(config.name)} are not taken down yet, and are retried; the first is ${first.leaseId}: ${first.error || 'what was asked for last may still appear'}`,
+    );
+  }
 }

@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { v7 as uuidv7 } from 'uuid';
 import { ClusterRefused } from '../domain/cluster-error.ts';
 import { type Config, type DynamicCredential, namespacesOf, type StaticCredential } from '../domain/config.ts';
-import { type Permission, requiredPermissions } from '../domain/permissions.ts';
+import { type Permission, permissionsFor } from '../domain/permissions.ts';
 import { planLease } from '../domain/plan-lease.ts';
 import { MIN_TOKEN_SECONDS } from '../domain/ttl.ts';
 import { allDone } from '../leases/all-done.ts';
@@ -10,6 +10,9 @@ import { grant } from '../leases/grant.ts';
 import { revoke } from '../leases/revoke.ts';
 import type { Ports } from '../ports/ports.ts';
 import { currentTraceparent, inSpan } from '../telemetry/span.ts';
+
+/** Who asks for trial leases. */
+const TRIAL_PRINCIPAL = 'leasehold';
 
 /** Namespaces that are tried at the same time. */
 const NAMESPACES_AT_ONCE = 4;
@@ -29,14 +32,18 @@ export async function tryConfig(ports: Ports, config: Config): Promise<void> {
   );
 }
 
-async function tryStatic(ports: Ports, config: Config, { namespace, serviceAccount }: StaticCredential): Promise<void> {
+async function tryStatic(ports: Ports, config: Config, credential: StaticCredential): Promise<void> {
+  const { namespace, serviceAccount: name, revocable } = credential;
   const cluster = ports.clusters.at(config.access);
-  const account = { namespace, name: serviceAccount };
-  await cluster.readServiceAccount(account);
-  await cluster.mintToken(account, { audiences: config.audiences, seconds: MIN_TOKEN_SECONDS });
+  await cluster.readServiceAccount({ namespace, name });
+  if (revocable) {
+    await requireDeletes(ports, config);
+    await tryNamespace(ports, config, namespace);
+  } else {
+    await cluster.mintToken({ namespace, name }, { audiences: config.audiences, seconds: MIN_TOKEN_SECONDS });
+  }
 }
 
-/** A trial is a lease like any other, with a record and an alarm: if we die in the middle, the worker removes it. */
 async function tryDynamic(ports: Ports, config: Config, credential: DynamicCredential): Promise<void> {
   await requireDeletes(ports, config);
   const limit = pLimit(NAMESPACES_AT_ONCE);
@@ -47,7 +54,7 @@ async function tryDynamic(ports: Ports, config: Config, credential: DynamicCrede
 async function requireDeletes(ports: Ports, config: Config): Promise<void> {
   const cluster = ports.clusters.at(config.access);
   const limit = pLimit(NAMESPACES_AT_ONCE);
-  const deletes = requiredPermissions(config.credential).filter(({ verb }) => verb === 'delete');
+  const deletes = permissionsFor(config.credential).filter(({ verb }) => verb === 'delete');
   await Promise.all(
     deletes.map((permission) =>
       limit(async () => {
@@ -72,12 +79,19 @@ function forbidden({ apiGroup, resource, namespace }: Permission, reason: string
   });
 }
 
+/** A trial is a lease like any other, with a record and an alarm: if we die in the middle, the worker removes it. */
 async function tryNamespace(ports: Ports, config: Config, namespace: string): Promise<void> {
   const now = ports.clock.now();
   const trial = planLease(
     config,
-    { namespace, audiences: [] },
-    { id: uuidv7(), now, purpose: 'trial', traceparent: currentTraceparent() },
+    { namespace, audiences: [], principal: TRIAL_PRINCIPAL },
+    {
+      id: uuidv7(),
+      now,
+      purpose: 'trial',
+      issueTimeoutMs: ports.policy.issueTimeoutMs,
+      traceparent: currentTraceparent(),
+    },
   );
   await grant(ports, { ...trial, expireTime: now + TRIAL_MS }, config.access);
   await revoke(ports, trial.id, 'REVOKED');

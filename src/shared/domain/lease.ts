@@ -3,7 +3,10 @@ import type { RoleRef } from './config.ts';
 export type EndedState = 'EXPIRED' | 'REVOKED' | 'FAILED';
 export type LeaseState = 'PENDING' | 'ACTIVE' | 'REVOKING' | EndedState;
 
-export const LEASE_STATES: readonly LeaseState[] = ['PENDING', 'ACTIVE', 'REVOKING', 'EXPIRED', 'REVOKED', 'FAILED'];
+/** Of leases that have not ended. */
+export const LIVE_STATES: readonly LeaseState[] = ['PENDING', 'ACTIVE', 'REVOKING'];
+
+export const LEASE_STATES: readonly LeaseState[] = [...LIVE_STATES, 'EXPIRED', 'REVOKED', 'FAILED'];
 
 /** An object in the cluster that is made for a lease. Its uid is known once it was created. */
 export type LeaseObject =
@@ -96,9 +99,7 @@ export interface Issued {
  * objects ends when they go, and earlier where the token is of shorter life than was asked.
  */
 export function activate(lease: Lease, issued: Issued): Lease {
-  const expireTime = endsWithToken(lease)
-    ? issued.tokenExpireTime
-    : Math.min(lease.expireTime, issued.tokenExpireTime);
+  const expireTime = endsWithToken(lease) ? issued.tokenExpireTime : Math.min(lease.expireTime, issued.tokenExpireTime);
   return { ...next(lease), state: 'ACTIVE', expireTime, ...issued };
 }
 

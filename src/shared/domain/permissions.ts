@@ -1,5 +1,5 @@
 import type { ClusterCall } from './cluster-error.ts';
-import { type Config, namespacesOf } from './config.ts';
+import { type Config, type DynamicCredential, namespacesOf, type StaticCredential } from './config.ts';
 
 /** A right that a config's token needs, in the terms of RBAC, and what it is for. */
 export interface Permission {
@@ -12,33 +12,36 @@ export interface Permission {
   /** Left out: any object. */
   objectName?: string | undefined;
   purpose: string;
+  /** Leases do without it; only what it is for is not done. */
+  optional?: boolean | undefined;
 }
 
 const RBAC = 'rbac.authorization.k8s.io';
 
-/** Everything that leases on such a config need. */
-export function requiredPermissions(credential: Config['credential']): Permission[] {
-  if (credential.kind === 'static') {
-    const { namespace, serviceAccount: objectName } = credential;
-    return [
-      {
-        verb: 'get',
-        apiGroup: '',
-        resource: 'serviceaccounts',
-        namespace,
-        objectName,
-        purpose: 'check that the service account exists',
-      },
-      {
-        verb: 'create',
-        apiGroup: '',
-        resource: 'serviceaccounts/token',
-        namespace,
-        objectName,
-        purpose: 'mint tokens of the service account',
-      },
-    ];
-  }
+/** A Secret is not looked for: to list Secrets is to read them. */
+const READ_BACK = 'find orphans that a store which lost its last writes has forgotten';
+
+/** Everything that leases on such a config need, and what is optional. */
+export function permissionsFor(credential: Config['credential']): Permission[] {
+  return credential.kind === 'static' ? staticPermissions(credential) : dynamicPermissions(credential);
+}
+
+function staticPermissions({ namespace, serviceAccount: objectName, revocable }: StaticCredential): Permission[] {
+  const account = { apiGroup: '', namespace, objectName } as const;
+  const secrets = { apiGroup: '', resource: 'secrets', namespace } as const;
+  return [
+    { ...account, verb: 'get', resource: 'serviceaccounts', purpose: 'check that the service account exists' },
+    { ...account, verb: 'create', resource: 'serviceaccounts/token', purpose: 'mint tokens of the service account' },
+    ...(revocable
+      ? ([
+          { ...secrets, verb: 'create', purpose: "make the Secret that a lease's token is bound to" },
+          { ...secrets, verb: 'delete', purpose: 'end the token by removing that Secret' },
+        ] as const)
+      : []),
+  ];
+}
+
+function dynamicPermissions(credential: DynamicCredential): Permission[] {
   const { role, bindingScope } = credential;
   const bindings = bindingScope === 'cluster' ? 'clusterrolebindings' : 'rolebindings';
   const roles = role.kind === 'Role' ? 'roles' : 'clusterroles';
@@ -60,6 +63,7 @@ export function requiredPermissions(credential: Config['credential']): Permissio
         purpose: "remove a lease's service account",
       },
       { verb: 'create', apiGroup: '', resource: 'serviceaccounts/token', namespace, purpose: "mint a lease's token" },
+      { verb: 'list', apiGroup: '', resource: 'serviceaccounts', namespace, purpose: READ_BACK, optional: true },
     ]),
     ...bindingPlaces.flatMap((namespace): Permission[] => [
       {
@@ -70,6 +74,7 @@ export function requiredPermissions(credential: Config['credential']): Permissio
         purpose: 'bind the role to the service account',
       },
       { verb: 'delete', apiGroup: RBAC, resource: bindings, namespace, purpose: 'remove that binding' },
+      { verb: 'list', apiGroup: RBAC, resource: bindings, namespace, purpose: READ_BACK, optional: true },
       { verb: 'bind', apiGroup: RBAC, resource: roles, namespace, objectName: role.name, purpose: 'hand out the role' },
     ]),
   ];

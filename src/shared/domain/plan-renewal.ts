@@ -22,7 +22,10 @@ export function planRenewal(renewed: Renewed, ttlSeconds: number | undefined, no
   const { lease, access, config } = renewed;
   if (lease.state !== 'ACTIVE' || lease.expireTime <= now) {
     const standing = lease.state === 'ACTIVE' ? 'at its end' : lease.state;
-    throw new FailedPrecondition('LEASE_NOT_ACTIVE', `lease ${lease.id} is ${standing}; only an ACTIVE one can be renewed`);
+    throw new FailedPrecondition(
+      'LEASE_NOT_ACTIVE',
+      `lease ${lease.id} is ${standing}; only an ACTIVE one can be renewed`,
+    );
   }
   if (!config || config.access.url !== access.url || !stillGrants(config, lease)) {
     throw new FailedPrecondition(

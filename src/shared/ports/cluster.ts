@@ -2,6 +2,7 @@ import type { Access } from '../domain/config.ts';
 import type { LeaseObject } from '../domain/lease.ts';
 import type { Marks } from '../domain/marks.ts';
 import type { Permission } from '../domain/permissions.ts';
+import type { Place } from '../domain/places.ts';
 import type { Secret } from '../domain/secret.ts';
 
 export interface ServiceAccountName {
@@ -28,11 +29,6 @@ export interface Verdict {
   /** The authorizer's own words; empty where it gave none. */
   reason: string;
 }
-
-/** Where objects of one kind are looked for. */
-export type Place =
-  | { kind: 'ServiceAccount' | 'RoleBinding' | 'Secret'; namespace: string }
-  | { kind: 'ClusterRoleBinding' };
 
 /** An object that carries our labels. */
 export type FoundObject = Place & { name: string; uid: string } & Marks;

@@ -31,7 +31,7 @@ export interface LeaseStore {
   save(lease: Lease): Promise<boolean>;
   get(id: string): Promise<Lease | undefined>;
   /** Ids of live leases that wanted attention before then, the longest overdue first; trial leases are among them. */
-  overdue(before: number, limit: number): Promise<string[]>;
+  overdue(before: number, page: { offset: number; limit: number }): Promise<string[]>;
   /** Newest first; trial leases are not listed. */
   list(query: LeaseQuery): Promise<Lease[]>;
 }

@@ -1,56 +1,67 @@
-import { type JobsOptions, Queue } from 'bullmq';
+import { type Job, type JobsOptions, Queue } from 'bullmq';
 import type { Alarm } from '../ports/alarm.ts';
 import { storeCall } from '../redis/store-call.ts';
-import { EXPIRY_QUEUE, type ExpiryJob, type QueueSettings } from './expiry-queue.ts';
+import { BATCH_QUEUE, type BatchJob, EXPIRY_QUEUE, type ExpiryJob, type QueueSettings } from './queues.ts';
 
 /** Nothing is given up: a job is tried until it is done. How long to wait in between, the worker says. */
 const JOB_OPTIONS: JobsOptions = {
   attempts: Number.MAX_SAFE_INTEGER,
   backoff: { type: 'custom' },
   removeOnComplete: true,
-  removeOnFail: false,
+  removeOnFail: true,
   // Without end, so would be the stacks that BullMQ keeps with the job. The lease itself says why.
   stackTraceLimit: 0,
 };
 
 /** The alarm clock as delayed jobs of BullMQ. */
 export class BullmqAlarm implements Alarm {
-  readonly #queue: Queue<ExpiryJob>;
+  readonly #expiries: Queue<ExpiryJob>;
+  readonly #batches: Queue<BatchJob>;
   readonly #now: () => number;
 
   constructor(settings: QueueSettings, now: () => number, onError: (error: Error) => void) {
-    this.#queue = new Queue<ExpiryJob>(EXPIRY_QUEUE, { ...settings, defaultJobOptions: JOB_OPTIONS });
-    this.#queue.on('error', onError);
+    const options = { ...settings, defaultJobOptions: JOB_OPTIONS };
+    this.#expiries = new Queue<ExpiryJob>(EXPIRY_QUEUE, options).on('error', onError);
+    this.#batches = new Queue<BatchJob>(BATCH_QUEUE, options).on('error', onError);
     this.#now = now;
   }
 
   async set(leaseId: string, at: number): Promise<void> {
-    await storeCall(() => this.#queue.add('expire', { leaseId }, { jobId: leaseId, delay: this.#delay(at) }));
+    await storeCall(() => this.#expiries.add('expire', { leaseId }, { jobId: leaseId, delay: this.#delay(at) }));
   }
 
-  /** A job that runs just now is left alone: it looks at the lease itself, and rings again where that is not due. */
   async move(leaseId: string, at: number): Promise<void> {
     await storeCall(async () => {
-      const job = await this.#queue.getJob(leaseId);
-      if (!job) {
-        return this.set(leaseId, at);
-      }
-      try {
-        await job.changeDelay(this.#delay(at));
-      } catch (error) {
-        if (await job.isDelayed()) {
-          throw error;
-        }
+      const job = await this.#expiries.getJob(leaseId);
+      if (job) {
+        await this.#postpone(job, at);
+      } else {
+        await this.set(leaseId, at);
       }
     });
   }
 
   async clear(leaseId: string): Promise<void> {
-    await storeCall(() => this.#queue.remove(leaseId));
+    await storeCall(() => this.#expiries.remove(leaseId));
   }
 
-  close(): Promise<void> {
-    return this.#queue.close();
+  async wakeForBatch(batchId: string): Promise<void> {
+    await storeCall(() => this.#batches.add('revoke', { batchId }, { jobId: batchId }));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#expiries.close(), this.#batches.close()]);
+  }
+
+  /** A job that runs just now is left alone: it looks at the lease itself, and rings again where that is not due. */
+  async #postpone(job: Job<ExpiryJob>, at: number): Promise<void> {
+    try {
+      await job.changeDelay(this.#delay(at));
+    } catch (error) {
+      if (await job.isDelayed()) {
+        throw error;
+      }
+    }
   }
 
   #delay(at: number): number {

@@ -57,7 +57,22 @@ export class Keys {
   }
 
   /** Hash: fingerprint, leaseId. */
-  request(requestId: string): string {
-    return `${this.#prefix}:request:${requestId}`;
+  request(principal: string, requestId: string): string {
+    return `${this.#prefix}:request:${requestId}:${principal}`;
+  }
+
+  /** String: a batch. */
+  batch(id: string): string {
+    return `${this.#prefix}:batch:${id}`;
+  }
+
+  /** Stream: what became of each lease of a batch. */
+  batchReports(id: string): string {
+    return `${this.#prefix}:batch-reports:${id}`;
+  }
+
+  /** Set of the ids of batches that have not ended. */
+  get unfinishedBatches(): string {
+    return `${this.#prefix}:batches-unfinished`;
   }
 }

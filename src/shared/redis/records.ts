@@ -25,7 +25,12 @@ export const ConfigRecord = z.object({
   audiences: z.array(z.string()),
   labels: z.record(z.string(), z.string()),
   credential: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('static'), namespace: z.string(), serviceAccount: z.string() }),
+    z.object({
+      kind: z.literal('static'),
+      namespace: z.string(),
+      serviceAccount: z.string(),
+      revocable: z.boolean(),
+    }),
     z.object({
       kind: z.literal('dynamic'),
       allowedNamespaces: z.array(z.string()),
@@ -43,6 +48,7 @@ export const LeaseRecord = z.object({
   id: z.string(),
   version: z.int(),
   purpose: z.enum(['lease', 'trial']),
+  principal: z.string(),
   config: z.string(),
   configUid: z.string(),
   accessId: z.string(),
@@ -53,6 +59,7 @@ export const LeaseRecord = z.object({
   objects: z.array(
     z.discriminatedUnion('kind', [
       z.object({ kind: z.literal('ServiceAccount'), namespace: z.string(), name: z.string(), uid }),
+      z.object({ kind: z.literal('Secret'), namespace: z.string(), name: z.string(), uid }),
       z.object({ kind: z.literal('RoleBinding'), namespace: z.string(), name: z.string(), role: Role, uid }),
       z.object({ kind: z.literal('ClusterRoleBinding'), name: z.string(), role: Role, uid }),
     ]),
@@ -60,13 +67,34 @@ export const LeaseRecord = z.object({
   audiences: z.array(z.string()),
   ttlSeconds: z.number(),
   createTime: z.number(),
+  issueDeadline: z.number(),
   expireTime: z.number(),
   tokenExpireTime: z.number().optional(),
   endTime: z.number().optional(),
+  settleTime: z.number().optional(),
+  tries: z.int().optional(),
   lastError: z.string().optional(),
+  nextTryTime: z.number().optional(),
+  stalled: z.boolean().optional(),
+  forced: z.boolean().optional(),
   requestId: z.string().optional(),
   traceparent: z.string().optional(),
 });
+
+export const BatchRecord = z.object({
+  id: z.string(),
+  principal: z.string(),
+  target: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('config'), config: z.string() }),
+    z.object({ kind: z.literal('principal'), principal: z.string() }),
+    z.object({ kind: z.literal('labels'), labels: z.record(z.string(), z.string()) }),
+    z.object({ kind: z.literal('all') }),
+  ]),
+  createTime: z.number(),
+  endTime: z.number().optional(),
+});
+
+export const OutcomeRecord = z.object({ leaseId: z.string(), state: z.enum(LEASE_STATES), error: z.string() });
 
 /** JSON leaves undefined fields out; the domain wants them named. */
 function orUndefined(value: string | undefined): string | undefined {

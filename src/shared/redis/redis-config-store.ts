@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Access, Config } from '../domain/config.ts';
 import { Aborted, AlreadyExists, FailedPrecondition } from '../domain/errors.ts';
-import type { LeaseState } from '../domain/lease.ts';
+import { LIVE_STATES } from '../domain/lease.ts';
 import type { ConfigStore } from '../ports/config-store.ts';
 import type { Seal } from '../sealing/seal.ts';
 import type { Keys } from './keys.ts';
@@ -15,8 +15,6 @@ const deleteScript = loadScript('delete-config');
 
 /** How long an access stays that nobody names: longer than it takes to try a config before it is stored. */
 export const UNUSED_ACCESS_MS = 60 * 60 * 1000;
-
-const LIVE_STATES: readonly LeaseState[] = ['PENDING', 'ACTIVE', 'REVOKING'];
 
 /** Opened accesses that are remembered: they never change. Beyond it the oldest are read again. */
 const MAX_REMEMBERED = 1024;

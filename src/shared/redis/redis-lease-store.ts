@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { Aborted, AlreadyExists } from '../domain/errors.ts';
-import { LEASE_STATES, type Lease } from '../domain/lease.ts';
+import { attentionTime, LEASE_STATES, type Lease } from '../domain/lease.ts';
 import type { LeaseQuery, LeaseStore, RequestKey } from '../ports/lease-store.ts';
 import type { Keys } from './keys.ts';
 import { LeaseRecord } from './records.ts';
@@ -39,12 +39,12 @@ export class RedisLeaseStore implements LeaseStore {
         this.#keys.access(lease.accessId),
         this.#keys.config(lease.config),
         this.#keys.due,
-        ...(request ? [this.#keys.request(request.requestId)] : []),
+        ...(request ? [this.#keys.request(request.principal, request.requestId)] : []),
       ],
       [
         lease.id,
         JSON.stringify(lease),
-        lease.expireTime,
+        attentionTime(lease),
         JSON.stringify(this.#indexesOf(lease)),
         // A trial runs before its config is stored.
         lease.purpose === 'trial' ? '' : lease.configUid,
@@ -65,12 +65,13 @@ export class RedisLeaseStore implements LeaseStore {
   async save(lease: Lease): Promise<boolean> {
     const indexes = JSON.stringify(this.#indexesOf(lease));
     const versions = [lease.version - 1, lease.version];
+    const requestIsFree = lease.endAs === 'FAILED' ? '1' : '0';
     const answer =
       lease.endTime === undefined
         ? await saveScript(
             this.#redis,
             [this.#keys.lease(lease.id), this.#keys.due],
-            [lease.id, ...versions, JSON.stringify(lease), indexes, lease.expireTime],
+            [lease.id, ...versions, JSON.stringify(lease), indexes, attentionTime(lease), requestIsFree],
           )
         : await endScript(
             this.#redis,
@@ -83,7 +84,7 @@ export class RedisLeaseStore implements LeaseStore {
               lease.endTime,
               lease.endTime - this.#retentionMs,
               UNUSED_ACCESS_MS,
-              lease.state === 'FAILED' ? '1' : '0',
+              requestIsFree,
             ],
           );
     return answer === 1;
@@ -92,6 +93,10 @@ export class RedisLeaseStore implements LeaseStore {
   async get(id: string): Promise<Lease | undefined> {
     const data = await storeCall(() => this.#redis.hget(this.#keys.lease(id), 'data'));
     return data === null ? undefined : LeaseRecord.parse(JSON.parse(data));
+  }
+
+  async overdue(before: number, { offset, limit }: { offset: number; limit: number }): Promise<string[]> {
+    return storeCall(() => this.#redis.zrangebyscore(this.#keys.due, '-inf', `(${before}`, 'LIMIT', offset, limit));
   }
 
   async list({ config, states, before, limit }: LeaseQuery): Promise<Lease[]> {

@@ -1,7 +1,8 @@
 -- Stores the next version of a lease that lives on.
--- KEYS: lease, due. ARGV: id, version before, version, data, indexes (JSON), due time.
+-- KEYS: lease, due. ARGV: id, version before, version, data, indexes (JSON), due time,
+--       '1' where the request must not lead to this lease any more.
 -- Returns 1, or 0 where the version before is not the stored one.
-local stored = redis.call('HMGET', KEYS[1], 'version', 'indexes')
+local stored = redis.call('HMGET', KEYS[1], 'version', 'indexes', 'request')
 if stored[1] ~= ARGV[2] then
   return 0
 end
@@ -12,6 +13,9 @@ if stored[2] ~= ARGV[5] then
   for _, index in ipairs(cjson.decode(ARGV[5])) do
     redis.call('ZADD', index, 0, ARGV[1])
   end
+end
+if ARGV[7] == '1' and stored[3] and redis.call('HGET', stored[3], 'leaseId') == ARGV[1] then
+  redis.call('DEL', stored[3])
 end
 redis.call('HSET', KEYS[1], 'version', ARGV[3], 'data', ARGV[4], 'indexes', ARGV[5])
 redis.call('ZADD', KEYS[2], ARGV[6], ARGV[1])

@@ -1,0 +1,102 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Batch, type BatchOutcome, concerns, mayConcern } from '../domain/batch.ts';
+import type { Config } from '../domain/config.ts';
+import { AlreadyExists, NotFound } from '../domain/errors.ts';
+import type { Ports } from '../ports/ports.ts';
+import { revokeMatching } from './revoke-matching.ts';
+
+const CONFIG_PAGE = 200;
+
+/** How often a follower looks for news. */
+const FOLLOW_POLL_MS = 100;
+
+/**
+ * Records a batch and wakes the worker for it: from here on it is done, whoever stops in between. A batch of the same id
+ * is returned as it is. Throws AlreadyExists where that is for other leases or another caller's, and Unavailable.
+ */
+export async function startBatch(ports: Ports, asked: Omit<Batch, 'createTime'>): Promise<Batch> {
+  const batch = { ...asked, createTime: ports.clock.now() };
+  const earlier = await ports.batches.record(batch);
+  if (earlier && !(earlier.principal === batch.principal && isDeepStrictEqual(earlier.target, batch.target))) {
+    throw new AlreadyExists('REQUEST_ID_REUSED', `this request_id was used for another batch`);
+  }
+  if (!earlier) {
+    const { id, principal, target } = batch;
+    ports.log.info({ batch: id, principal, target }, 'batch revocation asked for');
+  }
+  await ports.alarm.wakeForBatch(batch.id);
+  return earlier ?? batch;
+}
+
+/** Does what a batch asks for; the worker calls it, and calls it again where it throws or dies. */
+export async function runBatch(ports: Ports, id: string): Promise<void> {
+  const batch = await ports.batches.get(id);
+  if (!batch || batch.endTime !== undefined) {
+    return;
+  }
+  await revokeMatching(ports, {
+    configs: await configsOf(ports, batch),
+    matches: (lease) => concerns(batch, lease),
+    report: (outcome) => ports.batches.report(id, outcome),
+  });
+  await ports.batches.end(id, ports.clock.now());
+  ports.log.info({ batch: id, principal: batch.principal }, 'batch revocation done: every lease was tried');
+}
+
+/** Names of the configs whose leases a batch is about; undefined: those of any. */
+async function configsOf(ports: Ports, { target }: Batch): Promise<string[] | undefined> {
+  if (target.kind === 'config') {
+    return [target.config];
+  }
+  if (target.kind !== 'labels') {
+    return undefined;
+  }
+  const names: string[] = [];
+  for await (const config of allConfigs(ports)) {
+    if (mayConcern(target, config)) {
+      names.push(config.name);
+    }
+  }
+  return names;
+}
+
+/** Every config, page by page. */
+export async function* allConfigs(ports: Ports): AsyncIterable<Config> {
+  let page: Config[];
+  let after = '';
+  do {
+    page = await ports.configs.list({ after, limit: CONFIG_PAGE });
+    yield* page;
+    after = page.at(-1)?.name ?? '';
+  } while (page.length === CONFIG_PAGE);
+}
+
+/** News of a batch: what became of further leases, and whether it has ended. */
+export interface BatchNews {
+  outcomes: BatchOutcome[];
+  ended: boolean;
+}
+
+/** Tells the news of a batch from its beginning to its end, each as it comes. Throws NotFound and Unavailable. */
+export async function* followBatch(ports: Ports, id: string, signal?: AbortSignal): AsyncIterable<BatchNews> {
+  let after = '';
+  for (;;) {
+    // Read before the reports: what is reported by the time of the end is then among them.
+    const batch = await ports.batches.get(id);
+    if (!batch) {
+      throw new NotFound('batch', id);
+    }
+    const { outcomes, next } = await ports.batches.reports(id, after);
+    const ended = batch.endTime !== undefined && outcomes.length === 0;
+    if (ended || outcomes.length > 0) {
+      yield { outcomes, ended };
+    }
+    if (ended) {
+      return;
+    }
+    after = next;
+    if (outcomes.length === 0) {
+      await ports.clock.sleep(FOLLOW_POLL_MS, signal);
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import pLimit from 'p-limit';
+import { ClusterError, ClusterRefused } from '../domain/cluster-error.ts';
+import type { Access } from '../domain/config.ts';
+import { ownLabels, readMarks } from '../domain/marks.ts';
+import { isOrphan } from '../domain/orphan.ts';
+import { type Place, placesOf } from '../domain/places.ts';
+import type { Cluster, FoundObject } from '../ports/cluster.ts';
+import type { Ports } from '../ports/ports.ts';
+import { countSwept } from '../telemetry/metrics.ts';
+import { inSpan } from '../telemetry/span.ts';
+import { allConfigs } from './batch.ts';
+
+/** Places that are read at the same time. */
+const AT_ONCE = 4;
+
+/**
+ * Reads the clusters of all configs back by our labels, and removes what belongs to no lease any more: it finds what a
+ * store that lost its last writes has forgotten. Objects of others, and of other installations, are not even listed.
+ * Where the cluster token may not list, it says so once and goes on.
+ */
+export class ReadBack {
+  readonly #ports: Ports;
+  /** Places of which it was said that they may not be listed. */
+  readonly #told = new Set<string>();
+
+  constructor(ports: Ports) {
+    this.#ports = ports;
+  }
+
+  /** Goes through all clusters once; returns how many objects it removed. Throws Unavailable. */
+  run(): Promise<number> {
+    return inSpan('sweep.read-back', {}, async (span) => {
+      const limit = pLimit(AT_ONCE);
+      const removals: Promise<number>[] = [];
+      const seen = new Set<string>();
+      for await (const { access, credential } of allConfigs(this.#ports)) {
+        for (const place of placesOf(credential)) {
+          const name = nameOf(access, place);
+          if (!seen.has(name)) {
+            seen.add(name);
+            removals.push(limit(() => this.#clean(access, place)));
+          }
+        }
+      }
+      const removed = (await Promise.all(removals)).reduce((sum, count) => sum + count, 0);
+      span.setAttribute('leasehold.sweep.removed', removed);
+      return removed;
+    });
+  }
+
+  /** One sick cluster does not keep the others from being read. */
+  async #clean(access: Access, place: Place): Promise<number> {
+    try {
+      return await this.#removeOrphans(this.#ports.clusters.at(access), place);
+    } catch (error) {
+      if (!(error instanceof ClusterError)) {
+        throw error;
+      }
+      this.#tell(error, nameOf(access, place));
+      return 0;
+    }
+  }
+
+  #tell(error: ClusterError, place: string): void {
+    if (!(error instanceof ClusterRefused && error.refusal.status === 403)) {
+      this.#ports.log.warn({ place, err: error }, 'sweep: a cluster could not be read back now');
+    } else if (!this.#told.has(place)) {
+      this.#told.add(place);
+      this.#ports.log.warn(
+        { place, err: error },
+        'sweep: the cluster token may not list here, so orphans are not found; the rest of the sweep goes on',
+      );
+    }
+  }
+
+  async #removeOrphans(cluster: Cluster, place: Place): Promise<number> {
+    let removed = 0;
+    for await (const page of cluster.listMarked(place, ownLabels(this.#ports.installation))) {
+      const verdicts = await Promise.all(page.map((object) => this.#isOrphan(object)));
+      for (const orphan of page.filter((_, index) => verdicts[index])) {
+        await cluster.remove(orphan);
+        this.#ports.log.info({ kind: orphan.kind, name: orphan.name, uid: orphan.uid }, 'sweep: removed an orphan');
+        removed += 1;
+      }
+    }
+    countSwept('orphan', removed);
+    return removed;
+  }
+
+  async #isOrphan(object: FoundObject): Promise<boolean> {
+    const marks = readMarks(object, this.#ports.installation);
+    return marks !== undefined && isOrphan(marks, await this.#ports.leases.get(marks.leaseId), this.#ports.clock.now());
+  }
+}
+
+/** Tells places apart: the same namespace of the same cluster is read once, however many configs name it. */
+function nameOf({ url }: Access, place: Place): string {
+  return `${place.kind} ${'namespace' in place ? place.namespace : '*'} at ${url}`;
+}

@@ -1,0 +1,75 @@
+import pLimit from 'p-limit';
+import type { BatchOutcome } from '../domain/batch.ts';
+import { LeaseholdError, Unavailable } from '../domain/errors.ts';
+import { isBeingIssued, type Lease, LIVE_STATES } from '../domain/lease.ts';
+import type { Ports } from '../ports/ports.ts';
+import { revoke } from './revoke.ts';
+
+/** Leases that are taken down at the same time. */
+const AT_ONCE = 16;
+
+const PAGE = 200;
+
+/** How often leases that are still being issued are looked at again. */
+const PENDING_POLL_MS = 250;
+
+/** Which leases, and who is told what became of each. */
+export interface Matching {
+  /** Leases on these configs; undefined: on any. */
+  configs: readonly string[] | undefined;
+  matches(lease: Lease): boolean;
+  report(outcome: BatchOutcome): Promise<void>;
+}
+
+/**
+ * Revokes every live lease that matches, each once, and goes on past those that fail: they stay REVOKING and are retried
+ * like any other. Waits for those that are still being issued, so that none slips through. Throws Unavailable where the
+ * store is away; then it may be called again.
+ */
+export async function revokeMatching(ports: Ports, matching: Matching): Promise<void> {
+  const tried = new Set<string>();
+  while (await revokeRound(ports, matching, tried)) {
+    await ports.clock.sleep(PENDING_POLL_MS);
+  }
+}
+
+/** Returns whether some are still being issued. */
+async function revokeRound(ports: Ports, matching: Matching, tried: Set<string>): Promise<boolean> {
+  const limit = pLimit(AT_ONCE);
+  let someArePending = false;
+  for (const config of matching.configs ?? [undefined]) {
+    for await (const page of liveLeases(ports, config)) {
+      const untried = page.filter((lease) => !tried.has(lease.id) && matching.matches(lease));
+      const ready = untried.filter((lease) => !isBeingIssued(lease, ports.clock.now()));
+      someArePending ||= ready.length < untried.length;
+      await Promise.all(
+        ready.map((lease) => {
+          tried.add(lease.id);
+          return limit(async () => matching.report(await outcomeOf(ports, lease)));
+        }),
+      );
+    }
+  }
+  return someArePending;
+}
+
+async function* liveLeases(ports: Ports, config: string | undefined): AsyncIterable<Lease[]> {
+  let before: string | undefined;
+  do {
+    const page = await ports.leases.list({ config, states: LIVE_STATES, before, limit: PAGE });
+    yield page;
+    before = page.at(-1)?.id;
+  } while (before !== undefined);
+}
+
+async function outcomeOf(ports: Ports, { id: leaseId }: Lease): Promise<BatchOutcome> {
+  try {
+    const { state } = await revoke(ports, leaseId, 'REVOKED');
+    return { leaseId, state, error: '' };
+  } catch (error) {
+    if (error instanceof Unavailable || !(error instanceof LeaseholdError)) {
+      throw error;
+    }
+    return { leaseId, state: 'REVOKING', error: error.message };
+  }
+}

@@ -1,0 +1,27 @@
+import type { ConnectionOptions } from 'bullmq';
+
+/** One delayed job for each live lease, named by the lease's id. */
+export const EXPIRY_QUEUE = 'expiry';
+
+export interface ExpiryJob {
+  leaseId: string;
+}
+
+/** One job for each batch that has not ended, named by the batch's id. */
+export const BATCH_QUEUE = 'batch';
+
+export interface BatchJob {
+  batchId: string;
+}
+
+/** The sweep's two jobs, which come again and again; one at a time across all workers. */
+export const SWEEP_QUEUE = 'sweep';
+
+export type SweepJobName = 'overdue' | 'read-back';
+
+/** What both ends of a queue need to know. */
+export interface QueueSettings {
+  connection: ConnectionOptions;
+  /** Before all of BullMQ's keys. */
+  prefix: string;
+}

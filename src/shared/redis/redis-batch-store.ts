@@ -1,0 +1,72 @@
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import type { Batch, BatchOutcome } from '../domain/batch.ts';
+import type { BatchReports, BatchStore } from '../ports/batch-store.ts';
+import type { Keys } from './keys.ts';
+import { BatchRecord, OutcomeRecord } from './records.ts';
+import { loadScript } from './script.ts';
+import { storeCall } from './store-call.ts';
+
+const recordScript = loadScript('record-batch');
+const endScript = loadScript('end-batch');
+
+/** How long a batch that has ended is kept, so that a caller who lost its answer can ask again. */
+const KEPT_MS = 24 * 60 * 60 * 1000;
+
+const REPORTS_PAGE = 500;
+
+/** Batches in Redis: a record each, and a stream of what became of their leases. */
+export class RedisBatchStore implements BatchStore {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+
+  constructor(redis: Redis, keys: Keys) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  async record(batch: Batch): Promise<Batch | undefined> {
+    const earlier = await recordScript(
+      this.#redis,
+      [this.#keys.batch(batch.id), this.#keys.unfinishedBatches],
+      [batch.id, JSON.stringify(batch)],
+    );
+    return parseBatch(z.string().nullable().parse(earlier));
+  }
+
+  async get(id: string): Promise<Batch | undefined> {
+    return parseBatch(await storeCall(() => this.#redis.get(this.#keys.batch(id))));
+  }
+
+  async report(id: string, outcome: BatchOutcome): Promise<void> {
+    await storeCall(() => this.#redis.xadd(this.#keys.batchReports(id), '*', 'outcome', JSON.stringify(outcome)));
+  }
+
+  async reports(id: string, after: string): Promise<BatchReports> {
+    const start = after === '' ? '-' : `(${after}`;
+    const entries = await storeCall(() =>
+      this.#redis.xrange(this.#keys.batchReports(id), start, '+', 'COUNT', REPORTS_PAGE),
+    );
+    return {
+      outcomes: entries.map(([, [, outcome = '']]) => OutcomeRecord.parse(JSON.parse(outcome))),
+      next: entries.at(-1)?.[0] ?? after,
+    };
+  }
+
+  async end(id: string, endTime: number): Promise<void> {
+    const batch = await this.get(id);
+    await endScript(
+      this.#redis,
+      [this.#keys.batch(id), this.#keys.batchReports(id), this.#keys.unfinishedBatches],
+      [id, JSON.stringify({ ...batch, endTime }), KEPT_MS],
+    );
+  }
+
+  unfinished(): Promise<string[]> {
+    return storeCall(() => this.#redis.smembers(this.#keys.unfinishedBatches));
+  }
+}
+
+function parseBatch(data: string | null): Batch | undefined {
+  return data === null ? undefined : BatchRecord.parse(JSON.parse(data));
+}
