@@ -1,13 +1,13 @@
 import { readSettings, type Settings } from './settings.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
-import { startTracing } from './telemetry/start-tracing.ts';
+import { startTelemetry } from './telemetry/start-telemetry.ts';
 
 /** What a process runs, and how it is stopped: draining what is under way. */
 export interface Service {
   stop(): Promise<void>;
 }
 
-/** The life of a process: settings, tracing, the service, then SIGTERM or SIGINT, drain, exit. */
+/** The life of a process: settings, telemetry, the service, then SIGTERM or SIGINT, drain, exit. */
 export async function runProcess(
   name: string,
   start: (settings: Settings, log: Logger) => Promise<Service>,
@@ -15,7 +15,7 @@ export async function runProcess(
   const log = createLogger(name, process.env['LEASEHOLD_LOG_LEVEL'] ?? 'info');
   try {
     const settings = readSettings(process.env);
-    const stopTracing = startTracing(name);
+    const stopTelemetry = startTelemetry(name);
     const service = await start(settings, log);
     const signal = await new Promise((resolve) => {
       process.once('SIGTERM', resolve);
@@ -24,7 +24,7 @@ export async function runProcess(
     log.info({ signal }, 'stopping');
     await service.stop();
     // Leases do not wait for traces, nor does the end.
-    await stopTracing().catch((error: unknown) => log.warn({ err: error }, 'the last spans were not sent'));
+    await stopTelemetry().catch((error: unknown) => log.warn({ err: error }, 'the last spans were not sent'));
     log.info('stopped');
     // A library that still tries to reach what is away would keep the process alive.
     process.exit(0);

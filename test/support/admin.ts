@@ -140,6 +140,7 @@ export class Admin {
       this.core.listServiceAccountForAllNamespaces({ labelSelector }),
       this.rbac.listRoleBindingForAllNamespaces({ labelSelector }),
       this.rbac.listClusterRoleBinding({ labelSelector }),
+      this.core.listSecretForAllNamespaces({ labelSelector }),
     ]);
     return lists.flatMap(({ items }) => items.map(({ metadata }) => metadata?.name ?? ''));
   }

@@ -20,6 +20,17 @@ export const DYNAMIC_RULES: readonly V1PolicyRule[] = [
   },
 ];
 
+/** What a revocable static credential needs besides. */
+export const REVOCABLE_RULES: readonly V1PolicyRule[] = [
+  { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'delete'] },
+];
+
+/** What reading the cluster back needs besides. */
+export const READ_BACK_RULES: readonly V1PolicyRule[] = [
+  { apiGroups: [''], resources: ['serviceaccounts', 'secrets'], verbs: ['list'] },
+  { apiGroups: ['rbac.authorization.k8s.io'], resources: ['rolebindings', 'clusterrolebindings'], verbs: ['list'] },
+];
+
 /** The service account that Leasehold uses, and a token of it. */
 export interface Requester {
   account: Account;
@@ -46,8 +57,9 @@ export async function createDynamicRequester(
   admin: Admin,
   namespace: string,
   handedOut: { clusterRole: string } | { role: string; namespaces: string[] },
+  moreRules: readonly V1PolicyRule[] = [],
 ): Promise<Requester> {
-  const requester = await createRequester(admin, namespace, DYNAMIC_RULES);
+  const requester = await createRequester(admin, namespace, [...DYNAMIC_RULES, ...moreRules]);
   if ('clusterRole' in handedOut) {
     await admin.bindClusterRole(handedOut.clusterRole, requester.account);
     await admin.waitUntilMay(requester.account, { verb: 'list', resource: 'pods' });

@@ -1,7 +1,14 @@
 import { BindingScope, type Config, RoleKind } from '../../src/gen/leasehold/v1/config.ts';
 import type { DeepPartial } from '../../src/gen/leasehold/v1/config_service.ts';
 import { type Admin, type ClusterAddress, READ_PODS } from './admin.ts';
-import { createDynamicRequester, createRequester, type Requester, STATIC_RULES } from './seed-rbac.ts';
+import {
+  createDynamicRequester,
+  createRequester,
+  READ_BACK_RULES,
+  REVOCABLE_RULES,
+  type Requester,
+  STATIC_RULES,
+} from './seed-rbac.ts';
 
 export type ConfigFields = DeepPartial<Config>;
 
@@ -32,18 +39,20 @@ export interface Place {
 export async function setUpStatic(
   world: Place,
   name: string,
-  options: { namespace?: string } = {},
+  options: { namespace?: string; revocable?: boolean } = {},
 ): Promise<StaticSetup> {
   const namespace = options.namespace ?? (await world.admin.createNamespace());
   const account = await world.admin.createServiceAccount(namespace, 'reader');
   await world.admin.bindRole(namespace, await world.admin.createRole(namespace, [READ_PODS]), account);
-  const requester = await createRequester(world.admin, namespace, STATIC_RULES);
+  const revocable = options.revocable ?? false;
+  const rules = revocable ? [...STATIC_RULES, ...REVOCABLE_RULES] : STATIC_RULES;
+  const requester = await createRequester(world.admin, namespace, rules);
   const config: StaticSetup['config'] = {
     name,
     defaultTtl: seconds(900),
     maxTtl: seconds(3600),
     access: directAccess(world.cluster, requester.token),
-    credential: { $case: 'static', value: { namespace, serviceAccount: account.name } },
+    credential: { $case: 'static', value: { namespace, serviceAccount: account.name, revocable } },
   };
   return { namespace, serviceAccount: account.name, requester, config };
 }
@@ -60,14 +69,19 @@ export interface DynamicSetup {
 export async function setUpDynamic(
   world: Place,
   name: string,
-  options: { namespace?: string; namespaces?: number; bindingScope?: BindingScope } = {},
+  options: { namespace?: string; namespaces?: number; bindingScope?: BindingScope; mayList?: boolean } = {},
 ): Promise<DynamicSetup> {
   const first = options.namespace ?? (await world.admin.createNamespace());
   const others = await Promise.all(
     Array.from({ length: (options.namespaces ?? 1) - 1 }, () => world.admin.createNamespace()),
   );
   const role = await world.admin.createClusterRole([READ_PODS]);
-  const requester = await createDynamicRequester(world.admin, first, { clusterRole: role });
+  const requester = await createDynamicRequester(
+    world.admin,
+    first,
+    { clusterRole: role },
+    options.mayList ? READ_BACK_RULES : [],
+  );
   const namespaces: [string, ...string[]] = [first, ...others];
   const config: DynamicSetup['config'] = {
     name,

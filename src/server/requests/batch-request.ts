@@ -1,37 +1,39 @@
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
+import type { BatchRevokeLeasesRequest } from '../../gen/leasehold/v1/lease_service.ts';
+import type { Batch, BatchTarget } from '../../shared/domain/batch.ts';
+import { InvalidArgument } from '../../shared/domain/errors.ts';
 import { dnsLabel, emptyAsUndefined, kubernetesLabels } from './fields.ts';
+import { parse } from './parse.ts';
 
-const target = z.discriminatedUnion(
-  '$case',
-  [
-    z.object({ $case: z.literal('config'), value: dnsLabel }),
-    z.object({ $case: z.literal('principal'), value: z.string().min(1, 'must not be empty').max(1024) }),
-    z.object({
-      $case: z.literal('labels'),
-      value: z.object({
-        matchLabels: kubernetesLabels.refine((map) => Object.keys(map).length > 0, 'must name at least one label'),
-      }),
-    }),
-    z.object({ $case: z.literal('all'), value: z.literal(true, 'must be true') }),
-  ],
-  'must be config, principal, labels or all',
-);
+/** The oneof laid flat, so that the paths of violations are those of the proto. */
+const flatRequest = z.object({
+  config: dnsLabel.transform((config) => ({ kind: 'config' as const, config })).optional(),
+  principal: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(1024, 'must have at most 1024 characters')
+    .transform((principal) => ({ kind: 'principal' as const, principal }))
+    .optional(),
+  labels: z
+    .object({
+      matchLabels: kubernetesLabels.refine((map) => Object.keys(map).length > 0, 'must name at least one label'),
+    })
+    .transform(({ matchLabels }) => ({ kind: 'labels' as const, labels: matchLabels }))
+    .optional(),
+  all: z
+    .literal(true, 'must be true')
+    .transform(() => ({ kind: 'all' as const }))
+    .optional(),
+  requestId: emptyAsUndefined.pipe(z.guid('must be a UUID').toLowerCase().optional()),
+});
 
-/** BatchRevokeLeasesRequest to the id and the target of a batch. */
-export const batchRequest = z
-  .object({ target, requestId: emptyAsUndefined.pipe(z.guid('must be a UUID').toLowerCase().optional()) })
-  .transform(({ target, requestId }) => ({ id: requestId ?? uuidv7(), target: targetOf(target) }));
-
-function targetOf(wire: z.infer<typeof target>) {
-  switch (wire.$case) {
-    case 'config':
-      return { kind: 'config', config: wire.value } as const;
-    case 'principal':
-      return { kind: 'principal', principal: wire.value } as const;
-    case 'labels':
-      return { kind: 'labels', labels: wire.value.matchLabels } as const;
-    case 'all':
-      return { kind: 'all' } as const;
+/** The id and the target of the batch that is asked for. Throws InvalidArgument. */
+export function parseBatchRequest({ target, requestId }: BatchRevokeLeasesRequest): Pick<Batch, 'id' | 'target'> {
+  const flat = parse(flatRequest, { ...(target ? { [target.$case]: target.value } : {}), requestId });
+  const wanted: BatchTarget | undefined = flat.config ?? flat.principal ?? flat.labels ?? flat.all;
+  if (!wanted) {
+    throw new InvalidArgument([{ field: 'target', description: 'must be config, principal, labels or all' }]);
   }
+  return { id: flat.requestId ?? uuidv7(), target: wanted };
 }

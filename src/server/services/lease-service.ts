@@ -12,7 +12,7 @@ import type { Ports } from '../../shared/ports/ports.ts';
 import { batchMessages } from '../messages/batch-message.ts';
 import { credentialMessage, leaseMessage, stateOf } from '../messages/lease-message.ts';
 import { ANYBODY } from '../principal.ts';
-import { batchRequest } from '../requests/batch-request.ts';
+import { parseBatchRequest } from '../requests/batch-request.ts';
 import { dnsLabel, emptyAsUndefined, pageSize } from '../requests/fields.ts';
 import { leaseId, leaseRequest, renewRequest } from '../requests/lease-request.ts';
 import { readPageToken, writePageToken } from '../requests/page-token.ts';
@@ -60,7 +60,7 @@ export function leaseService(ports: Ports, { allowForce }: LeaseServiceOptions):
     },
 
     async *batchRevokeLeases(request, { signal }) {
-      const { id } = await startBatch(ports, { ...parse(batchRequest, request), principal: ANYBODY });
+      const { id } = await startBatch(ports, { ...parseBatchRequest(request), principal: ANYBODY });
       yield* batchMessages(id, followBatch(ports, id, signal));
     },
 

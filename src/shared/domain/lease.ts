@@ -76,6 +76,11 @@ export function endsWithToken(lease: Lease): boolean {
   return lease.objects.length === 0;
 }
 
+/** Whether an object of it may still appear that was asked for, and not answered. */
+export function isSettling(lease: Lease, now: number): lease is Lease & { settleTime: number } {
+  return !endsWithToken(lease) && lease.settleTime !== undefined && lease.settleTime > now;
+}
+
 /** When somebody must look at a lease that lives, if nobody did before. */
 export function attentionTime(lease: Lease): number {
   switch (lease.state) {
@@ -136,8 +141,8 @@ export function noteFailure(
 }
 
 /** REVOKING stays so: all is gone, but what was asked for may still appear. */
-export function awaitSettling(lease: Lease & { settleTime: number }): Lease {
-  return { ...next(lease), lastError: undefined, nextTryTime: lease.settleTime };
+export function awaitSettling(lease: Lease, settleTime: number): Lease {
+  return { ...next(lease), lastError: undefined, nextTryTime: settleTime };
 }
 
 /** REVOKING -> its end, once every object is confirmed gone. */

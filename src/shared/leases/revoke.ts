@@ -8,6 +8,7 @@ import {
   endByForce,
   hasEnded,
   isBeingIssued,
+  isSettling,
   type Lease,
   noteFailure,
 } from '../domain/lease.ts';
@@ -77,8 +78,8 @@ async function takeDownAndEnd(ports: Ports, lease: Lease, endAs: EndedState, opt
     await scheduleRetry(ports, revoking, failure);
     throw failure;
   }
-  if (revoking.settleTime !== undefined && revoking.settleTime > ports.clock.now()) {
-    return settle(ports, revoking);
+  if (isSettling(revoking, ports.clock.now())) {
+    return settle(ports, revoking, revoking.settleTime);
   }
   return finish(ports, revoking, (current) => end(current, ports.clock.now()));
 }
@@ -111,13 +112,9 @@ async function scheduleRetry(ports: Ports, lease: Lease, failure: Error): Promis
 }
 
 /** All is gone, but a creation may still take effect: the worker looks again then. */
-async function settle(ports: Ports, lease: Lease): Promise<Lease> {
-  const after = await change(ports, lease, (current) =>
-    current.settleTime === undefined ? current : awaitSettling({ ...current, settleTime: current.settleTime }),
-  );
-  if (after.nextTryTime !== undefined) {
-    await ports.alarm.move(after.id, after.nextTryTime);
-  }
+async function settle(ports: Ports, lease: Lease, settleTime: number): Promise<Lease> {
+  const after = await change(ports, lease, (current) => awaitSettling(current, settleTime));
+  await ports.alarm.move(lease.id, settleTime);
   return after;
 }
 

@@ -1,30 +1,37 @@
-import { metrics } from '@opentelemetry/api';
+import { type Counter, type MetricOptions, metrics } from '@opentelemetry/api';
 
-const meter = metrics.getMeter('leasehold');
-
-const stalled = meter.createCounter('leasehold.leases.stalled', {
+const countStalledBy = counter('leasehold.leases.stalled', {
   description: 'Leases whose taking down has failed so often that somebody should look',
   unit: '{lease}',
 });
 
-const ended = meter.createCounter('leasehold.leases.ended', {
+const countEndedBy = counter('leasehold.leases.ended', {
   description: 'Leases that have ended, by what they ended as, and whether an operator forced it',
   unit: '{lease}',
 });
 
-const swept = meter.createCounter('leasehold.sweep.found', {
+const countSweptBy = counter('leasehold.sweep.found', {
   description: 'What the sweep found that the alarm clock had missed: overdue leases, orphans in clusters',
   unit: '{object}',
 });
 
 export function countStalled(config: string): void {
-  stalled.add(1, { 'leasehold.config': config });
+  countStalledBy(1, { 'leasehold.config': config });
 }
 
 export function countEnded(state: string, forced: boolean): void {
-  ended.add(1, { 'leasehold.lease.state': state, 'leasehold.lease.forced': forced });
+  countEndedBy(1, { 'leasehold.lease.state': state, 'leasehold.lease.forced': forced });
 }
 
 export function countSwept(what: 'overdue lease' | 'orphan', count: number): void {
-  swept.add(count, { 'leasehold.sweep.what': what });
+  countSweptBy(count, { 'leasehold.sweep.what': what });
+}
+
+/** Made at its first use: unlike a tracer, a meter that was asked for before the SDK started counts nothing. */
+function counter(name: string, options: MetricOptions): Counter['add'] {
+  let made: Counter | undefined;
+  return (...args) => {
+    made ??= metrics.getMeter('leasehold').createCounter(name, options);
+    made.add(...args);
+  };
 }

@@ -1,0 +1,159 @@
+import { Queue } from 'bullmq';
+import pLimit from 'p-limit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { LeaseState } from '../../src/gen/leasehold/v1/lease.ts';
+import { issueLease } from '../../src/shared/leases/issue.ts';
+import type { Ports } from '../../src/shared/ports/ports.ts';
+import { EXPIRY_QUEUE, SWEEP_QUEUE } from '../../src/shared/queue/queues.ts';
+import { Keys } from '../../src/shared/redis/keys.ts';
+import { createRuntime } from '../../src/shared/runtime.ts';
+import { createLogger } from '../../src/shared/telemetry/logger.ts';
+import { eventually } from '../support/eventually.ts';
+import { type DynamicSetup, directAccess, seconds, setUpDynamic } from '../support/set-ups.ts';
+import { openWorld, type World } from '../support/world.ts';
+
+// What the alarm clock misses, the sweep finds: in the store, and in the clusters.
+
+let world: World;
+let dynamic: DynamicSetup;
+beforeAll(async () => {
+  world = await openWorld({
+    LEASEHOLD_SWEEP_INTERVAL: '1',
+    LEASEHOLD_READ_BACK_INTERVAL: '1',
+    LEASEHOLD_CLUSTER_CALL_TIMEOUT: '2',
+    LEASEHOLD_SETTLE_TIME: '1',
+  });
+  dynamic = await setUpDynamic(world, 'dynamic', { mayList: true });
+  await world.configs.createConfig({ config: dynamic.config });
+});
+afterAll(() => world.stop());
+
+const installation = () => world.settings.LEASEHOLD_INSTALLATION;
+const ownObjects = () => world.admin.leaseholdObjects(installation());
+
+async function removeAllJobs(queueName: string): Promise<void> {
+  const connection = { url: world.redisUrl };
+  const queue = new Queue(queueName, { connection, prefix: new Keys(installation()).queuePrefix });
+  await queue.obliterate({ force: true });
+  await queue.close();
+}
+
+async function issue(ttl: number): Promise<string> {
+  const { lease } = await world.leases.issueLease({ config: 'dynamic', ttl: seconds(ttl) });
+  return lease?.id ?? '';
+}
+
+test('500 leases whose jobs are all deleted are taken down', async () => {
+  const limit = pLimit(16);
+  const ids = await Promise.all(Array.from({ length: 500 }, () => limit(() => issue(15))));
+  await removeAllJobs(EXPIRY_QUEUE);
+  await removeAllJobs(SWEEP_QUEUE);
+
+  await eventually(
+    async () => {
+      const { leases } = await world.leases.listLeases({ states: [LeaseState.LEASE_STATE_ACTIVE], pageSize: 1000 });
+      expect(leases).toEqual([]);
+    },
+    { withinMs: 50_000, everyMs: 500 },
+  );
+  expect(await world.leases.getLease({ id: ids[0] ?? '' })).toMatchObject({ state: LeaseState.LEASE_STATE_EXPIRED });
+  expect(await ownObjects()).toEqual([]);
+});
+
+test('a lease that its server left half-issued is undone long before its planned end', async () => {
+  const runtime = await createRuntime(world.settings, createLogger('test', 'silent'));
+  const { clusters } = runtime.ports;
+  const dying: Ports = {
+    ...runtime.ports,
+    clusters: {
+      at: (access) => Object.assign(clusters.at(access), { mintToken: () => new Promise(() => undefined) }),
+    },
+  };
+  void issueLease(dying, { config: 'dynamic', audiences: [], principal: 'test', ttlSeconds: 3600 });
+  await eventually(async () => expect(await ownObjects()).toHaveLength(2));
+
+  await eventually(async () => expect(await ownObjects()).toEqual([]), { withinMs: 40_000 });
+  const [lease] = (await world.leases.listLeases({ config: 'dynamic', pageSize: 1 })).leases;
+  expect(lease).toMatchObject({ principal: 'test', state: LeaseState.LEASE_STATE_FAILED });
+  await runtime.close();
+});
+
+interface Marks {
+  lease: string;
+  installation?: string;
+  expiresAt: number;
+}
+
+async function makeAccount(name: string, marks?: Marks): Promise<void> {
+  await world.admin.core.createNamespacedServiceAccount({
+    namespace: dynamic.namespaces[0],
+    body: {
+      metadata: {
+        name,
+        ...(marks && {
+          labels: {
+            'app.kubernetes.io/managed-by': 'leasehold',
+            'leasehold.dev/installation': marks.installation ?? installation(),
+            'leasehold.dev/lease': marks.lease,
+          },
+          annotations: { 'leasehold.dev/expires-at': new Date(marks.expiresAt).toISOString() },
+        }),
+      },
+    },
+  });
+}
+
+async function accounts(): Promise<string[]> {
+  const { items } = await world.admin.core.listNamespacedServiceAccount({ namespace: dynamic.namespaces[0] });
+  return items.map(({ metadata }) => metadata?.name ?? '');
+}
+
+test('what no lease owns any more is removed; what may still be needed, and what is not ours, is left', async () => {
+  const unknown = '019ab000-0000-7000-8000-000000000000';
+  const anHourAgo = Date.now() - 3600_000;
+  const inAnHour = Date.now() + 3600_000;
+  const ended = await issue(60);
+  const live = await issue(600);
+  await world.leases.revokeLease({ id: ended });
+  await makeAccount('unknown-and-expired', { lease: unknown, expiresAt: anHourAgo });
+  await makeAccount('unknown-but-not-expired', { lease: unknown, expiresAt: inAnHour });
+  await makeAccount('of-an-ended-lease', { lease: ended, expiresAt: inAnHour });
+  await makeAccount('of-a-live-lease', { lease: live, expiresAt: anHourAgo });
+  await makeAccount('of-another-installation', { lease: unknown, installation: 'another', expiresAt: anHourAgo });
+  await makeAccount('without-marks');
+
+  await eventually(async () => {
+    const left = await accounts();
+    expect(left).not.toContain('unknown-and-expired');
+    expect(left).not.toContain('of-an-ended-lease');
+  });
+  expect(await accounts()).toEqual(
+    expect.arrayContaining([
+      'unknown-but-not-expired',
+      'of-a-live-lease',
+      'of-another-installation',
+      'without-marks',
+      `leasehold-${live}`,
+    ]),
+  );
+  await world.leases.revokeLease({ id: live });
+});
+
+test('without the permission to list it says so once, and does the rest', async () => {
+  const blind = await setUpDynamic(world, 'blind');
+  await world.configs.createConfig({
+    config: { ...blind.config, access: directAccess(world.cluster, blind.requester.token) },
+  });
+  const told = () =>
+    world.logs.filter((line) => line.includes('may not list here') && line.includes(blind.namespaces[0]));
+  await eventually(async () => expect(told().length).toBeGreaterThan(0));
+  const { lease } = await world.leases.issueLease({ config: 'blind', ttl: seconds(1) });
+  await removeAllJobs(EXPIRY_QUEUE);
+
+  await eventually(async () =>
+    expect(await world.leases.getLease({ id: lease?.id ?? '' })).toMatchObject({
+      state: LeaseState.LEASE_STATE_EXPIRED,
+    }),
+  );
+  expect(told().filter((line) => line.includes('ServiceAccount'))).toHaveLength(1);
+});
