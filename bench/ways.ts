@@ -17,6 +17,9 @@ interface Post {
   body: object;
 }
 
+/** A post that makes an object of that name. */
+type Creation = Post & { name: string };
+
 /** The limit, the peers' pattern, and Leasehold: all make the same objects with the same marks. */
 export function waysToIssue(stage: Stage): Record<WayName, Way> {
   const kept = newPool(stage, 32);
@@ -42,26 +45,30 @@ export function waysToIssue(stage: Stage): Record<WayName, Way> {
   };
 }
 
-function newPool({ cluster }: Stage, connections: number): Pool {
+export function newPool({ cluster }: Stage, connections: number): Pool {
   return new Pool(cluster.url, { connections, allowH2: false, connect: { ca: cluster.caPem } });
 }
 
-async function send({ token }: Stage, pool: Pool, { path, body }: Post): Promise<void> {
+export async function send(
+  { token }: Stage,
+  pool: Pool,
+  { method = 'POST', path, body }: Post & { method?: 'POST' | 'DELETE' },
+): Promise<void> {
   const answer = await pool.request({
-    method: 'POST',
+    method,
     path,
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
   const text = await answer.body.text();
   JSON.parse(text);
-  if (answer.statusCode !== 201) {
-    throw new Error(`${path}: ${answer.statusCode} ${text}`);
+  if (answer.statusCode !== 200 && answer.statusCode !== 201) {
+    throw new Error(`${method} ${path}: ${answer.statusCode} ${text}`);
   }
 }
 
 /** The three calls of one lease: service account, binding, token. */
-function posts({ cluster, namespace, role, token }: Stage): [Post, Post, Post] {
+export function posts({ cluster, namespace, role, token }: Stage): [Creation, Creation, Post] {
   const lease = planLease(
     {
       name: CONFIG,
@@ -94,8 +101,13 @@ function posts({ cluster, namespace, role, token }: Stage): [Post, Post, Post] {
   const core = { verb: 'create', apiGroup: '', resource: 'serviceaccounts', namespace } as const;
   const rbac = { verb: 'create', apiGroup: 'rbac.authorization.k8s.io', resource: 'rolebindings', namespace } as const;
   return [
-    { path: pathOf(core), body: manifestOf({ kind: 'ServiceAccount', ...account }, account, marks) },
     {
+      name: account.name,
+      path: pathOf(core),
+      body: manifestOf({ kind: 'ServiceAccount', ...account }, account, marks),
+    },
+    {
+      name: account.name,
       path: pathOf(rbac),
       body: manifestOf({ kind: 'RoleBinding', ...account, role: { kind: 'ClusterRole', name: role } }, account, marks),
     },
