@@ -2,10 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ClusterNotDone, ClusterRefused, ClusterUnreachable } from '../../src/shared/domain/cluster-error.ts';
 import type { LeaseObject } from '../../src/shared/domain/lease.ts';
-import { Secret } from '../../src/shared/domain/secret.ts';
-import { ApiServer } from '../../src/shared/kubernetes/api-server.ts';
-import { KubernetesCluster } from '../../src/shared/kubernetes/kubernetes-cluster.ts';
+import type { Cluster } from '../../src/shared/ports/cluster.ts';
 import { type AnsweringServer, startAnsweringServer } from '../support/answering-server.ts';
+import { directCluster } from '../support/direct-cluster.ts';
 
 // What an API server, or something else at its URL, may answer; a real one cannot be made to.
 
@@ -13,21 +12,16 @@ const CALL_TIMEOUT_MS = 500;
 const object: LeaseObject = { kind: 'ServiceAccount', namespace: 'team', name: 'leasehold-1', uid: 'uid-1' };
 
 let server: AnsweringServer;
-let api: ApiServer;
-afterEach(async () => {
+afterEach(() => {
   server.stop();
-  await api.close();
 });
 
 async function clusterThat(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
   token = 'token',
-): Promise<KubernetesCluster> {
+): Promise<Cluster> {
   server = await startAnsweringServer(answer);
-  const tls = { caPem: server.caPem, insecureSkipVerify: false, serverName: undefined };
-  const limits = { connections: 1, connectTimeoutMs: 2000, callTimeoutMs: CALL_TIMEOUT_MS };
-  api = new ApiServer({ id: 'access', url: server.url, tls, token: new Secret(token) }, limits);
-  return new KubernetesCluster(api);
+  return directCluster(server, token, { callTimeoutMs: CALL_TIMEOUT_MS });
 }
 
 function answering(status: number, body: unknown) {

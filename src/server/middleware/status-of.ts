@@ -82,7 +82,7 @@ function codeAndDetails(error: LeaseholdError): { code: Status; details: ErrorDe
     const reason = error instanceof ClusterNotDone ? 'CLUSTER_NOT_DONE' : 'CLUSTER_UNREACHABLE';
     return {
       code: Status.UNAVAILABLE,
-      details: [errorInfo(reason, callMetadata(error.call)), retryInfo()],
+      details: [errorInfo(reason, callMetadata(error.call)), retryInfo(error.retryAfterMs)],
     };
   }
   return { code: Status.UNKNOWN, details: [] };

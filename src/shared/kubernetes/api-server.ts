@@ -2,6 +2,7 @@ import { Pool } from 'undici';
 import { z } from 'zod';
 import {
   type ClusterCall,
+  ClusterNotCalled,
   ClusterNotTrusted,
   ClusterRefused,
   ClusterUnreachable,
@@ -12,6 +13,8 @@ import type { Access } from '../domain/config.ts';
 import { parseJson } from '../domain/parse-json.ts';
 import { redact } from '../domain/redact.ts';
 import { inSpan } from '../telemetry/span.ts';
+import type { ClusterGuard } from './cluster-guard.ts';
+import { connectorFor, isConnectFailure } from './connector.ts';
 import { pathOf } from './path-of.ts';
 
 /** Bounds of the connections to one API server. */
@@ -20,11 +23,18 @@ export interface ConnectionLimits {
   connections: number;
   /** For TCP and TLS together. */
   connectTimeoutMs: number;
-  /** For one call, from its start to the last byte of its answer. */
+  /** For one call, from when it was asked for to the last byte of its answer. */
   callTimeoutMs: number;
 }
 
-const METHODS = { get: 'GET', create: 'POST', delete: 'DELETE' } as const;
+/** What goes with a call. */
+export interface CallOptions {
+  body?: object;
+  /** With its question mark. */
+  query?: string;
+}
+
+const METHODS = { get: 'GET', list: 'GET', create: 'POST', delete: 'DELETE' } as const;
 
 /** Answers are small; a larger one is not from an API server. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
@@ -35,16 +45,22 @@ const MAX_MESSAGE = 1000;
 /** Less than the 90 s after which an API server closes an idle connection: a call must not run into its closing. */
 const KEEP_ALIVE_MS = 30_000;
 
+/** A longer rest than this is granted to nobody: leases end meanwhile. */
+const MAX_RETRY_AFTER_MS = 60_000;
+
 /** One API server, over kept-alive connections with the config's TLS options and token. */
 export class ApiServer {
   readonly #access: Access;
   readonly #limits: ConnectionLimits;
+  readonly #guard: ClusterGuard;
   readonly #pool: Pool;
   readonly #basePath: string;
 
-  constructor(access: Access, limits: ConnectionLimits) {
+  /** `guard` is the cluster's: all its accesses share it. */
+  constructor(access: Access, limits: ConnectionLimits, guard: ClusterGuard) {
     this.#access = access;
     this.#limits = limits;
+    this.#guard = guard;
     const { origin, pathname } = new URL(access.url);
     this.#basePath = pathname.replace(/\/$/, '');
     this.#pool = new Pool(origin, {
@@ -54,37 +70,35 @@ export class ApiServer {
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxResponseSize: MAX_ANSWER_BYTES,
-      connect: {
-        timeout: limits.connectTimeoutMs,
-        rejectUnauthorized: !access.tls.insecureSkipVerify,
-        ...(access.tls.caPem === undefined ? {} : { ca: access.tls.caPem }),
-        ...(access.tls.serverName === undefined ? {} : { servername: access.tls.serverName }),
-      },
+      connect: connectorFor(access, limits.connectTimeoutMs),
     });
   }
 
   /** Makes a call and returns the parsed JSON of its answer. Throws a ClusterError. */
-  async call(call: ClusterCall, options: { body?: object; query?: string } = {}): Promise<unknown> {
+  call(call: ClusterCall, options: CallOptions = {}): Promise<unknown> {
     const method = METHODS[call.verb];
     const attributes = {
       'http.request.method': method,
       'server.address': this.#access.url,
       ...(call.namespace === undefined ? {} : { 'k8s.namespace.name': call.namespace }),
     };
-    return inSpan(`kubernetes ${call.verb} ${rbacResource(call)}`, { attributes }, async (span) => {
-      const { status, text, retryAfter } = await this.#send(method, call, options);
-      span.setAttribute('http.response.status_code', status);
-      if (status < 200 || status > 299) {
-        const refusal = refusalIn(text);
-        throw new ClusterRefused(call, {
-          ...refusal,
-          status,
-          message: shorten(redact(refusal.message, this.#access.token)),
-          retryAfterMs: retryAfterMs(retryAfter),
-        });
-      }
-      return parseAnswer(call, text);
-    });
+    // Around the guard: what waits for its turn is begun by the call before it, and would be part of its trace.
+    return inSpan(`kubernetes ${call.verb} ${rbacResource(call)}`, { attributes }, (span) =>
+      this.#guard.run(call, async (timeoutMs) => {
+        const { status, text, retryAfter } = await this.#send(method, call, options, timeoutMs);
+        span.setAttribute('http.response.status_code', status);
+        if (status < 200 || status > 299) {
+          const refusal = refusalIn(text);
+          throw new ClusterRefused(call, {
+            ...refusal,
+            status,
+            message: shorten(redact(refusal.message, this.#access.token)),
+            retryAfterMs: retryAfterMs(retryAfter),
+          });
+        }
+        return parseAnswer(call, text);
+      }),
+    );
   }
 
   /** Ends the connections, once the calls that are under way are done. */
@@ -95,11 +109,12 @@ export class ApiServer {
   async #send(
     method: (typeof METHODS)[keyof typeof METHODS],
     call: ClusterCall,
-    { body, query = '' }: { body?: object; query?: string },
+    { body, query = '' }: CallOptions,
+    timeoutMs: number,
   ): Promise<{ status: number; text: string; retryAfter: string | string[] | undefined }> {
     // Cleared at the end: the timer of AbortSignal.timeout would run on after its call.
     const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), this.#limits.callTimeoutMs);
+    const timer = setTimeout(() => deadline.abort(), timeoutMs);
     try {
       const answer = await this.#pool.request({
         method,
@@ -128,8 +143,10 @@ export class ApiServer {
     }
     const problem = isTimeout
       ? `no answer from ${this.#access.url} within ${this.#limits.callTimeoutMs} ms`
-      : `${this.#access.url} cannot be reached: ${redact(message, this.#access.token)}`;
-    return new ClusterUnreachable(call, problem, { cause: error });
+      : `${this.#access.url} cannot be reached: ${redact(message || code, this.#access.token)}`;
+    return isConnectFailure(error)
+      ? new ClusterNotCalled(call, problem, { cause: error })
+      : new ClusterUnreachable(call, problem, { cause: error });
   }
 }
 
@@ -171,5 +188,5 @@ function parseAnswer(call: ClusterCall, text: string): unknown {
 /** Retry-After in seconds (RFC 9110, 10.2.3); API servers send no dates. */
 function retryAfterMs(header: string | string[] | undefined): number | undefined {
   const seconds = Number(header);
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
+  return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds * 1000, MAX_RETRY_AFTER_MS) : undefined;
 }

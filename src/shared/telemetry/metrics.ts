@@ -15,6 +15,11 @@ const countSweptBy = counter('leasehold.sweep.found', {
   unit: '{object}',
 });
 
+const breakerOpened = meter.createCounter('leasehold.cluster.breaker.opened', {
+  description: 'Times that calls to a cluster kept failing, so that it was given a rest',
+  unit: '{time}',
+});
+
 export function countStalled(config: string): void {
   countStalledBy(1, { 'leasehold.config': config });
 }
@@ -34,4 +39,8 @@ function counter(name: string, options: MetricOptions): Counter['add'] {
     made ??= metrics.getMeter('leasehold').createCounter(name, options);
     made.add(...args);
   };
+}
+
+export function countBreakerOpened(url: string): void {
+  breakerOpened.add(1, { 'server.address': url });
 }

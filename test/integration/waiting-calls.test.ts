@@ -1,0 +1,32 @@
+import { afterAll, expect, test } from 'vitest';
+import { Secret } from '../../src/shared/domain/secret.ts';
+import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clusters.ts';
+import { inSpan } from '../../src/shared/telemetry/span.ts';
+import { startAnsweringServer } from '../support/answering-server.ts';
+import { keepLog } from '../support/keep-log.ts';
+import { recordSpans } from '../support/record-spans.ts';
+
+const spans = recordSpans();
+afterAll(() => spans.stop());
+
+test('a call that waited for its turn is part of the trace that asked for it', async () => {
+  const server = await startAnsweringServer((_request, response) => response.end('{}'));
+  const limits = { connections: 1, connectTimeoutMs: 2000, callTimeoutMs: 2000 };
+  const clusters = new KubernetesClusters(limits, keepLog().log);
+  const tls = { caPem: server.caPem, insecureSkipVerify: false, serverName: undefined };
+  const cluster = clusters.at({ id: 'access', url: server.url, tls, token: new Secret('token') });
+
+  const askers = ['first', 'second', 'third'];
+  await Promise.all(
+    askers.map((name) => inSpan(name, {}, () => cluster.readServiceAccount({ namespace: name, name: 'reader' }))),
+  );
+  await clusters.close();
+  server.stop();
+
+  const finished = spans.finished();
+  const askerOf = (namespace: string) => {
+    const call = finished.find(({ attributes }) => attributes['k8s.namespace.name'] === namespace);
+    return finished.find((span) => span.spanContext().spanId === call?.parentSpanContext?.spanId)?.name;
+  };
+  expect(askers.map(askerOf)).toEqual(askers);
+});

@@ -1,0 +1,29 @@
+import { afterAll } from 'vitest';
+import { Secret } from '../../src/shared/domain/secret.ts';
+import { ApiServer } from '../../src/shared/kubernetes/api-server.ts';
+import { ClusterGuard } from '../../src/shared/kubernetes/cluster-guard.ts';
+import { KubernetesCluster } from '../../src/shared/kubernetes/kubernetes-cluster.ts';
+import { keepLog } from './keep-log.ts';
+
+export interface ServerAddress {
+  url: string;
+  caPem: string;
+}
+
+/** Leasehold's view of the cluster at `address`, without Leasehold around it. Its connections end with the test file. */
+export function directCluster(
+  { url, caPem }: ServerAddress,
+  token: string,
+  options: { callTimeoutMs?: number } = {},
+): KubernetesCluster {
+  const { callTimeoutMs = 10_000 } = options;
+  const limits = { connections: 4, connectTimeoutMs: 2000, callTimeoutMs };
+  const tls = { caPem, insecureSkipVerify: false, serverName: undefined };
+  const guard = new ClusterGuard(url, limits, keepLog().log);
+  const server = new ApiServer({ id: 'access', url, tls, token: new Secret(token) }, limits, guard);
+  open.push(server);
+  return new KubernetesCluster(server);
+}
+
+const open: ApiServer[] = [];
+afterAll(() => Promise.all(open.map((server) => server.close())));

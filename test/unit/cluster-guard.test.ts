@@ -1,0 +1,230 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import {
+  type ClusterCall,
+  ClusterNotCalled,
+  ClusterNotTrusted,
+  ClusterRefused,
+  ClusterUnreachable,
+  type Refusal,
+} from '../../src/shared/domain/cluster-error.ts';
+import { ClusterGuard } from '../../src/shared/kubernetes/cluster-guard.ts';
+import { keepLog } from '../support/keep-log.ts';
+
+const URL = 'https://cluster.example';
+const LIMITS = { connections: 2, callTimeoutMs: 10_000 };
+const LONGEST_REST_MS = 15_000;
+const CALL: ClusterCall = { verb: 'get', apiGroup: '', resource: 'serviceaccounts', namespace: 'team', name: 'a' };
+
+let guard: ClusterGuard;
+let lines: string[];
+beforeEach(() => {
+  vi.useFakeTimers();
+  const kept = keepLog();
+  lines = kept.lines;
+  guard = new ClusterGuard(URL, LIMITS, kept.log);
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const refused = (status: number, rest: Partial<Refusal> = {}) =>
+  new ClusterRefused(CALL, { status, message: 'no', reason: '', objectName: '', retryAfterMs: undefined, ...rest });
+const unreachable = () => new ClusterUnreachable(CALL, 'connection reset');
+
+/** What becomes of a call that the cluster answers so; 'not sent' where the guard kept it back. */
+async function callThat(answer: unknown): Promise<unknown> {
+  let sent = false;
+  const outcome = await guard
+    .run(CALL, async () => {
+      sent = true;
+      if (answer instanceof Error) {
+        throw answer;
+      }
+      return answer;
+    })
+    .catch((error) => error);
+  return sent ? outcome : 'not sent';
+}
+
+async function failInARow(times: number, failure: () => Error = unreachable): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    expect(await callThat(failure())).toBeInstanceOf(Error);
+  }
+}
+
+function whyNotCalled(): Promise<ClusterNotCalled> {
+  return guard
+    .run(CALL, async () => 'answer')
+    .then(
+      () => expect.fail('the call was made'),
+      (error) => error,
+    );
+}
+
+describe('a cluster whose calls keep failing', () => {
+  test('is not called after five failures in a row, and the caller is told why and for how long', async () => {
+    await failInARow(4);
+    expect(await callThat('answer')).toBe('answer');
+    await failInARow(5);
+
+    const error = await whyNotCalled();
+    expect(error).toBeInstanceOf(ClusterNotCalled);
+    expect(error.effectUnknown).toBe(false);
+    expect(error.message).toContain('connection reset');
+    expect(error.retryAfterMs).toBeGreaterThanOrEqual(500);
+    expect(error.retryAfterMs).toBeLessThanOrEqual(1000);
+  });
+
+  test('is probed by one call after that time, and called again once it answered', async () => {
+    await failInARow(5);
+    vi.advanceTimersByTime((await whyNotCalled()).retryAfterMs ?? 0);
+
+    const probe = Promise.withResolvers<string>();
+    const probing = guard.run(CALL, () => probe.promise);
+    expect(await callThat('second')).toBe('not sent');
+    probe.resolve('first');
+    expect(await probing).toBe('first');
+    expect(await Promise.all([callThat('third'), callThat('fourth')])).toEqual(['third', 'fourth']);
+  });
+
+  test('rests longer after each failed probe, but never so long that it is not noticed when it is back', async () => {
+    await failInARow(5);
+    const rests: number[] = [];
+    for (let probes = 0; probes < 8; probes++) {
+      const rest = (await whyNotCalled()).retryAfterMs ?? 0;
+      rests.push(rest);
+      vi.advanceTimersByTime(rest);
+      expect(await callThat(unreachable())).toBeInstanceOf(ClusterUnreachable);
+    }
+    expect(rests[3]).toBeGreaterThan(rests[0] ?? 0);
+    expect(Math.max(...rests)).toBeLessThanOrEqual(LONGEST_REST_MS);
+    expect(Math.min(...rests.slice(-2))).toBeGreaterThanOrEqual(LONGEST_REST_MS / 2);
+  });
+
+  test('is logged once when it begins and once when it is over', async () => {
+    await failInARow(5);
+    for (let probes = 0; probes < 3; probes++) {
+      vi.advanceTimersByTime(LONGEST_REST_MS);
+      await callThat(unreachable());
+    }
+    vi.advanceTimersByTime(LONGEST_REST_MS);
+    await callThat('answer');
+    expect(lines).toEqual([
+      'warn: calls to the cluster keep failing: it is given a rest',
+      'info: the cluster answers again',
+    ]);
+  });
+
+  test('is probed in time though the wall clock jumps back', async () => {
+    await failInARow(5);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    vi.advanceTimersByTime(1000);
+    expect(await callThat('answer')).toBe('answer');
+  });
+});
+
+describe('what speaks for a sick cluster', () => {
+  test.each([
+    ['no answer', unreachable],
+    ['no connection', () => new ClusterNotCalled(CALL, 'connection refused')],
+    ['a 429 that says no time', () => refused(429)],
+    ['a 500 of something in front of it', () => refused(500)],
+    ['a 502', () => refused(502)],
+    ['a 503 that says no time', () => refused(503, { reason: 'ServiceUnavailable' })],
+    ['a 504', () => refused(504, { reason: 'Timeout' })],
+  ])('%s', async (_, failure) => {
+    await failInARow(5, failure);
+    expect(await callThat('answer')).toBe('not sent');
+  });
+
+  test.each([
+    ['401', () => refused(401)],
+    ['403', () => refused(403)],
+    ['404', () => refused(404)],
+    ['409', () => refused(409)],
+    ['a 429 that says when', () => refused(429, { retryAfterMs: 0 })],
+    ['a 500 in its own words', () => refused(500, { reason: 'InternalError' })],
+    ['a certificate that one config does not trust', () => new ClusterNotTrusted(CALL, 'unknown CA')],
+  ])('but not %s, and it breaks the row', async (_, failure) => {
+    await failInARow(10, failure);
+    await failInARow(4);
+    await failInARow(1, failure);
+    await failInARow(4);
+    expect(await callThat('answer')).toBe('answer');
+  });
+});
+
+describe('a cluster that asks for a rest', () => {
+  test.each([429, 503])('by a %i with Retry-After is not called for so long', async (status) => {
+    const said = refused(status, { message: 'too busy', retryAfterMs: 3000 });
+    expect(await callThat(said)).toBe(said);
+    vi.advanceTimersByTime(1000);
+
+    const error = await whyNotCalled();
+    expect(error).toBeInstanceOf(ClusterNotCalled);
+    expect(error.message).toContain('too busy');
+    expect(error.retryAfterMs).toBe(2000);
+    vi.advanceTimersByTime(2000);
+    expect(await callThat('answer')).toBe('answer');
+  });
+
+  test('is not sent the calls that were waiting for their turn either', async () => {
+    const said = refused(429, { retryAfterMs: 3000 });
+    const outcomes = await Promise.all([said, said, 'a', 'b'].map(callThat));
+    expect(outcomes).toEqual([said, said, 'not sent', 'not sent']);
+  });
+});
+
+describe('calls at the same time', () => {
+  /** Calls that stay under way until they are released. */
+  function hold(count: number): { release(): void; running(): number; done: Promise<unknown[]> } {
+    const gate = Promise.withResolvers<void>();
+    let running = 0;
+    const calls = Array.from({ length: count }, () =>
+      guard.run(CALL, async () => {
+        running++;
+        await gate.promise;
+        running--;
+      }),
+    );
+    return { release: gate.resolve, running: () => running, done: Promise.allSettled(calls) };
+  }
+
+  test('are bounded; the others wait for their turn', async () => {
+    const held = hold(5);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(held.running()).toBe(2);
+
+    held.release();
+    expect((await held.done).map((each) => (each as PromiseSettledResult<unknown>).status)).toEqual(
+      Array.from({ length: 5 }, () => 'fulfilled'),
+    );
+  });
+
+  test('that could not all wait are refused at once', async () => {
+    const held = hold(LIMITS.connections + 512);
+    const error = await whyNotCalled();
+    expect(error).toBeInstanceOf(ClusterNotCalled);
+    expect(error.retryAfterMs).toBe(1000);
+    held.release();
+    await held.done;
+  });
+
+  test('have their deadline from when they were asked for', async () => {
+    const held = hold(2);
+    const told: number[] = [];
+    const waiting = guard.run(CALL, async (timeoutMs) => void told.push(timeoutMs));
+    vi.advanceTimersByTime(4000);
+    held.release();
+    await waiting;
+    expect(told).toEqual([6000]);
+  });
+
+  test('are not made at all once that has passed', async () => {
+    const held = hold(2);
+    const late = callThat('answer');
+    vi.advanceTimersByTime(LIMITS.callTimeoutMs);
+    held.release();
+    expect(await late).toBe('not sent');
+  });
+});
