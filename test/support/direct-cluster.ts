@@ -1,4 +1,4 @@
-import { afterAll } from 'vitest';
+import { afterAll, inject } from 'vitest';
 import { Secret } from '../../src/shared/domain/secret.ts';
 import { ApiServer } from '../../src/shared/kubernetes/api-server.ts';
 import { ClusterGuard } from '../../src/shared/kubernetes/cluster-guard.ts';
@@ -14,7 +14,7 @@ export interface ServerAddress {
 export function directCluster(
   { url, caPem }: ServerAddress,
   token: string,
-  options: { callTimeoutMs?: number } = {},
+  options: { pageSize?: number; callTimeoutMs?: number } = {},
 ): KubernetesCluster {
   const { callTimeoutMs = 10_000 } = options;
   const limits = { connections: 4, connectTimeoutMs: 2000, callTimeoutMs };
@@ -22,7 +22,13 @@ export function directCluster(
   const guard = new ClusterGuard(url, limits, keepLog().log);
   const server = new ApiServer({ id: 'access', url, tls, token: new Secret(token) }, limits, guard);
   open.push(server);
-  return new KubernetesCluster(server);
+  return new KubernetesCluster(server, options);
+}
+
+/** The tests' control plane, seen by its administrator. */
+export function adminsCluster(options: { pageSize?: number } = {}): KubernetesCluster {
+  const { adminToken, ...address } = inject('controlPlane');
+  return directCluster(address, adminToken, options);
 }
 
 const open: ApiServer[] = [];

@@ -32,12 +32,17 @@ export interface CallOptions {
   body?: object;
   /** With its question mark. */
   query?: string;
+  /** Default: JSON. */
+  accept?: string;
 }
 
 const METHODS = { get: 'GET', list: 'GET', create: 'POST', delete: 'DELETE' } as const;
 
-/** Answers are small; a larger one is not from an API server. */
-const MAX_ANSWER_BYTES = 1024 * 1024;
+/**
+ * The largest answer is a page of the metadata of 500 objects, each with about 1.5 KB of it; one larger than this is not
+ * from an API server.
+ */
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
 /** Characters of an API server's message that are passed on: it goes into headers, which clients of gRPC limit to 8 KiB. */
 const MAX_MESSAGE = 1000;
@@ -109,7 +114,7 @@ export class ApiServer {
   async #send(
     method: (typeof METHODS)[keyof typeof METHODS],
     call: ClusterCall,
-    { body, query = '' }: CallOptions,
+    { body, query = '', accept = 'application/json' }: CallOptions,
     timeoutMs: number,
   ): Promise<{ status: number; text: string; retryAfter: string | string[] | undefined }> {
     // Cleared at the end: the timer of AbortSignal.timeout would run on after its call.
@@ -121,7 +126,7 @@ export class ApiServer {
         path: `${this.#basePath}${pathOf(call)}${query}`,
         headers: {
           authorization: `Bearer ${this.#access.token.reveal()}`,
-          accept: 'application/json',
+          accept,
           'user-agent': 'leasehold',
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },

@@ -4,9 +4,19 @@ import type { LeaseObject } from '../domain/lease.ts';
 import type { Marks } from '../domain/marks.ts';
 import type { Permission } from '../domain/permissions.ts';
 import { Secret } from '../domain/secret.ts';
-import type { Cluster, MintedToken, ServiceAccountName, TokenWish, Verdict } from '../ports/cluster.ts';
+import type {
+  Cluster,
+  FoundObject,
+  MintedToken,
+  ObjectName,
+  Place,
+  ServiceAccountName,
+  TokenWish,
+  Verdict,
+} from '../ports/cluster.ts';
 import type { ApiServer } from './api-server.ts';
-import { accessReview, deleteOptions, manifestOf, placeOf, tokenRequest } from './manifests.ts';
+import { accessReview, deleteOptions, manifestOf, resourceOf, tokenRequest } from './manifests.ts';
+import { foundIn, LIST_ACCEPT, listQuery, MetadataPage } from './metadata-page.ts';
 
 const Created = z.object({ metadata: z.object({ uid: z.string().min(1) }) });
 const TokenAnswer = z.object({
@@ -16,7 +26,7 @@ const TokenAnswer = z.object({
 const DeleteAnswer = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('Status'), status: z.literal('Success') }),
   z.object({
-    kind: z.enum(['ServiceAccount', 'RoleBinding', 'ClusterRoleBinding']),
+    kind: z.enum(['ServiceAccount', 'Secret', 'RoleBinding', 'ClusterRoleBinding']),
     metadata: z.object({ finalizers: z.array(z.string()).default([]) }),
   }),
 ]);
@@ -25,23 +35,28 @@ const ReviewAnswer = z.object({ status: z.object({ allowed: z.boolean(), reason:
 /** An API server has two ways to say that a delete's uid is not the object's: one before, one in the transaction. */
 const OTHER_UID = /UID in (?:the )?precondition/;
 
+/** Objects on one page of a list; what kubectl asks for. */
+const PAGE_SIZE = 500;
+
 /** What leases need of a cluster, as calls to its API server. */
 export class KubernetesCluster implements Cluster {
   readonly #server: ApiServer;
+  readonly #pageSize: number;
 
-  constructor(server: ApiServer) {
+  constructor(server: ApiServer, { pageSize = PAGE_SIZE }: { pageSize?: number } = {}) {
     this.#server = server;
+    this.#pageSize = pageSize;
   }
 
   async create(object: LeaseObject, account: ServiceAccountName, marks: Marks): Promise<string> {
-    const call: ClusterCall = { verb: 'create', ...placeOf(object) };
+    const call: ClusterCall = { verb: 'create', ...resourceOf(object) };
     const answer = await this.#server.call(call, { body: manifestOf(object, account, marks) });
     return read(call, Created, answer).metadata.uid;
   }
 
-  async remove(object: LeaseObject): Promise<void> {
+  async remove(object: ObjectName): Promise<void> {
     try {
-      const call: ClusterCall = { verb: 'delete', ...placeOf(object), name: object.name };
+      const call: ClusterCall = { verb: 'delete', ...resourceOf(object), name: object.name };
       const answer = await this.#server.call(call, { body: deleteOptions(object) });
       requireGone(call, read(call, DeleteAnswer, answer));
     } catch (error) {
@@ -67,6 +82,17 @@ export class KubernetesCluster implements Cluster {
     await this.#server.call({ verb: 'get', apiGroup: '', resource: 'serviceaccounts', ...account });
   }
 
+  async *listMarked(place: Place, labels: Readonly<Record<string, string>>): AsyncGenerator<FoundObject[]> {
+    const call: ClusterCall = { verb: 'list', ...resourceOf(place) };
+    let next: string | undefined;
+    do {
+      const query = listQuery(labels, this.#pageSize, next);
+      const page = read(call, MetadataPage, await this.#server.call(call, { query, accept: LIST_ACCEPT }));
+      yield foundIn(place, page);
+      next = page.metadata.continue;
+    } while (next);
+  }
+
   async mayI(permission: Permission): Promise<Verdict> {
     const call: ClusterCall = {
       verb: 'create',
@@ -79,7 +105,7 @@ export class KubernetesCluster implements Cluster {
   }
 
   async rehearse(object: LeaseObject, account: ServiceAccountName): Promise<Verdict> {
-    const call: ClusterCall = { verb: 'create', ...placeOf(object) };
+    const call: ClusterCall = { verb: 'create', ...resourceOf(object) };
     try {
       await this.#server.call(call, { body: manifestOf(object, account, undefined), query: '?dryRun=All' });
       return { allowed: true, reason: 'holds all that the role grants' };
@@ -104,7 +130,7 @@ function requireGone(call: ClusterCall, answer: z.infer<typeof DeleteAnswer>): v
  * The API server itself says that there is no object of that name, or that it is another than ours. A bare 404 is not
  * enough: anything can answer that at a wrong URL, and the lease would count as taken down.
  */
-function isGone(object: LeaseObject, error: unknown): boolean {
+function isGone(object: ObjectName, error: unknown): boolean {
   if (!(error instanceof ClusterRefused) || error.refusal.objectName !== object.name) {
     return false;
   }

@@ -3,6 +3,7 @@ import type {
   V1ClusterRoleBinding,
   V1DeleteOptions,
   V1RoleBinding,
+  V1Secret,
   V1SelfSubjectAccessReview,
   V1ServiceAccount,
 } from '@kubernetes/client-node';
@@ -10,17 +11,19 @@ import type { ClusterCall } from '../domain/cluster-error.ts';
 import type { LeaseObject } from '../domain/lease.ts';
 import type { Marks } from '../domain/marks.ts';
 import type { Permission } from '../domain/permissions.ts';
-import type { ServiceAccountName, TokenWish } from '../ports/cluster.ts';
+import type { ObjectName, Place, ServiceAccountName, TokenWish } from '../ports/cluster.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
 
-/** Where an object lives in the API. */
-export function placeOf(object: LeaseObject): Omit<ClusterCall, 'verb' | 'name'> {
-  switch (object.kind) {
+/** Where the objects of a place live in the API. */
+export function resourceOf(place: Place): Omit<ClusterCall, 'verb' | 'name'> {
+  switch (place.kind) {
     case 'ServiceAccount':
-      return { apiGroup: '', resource: 'serviceaccounts', namespace: object.namespace };
+      return { apiGroup: '', resource: 'serviceaccounts', namespace: place.namespace };
+    case 'Secret':
+      return { apiGroup: '', resource: 'secrets', namespace: place.namespace };
     case 'RoleBinding':
-      return { apiGroup: RBAC, resource: 'rolebindings', namespace: object.namespace };
+      return { apiGroup: RBAC, resource: 'rolebindings', namespace: place.namespace };
     case 'ClusterRoleBinding':
       return { apiGroup: RBAC, resource: 'clusterrolebindings' };
   }
@@ -31,32 +34,42 @@ export function manifestOf(
   object: LeaseObject,
   account: ServiceAccountName,
   marks: Marks | undefined,
-): V1ServiceAccount | V1RoleBinding | V1ClusterRoleBinding {
+): V1ServiceAccount | V1Secret | V1RoleBinding | V1ClusterRoleBinding {
+  const { kind } = object;
   const metadata = { name: object.name, ...marks };
-  if (object.kind === 'ServiceAccount') {
-    // Nobody runs pods under a lease; without this, pods that name the account would be given its token.
-    return { apiVersion: 'v1', kind: object.kind, metadata, automountServiceAccountToken: false };
+  switch (kind) {
+    case 'ServiceAccount':
+      // Nobody runs pods under a lease; without this, pods that name the account would be given its token.
+      return { apiVersion: 'v1', kind, metadata, automountServiceAccountToken: false };
+    case 'Secret':
+      // It holds nothing: a token is bound to its being there.
+      return { apiVersion: 'v1', kind, metadata, type: 'Opaque', immutable: true };
+    default:
+      return {
+        apiVersion: `${RBAC}/v1`,
+        kind,
+        metadata,
+        roleRef: { apiGroup: RBAC, kind: object.role.kind, name: object.role.name },
+        subjects: [{ kind: 'ServiceAccount', namespace: account.namespace, name: account.name }],
+      };
   }
-  return {
-    apiVersion: `${RBAC}/v1`,
-    kind: object.kind,
-    metadata,
-    roleRef: { apiGroup: RBAC, kind: object.role.kind, name: object.role.name },
-    subjects: [{ kind: 'ServiceAccount', namespace: account.namespace, name: account.name }],
-  };
 }
 
 /** The body of a TokenRequest. */
-export function tokenRequest(wish: TokenWish): Partial<AuthenticationV1TokenRequest> {
+export function tokenRequest({ audiences, seconds, boundTo }: TokenWish): Partial<AuthenticationV1TokenRequest> {
   return {
     apiVersion: 'authentication.k8s.io/v1',
     kind: 'TokenRequest',
-    spec: { audiences: [...wish.audiences], expirationSeconds: wish.seconds },
+    spec: {
+      audiences: [...audiences],
+      expirationSeconds: seconds,
+      ...(boundTo ? { boundObjectRef: { apiVersion: 'v1', kind: 'Secret', ...boundTo } } : {}),
+    },
   };
 }
 
 /** The body of a delete: only the object that we made, where we know its uid. */
-export function deleteOptions(object: LeaseObject): V1DeleteOptions {
+export function deleteOptions(object: ObjectName): V1DeleteOptions {
   return {
     apiVersion: 'v1',
     kind: 'DeleteOptions',
