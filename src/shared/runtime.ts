@@ -29,11 +29,12 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
   }
 
   const keys = new Keys(settings.LEASEHOLD_INSTALLATION);
-  const clusters = new KubernetesClusters({
+  const limits = {
     connections: settings.LEASEHOLD_CLUSTER_CONNECTIONS,
     connectTimeoutMs: settings.LEASEHOLD_CLUSTER_CONNECT_TIMEOUT * 1000,
     callTimeoutMs: settings.LEASEHOLD_CLUSTER_CALL_TIMEOUT * 1000,
-  });
+  };
+  const clusters = new KubernetesClusters(limits, log);
   const alarm = new BullmqAlarm({ connection: queueRedis, prefix: keys.queuePrefix }, Date.now, (error) =>
     log.warn({ err: error }, 'alarm queue'),
   );

@@ -3,13 +3,13 @@ import { type ClusterCall, ClusterNotDone, ClusterRefused, ClusterUnreachable } 
 import type { LeaseObject } from '../domain/lease.ts';
 import type { Marks } from '../domain/marks.ts';
 import type { Permission } from '../domain/permissions.ts';
+import type { Place } from '../domain/places.ts';
 import { Secret } from '../domain/secret.ts';
 import type {
   Cluster,
   FoundObject,
   MintedToken,
   ObjectName,
-  Place,
   ServiceAccountName,
   TokenWish,
   Verdict,

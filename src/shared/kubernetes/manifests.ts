@@ -11,7 +11,8 @@ import type { ClusterCall } from '../domain/cluster-error.ts';
 import type { LeaseObject } from '../domain/lease.ts';
 import type { Marks } from '../domain/marks.ts';
 import type { Permission } from '../domain/permissions.ts';
-import type { ObjectName, Place, ServiceAccountName, TokenWish } from '../ports/cluster.ts';
+import type { Place } from '../domain/places.ts';
+import type { ObjectName, ServiceAccountName, TokenWish } from '../ports/cluster.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
 

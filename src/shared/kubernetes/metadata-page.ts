@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { FoundObject, Place } from '../ports/cluster.ts';
+import type { Place } from '../domain/places.ts';
+import type { FoundObject } from '../ports/cluster.ts';
 
 /** Asks for the objects' metadata only (kubernetes.io/docs/reference/using-api/api-concepts): no Secret's data comes to us. */
 export const LIST_ACCEPT = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';

@@ -15,7 +15,7 @@ const countSweptBy = counter('leasehold.sweep.found', {
   unit: '{object}',
 });
 
-const breakerOpened = meter.createCounter('leasehold.cluster.breaker.opened', {
+const countBreakerOpenedBy = counter('leasehold.cluster.breaker.opened', {
   description: 'Times that calls to a cluster kept failing, so that it was given a rest',
   unit: '{time}',
 });
@@ -42,5 +42,5 @@ function counter(name: string, options: MetricOptions): Counter['add'] {
 }
 
 export function countBreakerOpened(url: string): void {
-  breakerOpened.add(1, { 'server.address': url });
+  countBreakerOpenedBy(1, { 'server.address': url });
 }
