@@ -55,6 +55,9 @@ export class RedisBatchStore implements BatchStore {
 
   async end(id: string, endTime: number): Promise<void> {
     const batch = await this.get(id);
+    if (!batch) {
+      return;
+    }
     await endScript(
       this.#redis,
       [this.#keys.batch(id), this.#keys.batchReports(id), this.#keys.unfinishedBatches],
