@@ -1,0 +1,161 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Config } from '../../src/shared/domain/config.ts';
+import type { Lease } from '../../src/shared/domain/lease.ts';
+import { ended, revoking, sampleConfig, sampleLease } from './samples.ts';
+import { type OpenStores, RETENTION_MS, type Stores } from './stores.ts';
+
+/** What every ConfigStore does. */
+export function describeConfigStore(open: OpenStores): void {
+  let stores: Stores;
+  beforeEach(() => {
+    stores = open(RETENTION_MS);
+  });
+
+  async function created(name: string, changes: Partial<Config> = {}): Promise<Config> {
+    const config = sampleConfig(name, changes);
+    await stores.configs.keepAccess(config.access);
+    await stores.configs.create(config);
+    return config;
+  }
+
+  async function end(lease: Lease): Promise<void> {
+    expect(await stores.leases.save(revoking(lease))).toBe(true);
+    expect(await stores.leases.save(ended(revoking(lease)))).toBe(true);
+  }
+
+  describe('a config', () => {
+    test('comes back as it was stored, with its token', async () => {
+      const config = await created('blue');
+      const stored = await stores.configs.get('blue');
+      expect(stored).toEqual(config);
+      expect(stored?.access.token.reveal()).toBe('cluster-token-of-blue');
+      expect(await stores.configs.get('green')).toBeUndefined();
+    });
+
+    test('has a name of its own', async () => {
+      const config = await created('blue');
+      await expect(created('blue')).rejects.toMatchObject({ reason: 'CONFIG_NAME_TAKEN' });
+      expect(await stores.configs.get('blue')).toEqual(config);
+    });
+
+    test('is not stored where its access is not', async () => {
+      await expect(stores.configs.create(sampleConfig('blue'))).rejects.toMatchObject({ reason: 'CONFIG_CHANGED' });
+      expect(await stores.configs.get('blue')).toBeUndefined();
+    });
+
+    test('is replaced by its next version only, and by one of two writers', async () => {
+      const config = await created('blue');
+      const next = { ...config, version: 2, labels: { team: 'green' } };
+      await stores.configs.replace(next);
+      await expect(stores.configs.replace({ ...config, version: 2 })).rejects.toMatchObject({
+        reason: 'CONFIG_CHANGED',
+      });
+      await expect(stores.configs.replace({ ...next, uid: 'another', version: 3 })).rejects.toMatchObject({
+        reason: 'CONFIG_CHANGED',
+      });
+      expect(await stores.configs.get('blue')).toEqual(next);
+    });
+
+    test('that was deleted is gone, and cannot be replaced or deleted again', async () => {
+      const config = await created('blue');
+      await expect(stores.configs.delete({ ...config, version: 2 })).rejects.toMatchObject({
+        reason: 'CONFIG_CHANGED',
+      });
+      await stores.configs.delete(config);
+      expect(await stores.configs.get('blue')).toBeUndefined();
+      expect(await stores.configs.list({ after: '', limit: 9 })).toEqual([]);
+      await expect(stores.configs.delete(config)).rejects.toMatchObject({ reason: 'CONFIG_CHANGED' });
+      await expect(stores.configs.replace({ ...config, version: 2 })).rejects.toMatchObject({
+        reason: 'CONFIG_CHANGED',
+      });
+    });
+
+    test('is listed by its name, page after page', async () => {
+      const green = await created('green');
+      const blue = await created('blue');
+      const red = await created('red');
+      expect(await stores.configs.list({ after: '', limit: 9 })).toEqual([blue, green, red]);
+      expect(await stores.configs.list({ after: '', limit: 2 })).toEqual([blue, green]);
+      expect(await stores.configs.list({ after: 'green', limit: 2 })).toEqual([red]);
+    });
+  });
+
+  describe('deleting a config', () => {
+    test('is refused while a lease on it lives, in whatever state', async () => {
+      const config = await created('blue');
+      const lease = sampleLease(config);
+      await stores.leases.record(lease);
+      await expect(stores.configs.delete(config)).rejects.toMatchObject({ reason: 'CONFIG_HAS_LIVE_LEASES' });
+      await stores.leases.save(revoking(lease));
+      await expect(stores.configs.delete(config)).rejects.toMatchObject({ reason: 'CONFIG_HAS_LIVE_LEASES' });
+      await stores.leases.save(ended(revoking(lease)));
+      await stores.configs.delete(config);
+      expect(await stores.configs.get('blue')).toBeUndefined();
+    });
+
+    test('does not mind leases on another one', async () => {
+      const config = await created('blue');
+      await stores.leases.record(sampleLease(await created('blue-2')));
+      await stores.configs.delete(config);
+      expect(await stores.configs.get('blue')).toBeUndefined();
+    });
+  });
+
+  describe('an access', () => {
+    test('that nobody names goes after a time, and not before', async () => {
+      const { access } = sampleConfig('blue');
+      expect(await stores.configs.getAccess(access.id)).toBeUndefined();
+      await stores.configs.keepAccess(access);
+      expect(await stores.configs.getAccess(access.id)).toEqual(access);
+      expect(await stores.accessGoesIn(access.id)).toBeGreaterThan(3_000_000);
+    });
+
+    test('stays while a config names it, also where it is kept anew', async () => {
+      const config = await created('blue');
+      await stores.configs.keepAccess(config.access);
+      expect(await stores.accessGoesIn(config.access.id)).toBeUndefined();
+      await stores.configs.delete(config);
+      expect(await stores.accessGoesIn(config.access.id)).toBeGreaterThan(0);
+      expect(await stores.configs.getAccess(config.access.id)).toEqual(config.access);
+    });
+
+    test('stays through a change of the config that keeps it, and goes with one that does not', async () => {
+      const config = await created('blue');
+      await stores.configs.replace({ ...config, version: 2 });
+      expect(await stores.accessGoesIn(config.access.id)).toBeUndefined();
+      const { access } = sampleConfig('new');
+      await expect(stores.configs.replace({ ...config, version: 3, access })).rejects.toMatchObject({
+        reason: 'CONFIG_CHANGED',
+      });
+      await stores.configs.keepAccess(access);
+      await stores.configs.replace({ ...config, version: 3, access });
+      expect(await stores.accessGoesIn(config.access.id)).toBeGreaterThan(0);
+      expect(await stores.accessGoesIn(access.id)).toBeUndefined();
+    });
+
+    test('stays while a lease that was issued under it lives, though its config has another', async () => {
+      const config = await created('blue');
+      const [one, other] = [sampleLease(config), sampleLease(config)];
+      await stores.leases.record(one);
+      await stores.leases.record(other);
+      const { access } = sampleConfig('new');
+      await stores.configs.keepAccess(access);
+      await stores.configs.replace({ ...config, version: 2, access });
+      await end(one);
+      expect(await stores.accessGoesIn(config.access.id)).toBeUndefined();
+      await end(other);
+      expect(await stores.accessGoesIn(config.access.id)).toBeGreaterThan(0);
+    });
+
+    test('is in no further use by a request that was seen before', async () => {
+      const config = await created('blue');
+      const request = { principal: 'caller', requestId: 'r', fingerprint: 'f' };
+      const lease = sampleLease(config);
+      await stores.leases.record(lease, request);
+      await stores.leases.record(sampleLease(config), request);
+      await end(lease);
+      await stores.configs.delete(config);
+      expect(await stores.accessGoesIn(config.access.id)).toBeGreaterThan(0);
+    });
+  });
+}

@@ -1,0 +1,15 @@
+import type { ConfigStore } from '../../src/shared/ports/config-store.ts';
+import type { LeaseStore } from '../../src/shared/ports/lease-store.ts';
+
+/** Empty stores for one test. */
+export interface Stores {
+  leases: LeaseStore;
+  configs: ConfigStore;
+  /** In how many ms an access goes; undefined: it stays. */
+  accessGoesIn(id: string): Promise<number | undefined>;
+}
+
+/** `retentionMs`: how long ended leases are kept. */
+export type OpenStores = (retentionMs: number) => Stores;
+
+export const RETENTION_MS = 24 * 60 * 60 * 1000;

@@ -1,0 +1,147 @@
+import { type ClusterCall, ClusterNotDone, ClusterRefused } from '../../src/shared/domain/cluster-error.ts';
+import type { Access } from '../../src/shared/domain/config.ts';
+import type { LeaseObject } from '../../src/shared/domain/lease.ts';
+import type { Marks } from '../../src/shared/domain/marks.ts';
+import type { Place } from '../../src/shared/domain/places.ts';
+import { Secret } from '../../src/shared/domain/secret.ts';
+import { MIN_TOKEN_SECONDS } from '../../src/shared/domain/ttl.ts';
+import type {
+  Cluster,
+  FoundObject,
+  MintedToken,
+  ObjectName,
+  ServiceAccountName,
+  TokenWish,
+  Verdict,
+} from '../../src/shared/ports/cluster.ts';
+import type { MemoryApiServer } from './memory-api-server.ts';
+
+/** Begins each token that is minted here: where it shows up, a secret does. */
+export const MINTED = 'minted-token';
+
+const PAGE = 3;
+
+let minted = 0;
+
+/** One cluster in memory, as the holder of an access sees it. */
+export class MemoryCluster implements Cluster {
+  readonly #server: MemoryApiServer;
+  readonly #access: Access;
+  readonly #now: () => number;
+
+  constructor(server: MemoryApiServer, access: Access, now: () => number) {
+    this.#server = server;
+    this.#access = access;
+    this.#now = now;
+  }
+
+  async create(object: LeaseObject, _account: ServiceAccountName, marks: Marks): Promise<string> {
+    const call = callOn(object, 'create');
+    this.#authenticate(call);
+    if (this.#server.find(object)) {
+      throw refused(call, 409, 'AlreadyExists', object.name);
+    }
+    return this.#server.add(object, marks).uid;
+  }
+
+  async remove(object: ObjectName): Promise<void> {
+    const call = { ...callOn(object, 'delete'), name: object.name };
+    this.#authenticate(call);
+    const found = this.#server.find(object);
+    if (!found || (object.uid !== undefined && object.uid !== found.uid)) {
+      return;
+    }
+    this.#server.delete(found);
+    if (this.#server.find(object)) {
+      throw new ClusterNotDone(call, `it waits for its finalizers: ${found.finalizers.join(', ')}`);
+    }
+  }
+
+  async mintToken(account: ServiceAccountName, wish: TokenWish): Promise<MintedToken> {
+    const call: ClusterCall = { ...accountCall('create', account), subresource: 'token' };
+    this.#authenticate(call);
+    this.#requireAccount(call, account);
+    const { boundTo } = wish;
+    const secret = boundTo && this.#server.find({ kind: 'Secret', namespace: account.namespace, name: boundTo.name });
+    if (boundTo && !secret) {
+      throw refused(call, 404, 'NotFound', boundTo.name);
+    }
+    if (boundTo && secret?.uid !== boundTo.uid) {
+      throw refused(call, 409, 'Conflict', boundTo.name);
+    }
+    if (wish.seconds < MIN_TOKEN_SECONDS) {
+      throw refused(call, 422, 'Invalid', account.name);
+    }
+    minted += 1;
+    const end = this.#now() + Math.min(wish.seconds, this.#server.maxTokenSeconds) * 1000;
+    return { token: new Secret(`${MINTED}-${minted}`), expireTime: Math.floor(end / 1000) * 1000 };
+  }
+
+  async readServiceAccount(account: ServiceAccountName): Promise<void> {
+    const call = accountCall('get', account);
+    this.#authenticate(call);
+    this.#requireAccount(call, account);
+  }
+
+  async *listMarked(place: Place, labels: Readonly<Record<string, string>>): AsyncIterable<FoundObject[]> {
+    const call = callOn(place, 'list');
+    this.#authenticate(call);
+    if (this.#server.unlisted.has(call.resource)) {
+      throw refused(call, 403, 'Forbidden', '');
+    }
+    const found = this.#server.objects.filter(
+      (object) =>
+        object.kind === place.kind &&
+        (!('namespace' in place) || ('namespace' in object && object.namespace === place.namespace)) &&
+        Object.entries(labels).every(([key, value]) => object.labels[key] === value),
+    );
+    for (let start = 0; start < found.length; start += PAGE) {
+      const page = found.slice(start, start + PAGE);
+      yield page.map(({ name, uid, labels, annotations }) => ({ ...place, name, uid, labels, annotations }));
+    }
+  }
+
+  async mayI(): Promise<Verdict> {
+    this.#authenticate({ verb: 'create', apiGroup: 'authorization.k8s.io', resource: 'selfsubjectaccessreviews' });
+    return { allowed: true, reason: '' };
+  }
+
+  async rehearse(object: LeaseObject): Promise<Verdict> {
+    this.#authenticate(callOn(object, 'create'));
+    return { allowed: true, reason: '' };
+  }
+
+  #authenticate(call: ClusterCall): void {
+    if (this.#server.revokedTokens.has(this.#access.token.reveal())) {
+      throw refused(call, 401, 'Unauthorized', '');
+    }
+  }
+
+  #requireAccount(call: ClusterCall, { namespace, name }: ServiceAccountName): void {
+    if (!this.#server.find({ kind: 'ServiceAccount', namespace, name })) {
+      throw refused(call, 404, 'NotFound', name);
+    }
+  }
+}
+
+/** What an API server says when it refuses a call. */
+export function refused(
+  call: ClusterCall,
+  status: number,
+  reason: string,
+  objectName: string,
+  retryAfterMs?: number,
+): ClusterRefused {
+  return new ClusterRefused(call, { status, reason, message: reason, objectName, retryAfterMs });
+}
+
+/** A call to the objects of a place. */
+export function callOn(place: Place, verb: ClusterCall['verb']): ClusterCall {
+  const apiGroup = place.kind.endsWith('Binding') ? 'rbac.authorization.k8s.io' : '';
+  const where = 'namespace' in place ? { namespace: place.namespace } : {};
+  return { verb, apiGroup, resource: `${place.kind.toLowerCase()}s`, ...where };
+}
+
+function accountCall(verb: 'create' | 'get', account: ServiceAccountName): ClusterCall {
+  return { verb, apiGroup: '', resource: 'serviceaccounts', ...account };
+}

@@ -1,0 +1,24 @@
+import type { Access } from '../../src/shared/domain/config.ts';
+import type { Clusters } from '../../src/shared/ports/cluster.ts';
+import { MemoryApiServer } from './memory-api-server.ts';
+import { MemoryCluster } from './memory-cluster.ts';
+
+/** Clusters in memory, each at its URL from the first use on. */
+export class MemoryClusters implements Clusters {
+  readonly servers = new Map<string, MemoryApiServer>();
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  server(url: string): MemoryApiServer {
+    const server = this.servers.get(url) ?? new MemoryApiServer();
+    this.servers.set(url, server);
+    return server;
+  }
+
+  at(access: Access): MemoryCluster {
+    return new MemoryCluster(this.server(access.url), access, this.#now);
+  }
+}

@@ -1,0 +1,124 @@
+import { Aborted, AlreadyExists } from '../../src/shared/domain/errors.ts';
+import { attentionTime, hasEnded, type Lease } from '../../src/shared/domain/lease.ts';
+import type { LeaseQuery, LeaseStore, RequestKey } from '../../src/shared/ports/lease-store.ts';
+import type { KeptLease, MemoryRecords } from './memory-records.ts';
+
+const REQUEST_MEMORY_MS = 24 * 60 * 60 * 1000;
+
+/** Records of leases in memory. */
+export class MemoryLeaseStore implements LeaseStore {
+  readonly #records: MemoryRecords;
+  readonly #retentionMs: number;
+
+  constructor(records: MemoryRecords, retentionMs: number) {
+    this.#records = records;
+    this.#retentionMs = retentionMs;
+  }
+
+  async record(lease: Lease, request?: RequestKey): Promise<Lease | undefined> {
+    const { journal, leases, requests } = this.#records;
+    const key = request && JSON.stringify([request.principal, request.requestId]);
+    const earlier = key === undefined ? undefined : requests.get(key);
+    if (request && earlier && earlier.goneAt > this.#records.now()) {
+      return this.#earlier(earlier, request);
+    }
+    this.#requireConfig(lease);
+    journal.set(leases, lease.id, keep(lease, key));
+    this.#records.use(lease.accessId, 1);
+    if (request && key !== undefined) {
+      const goneAt = this.#records.now() + REQUEST_MEMORY_MS;
+      journal.set(requests, key, { fingerprint: request.fingerprint, leaseId: lease.id, goneAt });
+    }
+    return undefined;
+  }
+
+  async save(lease: Lease): Promise<boolean> {
+    const { journal, leases } = this.#records;
+    const kept = leases.get(lease.id);
+    if (kept?.version !== lease.version - 1) {
+      return false;
+    }
+    if (lease.endAs === 'FAILED') {
+      this.#freeRequest(lease.id, kept);
+    }
+    journal.set(leases, lease.id, keep(lease, kept.request));
+    if (hasEnded(lease)) {
+      this.#end(lease);
+    }
+    return true;
+  }
+
+  async get(id: string): Promise<Lease | undefined> {
+    const kept = this.#records.leases.get(id);
+    return kept && parse(kept);
+  }
+
+  async overdue(before: number, { offset, limit }: { offset: number; limit: number }): Promise<string[]> {
+    return this.#live()
+      .filter((lease) => attentionTime(lease) < before)
+      .sort((one, other) => attentionTime(one) - attentionTime(other) || (one.id < other.id ? -1 : 1))
+      .slice(offset, offset + limit)
+      .map(({ id }) => id);
+  }
+
+  async list({ config, states, before, limit }: LeaseQuery): Promise<Lease[]> {
+    return [...this.#records.leases.keys()]
+      .filter((id) => before === undefined || id < before)
+      .sort()
+      .reverse()
+      .map((id) => parse(this.#records.leases.get(id) as KeptLease))
+      .filter((lease) => lease.purpose !== 'trial')
+      .filter((lease) => config === undefined || lease.config === config)
+      .filter((lease) => states.length === 0 || states.includes(lease.state))
+      .slice(0, limit);
+  }
+
+  #earlier({ fingerprint, leaseId }: { fingerprint: string; leaseId: string }, request: RequestKey): Lease {
+    const kept = this.#records.leases.get(leaseId);
+    if (!kept || fingerprint !== request.fingerprint) {
+      throw new AlreadyExists('REQUEST_ID_REUSED', `this request_id was used for lease ${leaseId}`);
+    }
+    return parse(kept);
+  }
+
+  #requireConfig(lease: Lease): void {
+    const isOfConfig = lease.purpose === 'trial' || this.#records.configs.get(lease.config)?.uid === lease.configUid;
+    if (!isOfConfig || !this.#records.access(lease.accessId)) {
+      throw new Aborted('CONFIG_CHANGED', `config ${lease.config} was deleted or changed meanwhile`);
+    }
+  }
+
+  #freeRequest(id: string, { request }: KeptLease): void {
+    const { journal, requests } = this.#records;
+    if (request !== undefined && requests.get(request)?.leaseId === id) {
+      journal.delete(requests, request);
+    }
+  }
+
+  #end(lease: Lease): void {
+    const { journal, leases, now } = this.#records;
+    this.#records.use(lease.accessId, -1);
+    for (const [id, { endTime }] of leases) {
+      if (endTime !== undefined && endTime <= now() - this.#retentionMs) {
+        journal.delete(leases, id);
+      }
+    }
+    if (lease.purpose === 'trial') {
+      journal.delete(leases, lease.id);
+    }
+  }
+
+  #live(): Lease[] {
+    return [...this.#records.leases.values()].filter(({ live }) => live).map(parse);
+  }
+}
+
+function keep(lease: Lease, request: string | undefined): KeptLease {
+  const { version, config, accessId, endTime } = lease;
+  const listed = lease.purpose !== 'trial';
+  return { json: JSON.stringify(lease), version, live: !hasEnded(lease), listed, endTime, config, accessId, request };
+}
+
+function parse({ json }: KeptLease): Lease {
+  return JSON.parse(json) as Lease;
+}

@@ -1,0 +1,30 @@
+import { afterAll, beforeAll, describe, inject } from 'vitest';
+import { Secret } from '../../src/shared/domain/secret.ts';
+import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clusters.ts';
+import { describeCluster, type OpenCluster } from '../contract/cluster.ts';
+import { Admin, READ_PODS } from '../support/admin.ts';
+import { outsiderIn } from '../support/outsider.ts';
+
+// The contract of a cluster, on a real API server; test/unit/fakes.test.ts runs it on its fake.
+
+const { url, caPem, adminToken } = inject('controlPlane');
+const clusters = new KubernetesClusters({ connections: 4, connectTimeoutMs: 5_000, callTimeoutMs: 10_000 });
+const admin = new Admin({ url, caPem }, adminToken);
+let role: string;
+
+beforeAll(async () => {
+  role = await admin.createClusterRole([READ_PODS]);
+});
+afterAll(() => clusters.close());
+
+async function open(): Promise<OpenCluster> {
+  const namespace = await admin.createNamespace('contract');
+  await admin.createServiceAccount(namespace, 'reader');
+  const tls = { caPem, insecureSkipVerify: false, serverName: undefined };
+  const cluster = clusters.at({ id: namespace, url, tls, token: new Secret(adminToken) });
+  return { cluster, namespace, role, outsider: outsiderIn(admin, namespace) };
+}
+
+describe('KubernetesCluster', () => {
+  describeCluster(open);
+});

@@ -1,0 +1,81 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, inject } from 'vitest';
+import { BullmqAlarm } from '../../src/shared/queue/bullmq-alarm.ts';
+import { BATCH_QUEUE, EXPIRY_QUEUE } from '../../src/shared/queue/queues.ts';
+import { connectRedis } from '../../src/shared/redis/connect-redis.ts';
+import { Keys } from '../../src/shared/redis/keys.ts';
+import { RedisBatchStore } from '../../src/shared/redis/redis-batch-store.ts';
+import { RedisConfigStore } from '../../src/shared/redis/redis-config-store.ts';
+import { RedisLeaseStore } from '../../src/shared/redis/redis-lease-store.ts';
+import { Seal } from '../../src/shared/sealing/seal.ts';
+import { describeAlarm } from '../contract/alarm.ts';
+import { describeBatchStore } from '../contract/batch-store.ts';
+import { describeConfigStore } from '../contract/config-store.ts';
+import { describeLeaseStore } from '../contract/lease-store.ts';
+import { describeRequestMemory } from '../contract/request-memory.ts';
+import type { Stores } from '../contract/stores.ts';
+
+// The contract of the stores and the alarm clock, on a real Redis; test/unit/fakes.test.ts runs it on their fakes.
+
+const redis = connectRedis(inject('redisUrl'));
+const queueRedis = redis.duplicate({ enableAutoPipelining: false });
+const alarms: BullmqAlarm[] = [];
+
+beforeAll(async () => {
+  await Promise.all([redis.connect(), queueRedis.connect()]);
+});
+afterAll(async () => {
+  await Promise.all(alarms.map((alarm) => alarm.close()));
+  redis.disconnect();
+  queueRedis.disconnect();
+});
+
+function freshKeys(): Keys {
+  return new Keys(`contract-${randomUUID().slice(0, 8)}`);
+}
+
+describe('RedisLeaseStore and RedisConfigStore', () => {
+  describeLeaseStore(openStores);
+  describeRequestMemory(openStores);
+  describeConfigStore(openStores);
+});
+
+function openStores(retentionMs: number): Stores {
+  const keys = freshKeys();
+  return {
+    leases: new RedisLeaseStore(redis, keys, retentionMs),
+    configs: new RedisConfigStore(redis, keys, new Seal(randomBytes(32))),
+    async accessGoesIn(id) {
+      const ms = await redis.pttl(keys.access(id));
+      return ms < 0 ? undefined : ms;
+    },
+  };
+}
+
+describe('RedisBatchStore', () => describeBatchStore(() => new RedisBatchStore(redis, freshKeys())));
+
+describe('BullmqAlarm', () => {
+  describeAlarm(() => {
+    const prefix = freshKeys().queuePrefix;
+    const alarm = new BullmqAlarm({ connection: queueRedis, prefix }, Date.now, (error) => {
+      throw error;
+    });
+    alarms.push(alarm);
+    return { alarm, ringsAt: (lease) => ringsAt(prefix, lease), batchWakings: (batch) => wakings(prefix, batch) };
+  });
+});
+
+/** BullMQ keeps a delayed job by its time in ms, shifted by 12 bits for the order of those of one ms. */
+async function ringsAt(prefix: string, leaseId: string): Promise<number | undefined> {
+  const score = await redis.zscore(`${prefix}:${EXPIRY_QUEUE}:delayed`, leaseId);
+  if (score !== null) {
+    return Math.floor(Number(score) / 4096);
+  }
+  const waiting = await redis.lrange(`${prefix}:${EXPIRY_QUEUE}:wait`, 0, -1);
+  return waiting.includes(leaseId) ? 0 : undefined;
+}
+
+async function wakings(prefix: string, batchId: string): Promise<number> {
+  const waiting = await redis.lrange(`${prefix}:${BATCH_QUEUE}:wait`, 0, -1);
+  return waiting.filter((id) => id === batchId).length;
+}
