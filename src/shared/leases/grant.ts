@@ -91,7 +91,7 @@ async function undo(
       await revoke(ports, lease.id, 'FAILED', mayStillAppear ? { settleTime } : {});
     } else {
       // Somebody took it down before our last call arrived.
-      await takeDown(ports, lease);
+      await takeDown(ports, found ?? lease);
     }
   } catch (error) {
     ports.log.warn(
