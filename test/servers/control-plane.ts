@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { cacheFolder, ensureCachedApiserver, findCachedApiserver } from './cached-apiserver.ts';
 import { ensureCommands } from './debian-packages.ts';
 import { findOnPath } from './find-on-path.ts';
-import { type ControlPlaneBinaries, startNativeControlPlane } from './native-control-plane.ts';
+import { type ControlPlaneBinaries, type NativeControlPlane, startNativeControlPlane } from './native-control-plane.ts';
 import type { Progress } from './progress.ts';
 import { dockerAnswers, kubebuilderAssets, requirePackages } from './source.ts';
 
@@ -42,6 +42,14 @@ export async function startControlPlane({ progress = ignore }: StartOptions = {}
   }
   const binaries = await debianBinaries(progress);
   progress(`starting etcd and ${binaries.apiserver}`);
+  return startNativeControlPlane(binaries, MAX_TOKEN_SECONDS, progress);
+}
+
+/** The same as processes of this machine, never in Docker: for tests that stop and start the API server. */
+export async function startRestartableControlPlane({
+  progress = ignore,
+}: StartOptions = {}): Promise<NativeControlPlane> {
+  const binaries = kubebuilderAssets() ?? (await debianBinaries(progress));
   return startNativeControlPlane(binaries, MAX_TOKEN_SECONDS, progress);
 }
 

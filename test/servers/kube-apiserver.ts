@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ApiserverCredentials, writeApiserverCredentials } from './apiserver-credentials.ts';
+import type { ApiserverCredentials } from './apiserver-credentials.ts';
 import { freePort, retryWhilePortTaken } from './free-port.ts';
 import { httpsStatus } from './https-status.ts';
 import { type ManagedProcess, startServer } from './managed-process.ts';
@@ -18,36 +18,34 @@ export interface ApiserverSpec {
   folder: string;
   etcdUrl: string;
   maxTokenSeconds: number;
+  credentials: ApiserverCredentials;
 }
 
 /** Starts a kube-apiserver with RBAC on, and waits until it reports itself ready. */
 export async function startKubeApiserver(spec: ApiserverSpec): Promise<Apiserver> {
-  const credentials = await writeApiserverCredentials(spec.folder);
+  return retryWhilePortTaken(async () => startKubeApiserverAt(await freePort(), spec));
+}
+
+/** The same on a port that was chosen before: in the folder of an earlier one, it takes over from that. */
+export async function startKubeApiserverAt(port: number, spec: ApiserverSpec): Promise<Apiserver> {
   const certFolder = join(spec.folder, 'tls');
   // The serving certificate that it signs itself is followed, in this file, by the CA that it made for that.
   const readCa = () => readFile(join(certFolder, 'apiserver.crt'), 'utf8');
-  const { adminToken } = credentials;
-  return retryWhilePortTaken(async () => {
-    const port = await freePort();
-    const url = `https://127.0.0.1:${port}`;
-    const server = await startServer({
-      name: 'kube-apiserver',
-      command: spec.binary,
-      args: apiserverArgs(spec, credentials, port, certFolder),
-      logFile: join(spec.folder, 'kube-apiserver.log'),
-      readyWithinMs: READY_WITHIN_MS,
-      isReady: async () => (await httpsStatus(`${url}/readyz`, await readCa(), adminToken)) === 200,
-    });
-    return { ...server, url, caPem: await readCa(), adminToken };
+  const { adminToken } = spec.credentials;
+  const url = `https://127.0.0.1:${port}`;
+  const server = await startServer({
+    name: 'kube-apiserver',
+    command: spec.binary,
+    args: apiserverArgs(spec, port, certFolder),
+    logFile: join(spec.folder, 'kube-apiserver.log'),
+    readyWithinMs: READY_WITHIN_MS,
+    isReady: async () => (await httpsStatus(`${url}/readyz`, await readCa(), adminToken)) === 200,
   });
+  return { ...server, url, caPem: await readCa(), adminToken };
 }
 
-function apiserverArgs(
-  spec: ApiserverSpec,
-  credentials: ApiserverCredentials,
-  port: number,
-  certFolder: string,
-): string[] {
+function apiserverArgs(spec: ApiserverSpec, port: number, certFolder: string): string[] {
+  const { credentials } = spec;
   return [
     `--etcd-servers=${spec.etcdUrl}`,
     '--bind-address=127.0.0.1',

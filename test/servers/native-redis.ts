@@ -11,30 +11,54 @@ import { makeTempFolder } from './temp-folder.ts';
 const READY_WITHIN_MS = 30_000;
 const ANSWERS_WITHIN_MS = 2_000;
 
+/** A Redis that can be killed, stopped and started again on its data. */
+export interface NativeRedis extends RedisServer {
+  /** Where its append-only file is. */
+  folder: string;
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
+  /** Ends it at once, as a crash does. */
+  kill(): Promise<void>;
+  /** Starts it again at the same address, on the data that are there. */
+  start(): Promise<void>;
+}
+
 /** Starts this redis-server with its files in a temp folder. */
-export async function startNativeRedis(binary: string, progress: Progress): Promise<RedisServer> {
+export async function startNativeRedis(binary: string, progress: Progress): Promise<NativeRedis> {
   await using started = new AsyncDisposableStack();
   const folder = await makeTempFolder('redis');
   started.defer(() => folder.remove());
-  const redis = await startOnFreePort(binary, folder.path);
+  const { port, ...first } = await retryWhilePortTaken(async () => {
+    const port = await freePort();
+    return { port, ...(await startAt(port, binary, folder.path)) };
+  });
+  let redis: ManagedProcess = first;
   started.defer(() => redis.stop());
-  progress(`Redis serves at ${redis.url} (process ${redis.pid})`);
+  const url = `redis://127.0.0.1:${port}`;
+  progress(`Redis serves at ${url} (process ${redis.pid})`);
   const running = started.move();
-  return { url: redis.url, stop: () => running.disposeAsync() };
+  return {
+    url,
+    folder: folder.path,
+    signal: (signal) => process.kill(redis.pid, signal),
+    kill() {
+      process.kill(redis.pid, 'SIGKILL');
+      return redis.stop();
+    },
+    async start() {
+      redis = await startAt(port, binary, folder.path);
+    },
+    stop: () => running.disposeAsync(),
+  };
 }
 
-function startOnFreePort(binary: string, folder: string): Promise<ManagedProcess & { url: string }> {
-  return retryWhilePortTaken(async () => {
-    const port = await freePort();
-    const redis = await startServer({
-      name: 'redis-server',
-      command: binary,
-      args: ['--bind', '127.0.0.1', '--port', `${port}`, '--dir', folder, ...DURABLE_REDIS_ARGS],
-      logFile: join(folder, 'redis.log'),
-      readyWithinMs: READY_WITHIN_MS,
-      isReady: (pid) => isServedBy(pid, port),
-    });
-    return { ...redis, url: `redis://127.0.0.1:${port}` };
+function startAt(port: number, binary: string, folder: string): Promise<ManagedProcess> {
+  return startServer({
+    name: 'redis-server',
+    command: binary,
+    args: ['--bind', '127.0.0.1', '--port', `${port}`, '--dir', folder, ...DURABLE_REDIS_ARGS],
+    logFile: join(folder, 'redis.log'),
+    readyWithinMs: READY_WITHIN_MS,
+    isReady: (pid) => isServedBy(pid, port),
   });
 }
 

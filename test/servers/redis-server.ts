@@ -4,7 +4,7 @@ import { cacheFolder } from './cached-apiserver.ts';
 import type { StartOptions } from './control-plane.ts';
 import { ensureCommands } from './debian-packages.ts';
 import { findOnPath } from './find-on-path.ts';
-import { startNativeRedis } from './native-redis.ts';
+import { type NativeRedis, startNativeRedis } from './native-redis.ts';
 import type { Progress } from './progress.ts';
 import { dockerAnswers, requirePackages } from './source.ts';
 
@@ -25,6 +25,14 @@ export async function startRedisServer({ progress = ignore }: StartOptions = {})
     return startDockerRedis();
   }
   await installRedis(progress);
+  return startNativeRedis('redis-server', progress);
+}
+
+/** The same as a process of this machine, never in Docker: for tests that kill it and start it again. */
+export async function startRestartableRedis({ progress = ignore }: StartOptions = {}): Promise<NativeRedis> {
+  if (findOnPath('redis-server') === undefined) {
+    await installRedis(progress);
+  }
   return startNativeRedis('redis-server', progress);
 }
 

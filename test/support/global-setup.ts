@@ -14,8 +14,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const progress = (line: string) => console.error(line);
   const controlPlane = await startControlPlane({ progress });
   const redis = await startRedisServer({ progress });
-  const { stop: _, ...address } = controlPlane;
-  project.provide('controlPlane', address);
+  const { url, caPem, adminToken, maxTokenSeconds } = controlPlane;
+  project.provide('controlPlane', { url, caPem, adminToken, maxTokenSeconds });
   project.provide('redisUrl', redis.url);
   return async () => {
     await redis.stop();
