@@ -27,10 +27,13 @@ export interface LeaseholdProcess {
   stop(): Promise<number | null>;
 }
 
-/** Starts `src/<role>/main.ts` with exactly the given environment. */
-export function spawnLeasehold(role: 'server' | 'worker', environment: Record<string, string>): LeaseholdProcess {
-  const entry = new URL(`../../src/${role}/main.ts`, import.meta.url).pathname;
-  const child = spawn(process.execPath, [entry], { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
+/** Starts `src/<role>/main.ts`, or another entry for that role, with exactly the given environment. */
+export function spawnLeasehold(
+  role: 'server' | 'worker',
+  environment: Record<string, string>,
+  entry = new URL(`../../src/${role}/main.ts`, import.meta.url),
+): LeaseholdProcess {
+  const child = spawn(process.execPath, [entry.pathname], { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
   const forget = atProcessEnd(() => child.kill('SIGKILL'));
   const exited = exitCodeOf(child).finally(forget);
   const logs: LogLine[] = [];

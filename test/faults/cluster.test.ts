@@ -1,0 +1,45 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { startRestartableControlPlane } from '../servers/control-plane.ts';
+import { eventually } from '../support/eventually.ts';
+import { openInstallation } from './installation.ts';
+import { report, type Trial } from './report.ts';
+import { openSite } from './site.ts';
+import { startTraffic } from './traffic.ts';
+import { judge, liveLeases } from './verdict.ts';
+
+const TTL = 3;
+
+/** With the settings of these tests the wait is at its longest from the fourth try on. */
+const TRIES_BEYOND_SCHEDULE = 8;
+
+/** The API server goes away in the midst of traffic, and comes back when every retry has waited its longest. */
+async function longOutage(): Promise<Trial> {
+  await using stack = new AsyncDisposableStack();
+  const controlPlane = await startRestartableControlPlane();
+  stack.defer(() => controlPlane.stop());
+  const installation = stack.use(await openInstallation(await openSite(controlPlane)));
+  await installation.startWorker();
+  const traffic = startTraffic(installation, await installation.startServer(), TTL);
+  await sleep(2_000);
+  await controlPlane.stopApiserver();
+  await traffic.stop();
+  await eventually(
+    async () => {
+      const live = await liveLeases(installation);
+      expect(live.length).toBeGreaterThan(0);
+      expect(Math.min(...live.map(({ tries = 0 }) => tries))).toBeGreaterThan(TRIES_BEYOND_SCHEDULE);
+      expect(live.map(({ stalled }) => stalled)).not.toContain(false);
+    },
+    { withinMs: 60_000 },
+  );
+  await controlPlane.startApiserver();
+  return {
+    fault: 'API server down for longer than the backoff schedule',
+    ...(await judge(installation, { since: Date.now() })),
+  };
+}
+
+test('the API server is down for longer than all backoff, and comes back', async (context) => {
+  await report(context, [longOutage()]);
+});

@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto';
+import type { IssueLeaseResponse } from '../../src/gen/leasehold/v1/lease_service.ts';
+import { marksOf } from '../../src/shared/domain/marks.ts';
+import { findConfig } from '../../src/shared/leases/find-config.ts';
+import { revoke } from '../../src/shared/leases/revoke.ts';
+import type { LeaseholdClient } from '../support/leasehold.ts';
+import { seconds } from '../support/set-ups.ts';
+import { DYNAMIC, type Installation, STATIC } from './installation.ts';
+import { BOUND_MS } from './patience.ts';
+
+/** What a caller does: at the server that dies, and again at the one in its place. */
+type Call = (client: LeaseholdClient) => Promise<unknown>;
+
+/** A way through the ports, in whose steps a process dies. */
+export interface Journey {
+  name: string;
+  victim: 'server' | 'worker';
+  /** Leases that it takes: so many calls of one step are faults of their own. */
+  leases: number;
+  /** Whether the victim's sweep is part of it. */
+  sweeps?: boolean;
+  /** How long after the leases' ends objects may stay: those that belong to none are found by reading back. */
+  orphansWithinMs?: number;
+  prepare(installation: Installation): Promise<Call>;
+}
+
+const TTL = 3;
+const LONG = 60;
+
+const nothing: Call = () => Promise.resolve();
+
+/** A call that hands out a token, and tells for which lease. */
+export function handingOut(
+  installation: Installation,
+  call: (client: LeaseholdClient) => Promise<IssueLeaseResponse>,
+): (client: LeaseholdClient) => Promise<string> {
+  return async (client) => {
+    const { lease: { id = '', expireTime } = {} } = await call(client);
+    installation.handedOut.push({ id, expireTime: expireTime?.getTime() ?? 0 });
+    return id;
+  };
+}
+
+function issuing(config: string): Journey['prepare'] {
+  return async (installation) => {
+    const requestId = randomUUID();
+    return handingOut(installation, ({ leases }) => leases.issueLease({ config, ttl: seconds(TTL), requestId }));
+  };
+}
+
+async function revokingAll(installation: Installation): Promise<Call> {
+  await installation.issue(LONG);
+  await installation.issue(LONG);
+  const requestId = randomUUID();
+  return async ({ leases }) => {
+    for await (const _news of leases.batchRevokeLeases({ target: { $case: 'all', value: true }, requestId })) {
+      // To the end.
+    }
+  };
+}
+
+/** Objects that appear after their lease has ended, as a call that was long on its way makes them. */
+async function leaveObjectsBehind(installation: Installation): Promise<Call> {
+  const { ports, name } = installation;
+  const lease = await installation.issue(LONG);
+  await revoke(ports, lease.id, 'REVOKED');
+  const { access } = await findConfig(ports, DYNAMIC);
+  const account = { namespace: lease.namespace, name: lease.serviceAccount };
+  for (const object of lease.objects) {
+    await ports.clusters.at(access).create(object, account, marksOf(lease, name));
+  }
+  return nothing;
+}
+
+export const JOURNEYS: readonly Journey[] = [
+  { name: 'issuing, dynamic', victim: 'server', leases: 1, prepare: issuing(DYNAMIC) },
+  { name: 'issuing, revocable static', victim: 'server', leases: 1, prepare: issuing(STATIC) },
+  {
+    name: 'renewing',
+    victim: 'server',
+    leases: 1,
+    async prepare(installation) {
+      const { id } = await installation.issue(TTL);
+      return handingOut(installation, ({ leases }) => leases.renewLease({ id, ttl: seconds(TTL + 2) }));
+    },
+  },
+  {
+    name: 'revoking',
+    victim: 'server',
+    leases: 1,
+    async prepare(installation) {
+      const { id } = await installation.issue(LONG);
+      return ({ leases }) => leases.revokeLease({ id });
+    },
+  },
+  {
+    name: 'expiring',
+    victim: 'worker',
+    leases: 1,
+    async prepare(installation) {
+      await installation.issue(1);
+      return nothing;
+    },
+  },
+  { name: 'asking for a batch revocation', victim: 'server', leases: 1, prepare: revokingAll },
+  { name: 'batch revoking', victim: 'worker', leases: 2, prepare: revokingAll },
+  {
+    name: 'sweeping a lease without a job',
+    victim: 'worker',
+    leases: 1,
+    sweeps: true,
+    async prepare(installation) {
+      const { id } = await installation.issue(1);
+      await installation.ports.alarm.clear(id);
+      return nothing;
+    },
+  },
+  {
+    name: 'reading the cluster back',
+    victim: 'worker',
+    leases: 1,
+    sweeps: true,
+    orphansWithinMs: BOUND_MS,
+    prepare: leaveObjectsBehind,
+  },
+];

@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { test } from 'vitest';
+import type { NativeRedis } from '../servers/native-redis.ts';
+import { startRestartableRedis } from '../servers/redis-server.ts';
+import { seconds } from '../support/set-ups.ts';
+import { crashBackTo, markNow } from './append-only-file.ts';
+import { DYNAMIC, type Installation, openInstallation } from './installation.ts';
+import { BOUND_MS } from './patience.ts';
+import { report, type Trial } from './report.ts';
+import { openSite } from './site.ts';
+import { startTraffic } from './traffic.ts';
+import { judge, type Verdict } from './verdict.ts';
+
+// The store dies, stands still, or forgets.
+
+/** Longer than the leases of the traffic last. */
+const OUTAGE_MS = 10_000;
+
+const TTL = 3;
+
+/** An installation on a Redis of its own. */
+async function onOwnRedis(
+  fault: string,
+  play: (installation: Installation, redis: NativeRedis) => Promise<Verdict>,
+): Promise<Trial> {
+  await using stack = new AsyncDisposableStack();
+  const redis = await startRestartableRedis();
+  stack.defer(() => redis.stop());
+  const installation = stack.use(await openInstallation(await openSite({ redisUrl: redis.url })));
+  await installation.startWorker();
+  return { fault, ...(await play(installation, redis)) };
+}
+
+/** In the midst of traffic the store is away for a time. */
+async function outage(installation: Installation, away: () => Promise<void>): Promise<Verdict> {
+  const traffic = startTraffic(installation, await installation.startServer(), TTL);
+  await sleep(2_000);
+  await away();
+  const since = Date.now();
+  await sleep(1_000);
+  await traffic.stop();
+  return judge(installation, { since });
+}
+
+test.concurrent('Redis is killed and started again', async (context) => {
+  await report(context, [
+    onOwnRedis('Redis killed, started at once', (installation, redis) =>
+      outage(installation, async () => {
+        await redis.kill();
+        await redis.start();
+      }),
+    ),
+    onOwnRedis('Redis killed, started after 10 s', (installation, redis) =>
+      outage(installation, async () => {
+        await redis.kill();
+        await sleep(OUTAGE_MS);
+        await redis.start();
+      }),
+    ),
+  ]);
+});
+
+test.concurrent('Redis stands still for 10 s', async (context) => {
+  await report(context, [
+    onOwnRedis('Redis stopped for 10 s', (installation, redis) =>
+      outage(installation, async () => {
+        redis.signal('SIGSTOP');
+        await sleep(OUTAGE_MS);
+        redis.signal('SIGCONT');
+      }),
+    ),
+  ]);
+});
+
+/** Clocks may differ by so much (domain/orphan.ts): objects of unknown leases are left until then. */
+const CLOCK_SKEW_MS = 60_000;
+
+test.concurrent('Redis loses its last second of writes', async (context) => {
+  const forgetting = (
+    what: string,
+    inLastSecond: (client: Awaited<ReturnType<Installation['startServer']>>, id: string) => Promise<unknown>,
+  ) =>
+    onOwnRedis(`Redis forgets its last second: ${what}`, async (installation, redis) => {
+      const client = await installation.startServer();
+      const before = await installation.issue(5);
+      const mark = await markNow(redis);
+      await inLastSecond(client, before.id);
+      await crashBackTo(mark, redis);
+      return judge(installation, { since: Date.now(), orphansWithinMs: CLOCK_SKEW_MS + BOUND_MS });
+    });
+  await report(context, [
+    forgetting('an issued lease', ({ leases }) => leases.issueLease({ config: DYNAMIC, ttl: seconds(1) })),
+    forgetting('a revocation', ({ leases }, id) => leases.revokeLease({ id })),
+    forgetting('a renewal', ({ leases }, id) => leases.renewLease({ id, ttl: seconds(30) })),
+    forgetting('a batch revocation', async ({ leases }) => {
+      for await (const _news of leases.batchRevokeLeases({ target: { $case: 'all', value: true } })) {
+        // To the end.
+      }
+    }),
+  ]);
+});

@@ -1,0 +1,6 @@
+import './jumping-clock.ts';
+import { startServer } from '../../src/server/start-server.ts';
+import { runProcess } from '../../src/shared/run-process.ts';
+import { aroundPorts } from './fault-points.ts';
+
+await runProcess('leasehold-server', (settings, log) => startServer(settings, log, aroundPorts(log)));

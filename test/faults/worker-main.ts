@@ -1,0 +1,6 @@
+import './jumping-clock.ts';
+import { runProcess } from '../../src/shared/run-process.ts';
+import { startWorker } from '../../src/worker/start-worker.ts';
+import { aroundPorts } from './fault-points.ts';
+
+await runProcess('leasehold-worker', (settings, log) => startWorker(settings, log, aroundPorts(log)));
