@@ -70,6 +70,9 @@ const CALLS_IN_AN_ISSUE = 4;
 /** While it is taken down: with the newest credentials, then with those of its issue. */
 const CALLS_IN_A_TAKE_DOWN = 2;
 
+/** An alarm is set by the first sweep that sees it, and by another where that one comes late. */
+const HORIZON_IN_SWEEPS = 2;
+
 function policyOf(settings: Settings): Policy {
   const callMs = (settings.LEASEHOLD_CLUSTER_CONNECT_TIMEOUT + settings.LEASEHOLD_CLUSTER_CALL_TIMEOUT) * 1000;
   return {
@@ -78,6 +81,7 @@ function policyOf(settings: Settings): Policy {
       maxMs: settings.LEASEHOLD_RETRY_MAX * 1000,
       stalledAfter: settings.LEASEHOLD_STALLED_AFTER,
     },
+    alarmHorizonMs: HORIZON_IN_SWEEPS * settings.LEASEHOLD_SWEEP_INTERVAL * 1000,
     issueTimeoutMs: CALLS_IN_AN_ISSUE * callMs,
     takeDownTimeoutMs: CALLS_IN_A_TAKE_DOWN * callMs,
     settleMs: settings.LEASEHOLD_SETTLE_TIME * 1000,

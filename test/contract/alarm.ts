@@ -23,8 +23,8 @@ export function describeAlarm(open: () => OpenAlarm): void {
   test('rings when it was set for, each lease by itself', async () => {
     const { alarm, ringsAt } = open();
     const [one, other] = [randomUUID(), randomUUID()];
-    await alarm.set(one, SOON);
-    await alarm.set(other, SOON + 5_000);
+    await alarm.set([{ leaseId: one, at: SOON }]);
+    await alarm.set([{ leaseId: other, at: SOON + 5_000 }]);
     expectAbout(await ringsAt(one), SOON);
     expectAbout(await ringsAt(other), SOON + 5_000);
     expect(await ringsAt(randomUUID())).toBeUndefined();
@@ -33,39 +33,40 @@ export function describeAlarm(open: () => OpenAlarm): void {
   test('is moved to a later and to an earlier time', async () => {
     const { alarm, ringsAt } = open();
     const lease = randomUUID();
-    await alarm.set(lease, SOON);
-    await alarm.move(lease, SOON + 30_000);
+    await alarm.set([{ leaseId: lease, at: SOON }]);
+    await alarm.move({ leaseId: lease, at: SOON + 30_000 });
     expectAbout(await ringsAt(lease), SOON + 30_000);
-    await alarm.move(lease, SOON - 30_000);
+    await alarm.move({ leaseId: lease, at: SOON - 30_000 });
     expectAbout(await ringsAt(lease), SOON - 30_000);
   });
 
   test('is set by a move where there is none', async () => {
     const { alarm, ringsAt } = open();
     const lease = randomUUID();
-    await alarm.move(lease, SOON);
+    await alarm.move({ leaseId: lease, at: SOON });
     expectAbout(await ringsAt(lease), SOON);
   });
 
   test('rings at once where its time has passed', async () => {
     const { alarm, ringsAt } = open();
     const [set, moved] = [randomUUID(), randomUUID()];
-    await alarm.set(set, SOON - 3_600_000);
-    await alarm.set(moved, SOON);
-    await alarm.move(moved, SOON - 3_600_000);
+    await alarm.set([{ leaseId: set, at: SOON - 3_600_000 }]);
+    await alarm.set([{ leaseId: moved, at: SOON }]);
+    await alarm.move({ leaseId: moved, at: SOON - 3_600_000 });
     expect(await ringsAt(set)).toBeLessThanOrEqual(Date.now());
     expect(await ringsAt(moved)).toBeLessThanOrEqual(Date.now());
   });
 
-  test('rings no more once it is cleared; there need not be one', async () => {
+  test('stays as it is where it is set again', async () => {
     const { alarm, ringsAt } = open();
-    const lease = randomUUID();
-    await alarm.set(lease, SOON);
-    await alarm.clear(lease);
-    await alarm.clear(lease);
-    expect(await ringsAt(lease)).toBeUndefined();
-    await alarm.set(lease, SOON);
-    expectAbout(await ringsAt(lease), SOON);
+    const [set, other] = [randomUUID(), randomUUID()];
+    await alarm.set([{ leaseId: set, at: SOON }]);
+    await alarm.set([
+      { leaseId: set, at: SOON + 30_000 },
+      { leaseId: other, at: SOON + 5_000 },
+    ]);
+    expectAbout(await ringsAt(set), SOON);
+    expectAbout(await ringsAt(other), SOON + 5_000);
   });
 
   test('wakes one worker for a batch, however often it is asked to', async () => {

@@ -101,14 +101,17 @@ export function describeLeaseStore(open: OpenStores): void {
     });
   });
 
-  describe('overdue', () => {
-    test('are those that wanted attention before then, the longest overdue first', async () => {
+  describe('due', () => {
+    const dueBefore = async (before: number, page = PAGE) =>
+      (await stores.leases.dueBefore(before, page)).map(({ leaseId }) => leaseId);
+
+    test('are those that want attention before then, in the order of their times', async () => {
       const late = await saved(active(await recorded(), START + 3));
       const later = await saved(active(await recorded(), START + 5));
       const latest = await saved(active(await recorded(), START + 4));
-      expect(await stores.leases.overdue(START + 5, PAGE)).toEqual([late.id, latest.id]);
-      expect(await stores.leases.overdue(START + 6, PAGE)).toEqual([late.id, latest.id, later.id]);
-      expect(await stores.leases.overdue(START + 6, { offset: 1, limit: 1 })).toEqual([latest.id]);
+      expect(await dueBefore(START + 5)).toEqual([late.id, latest.id]);
+      expect(await dueBefore(START + 6)).toEqual([late.id, latest.id, later.id]);
+      expect(await dueBefore(START + 6, { offset: 1, limit: 1 })).toEqual([latest.id]);
     });
 
     test('follows the lease through its life: issue deadline, end, next try', async () => {
@@ -121,17 +124,17 @@ export function describeLeaseStore(open: OpenStores): void {
       ] as const) {
         await store?.(lease);
         const at = attentionTime(lease);
-        expect(await stores.leases.overdue(at, PAGE)).toEqual([]);
-        expect(await stores.leases.overdue(at + 1, PAGE)).toEqual([lease.id]);
+        expect(await dueBefore(at)).toEqual([]);
+        expect(await stores.leases.dueBefore(at + 1, PAGE)).toEqual([{ leaseId: lease.id, at }]);
       }
     });
 
     test('names trials, and no lease that has ended', async () => {
       const trial = await recorded({ purpose: 'trial' });
       await saved(ended(await saved(revoking(await recorded()))));
-      expect(await stores.leases.overdue(EVER, PAGE)).toEqual([trial.id]);
+      expect(await dueBefore(EVER)).toEqual([trial.id]);
       await saved(ended(await saved(revoking(trial))));
-      expect(await stores.leases.overdue(EVER, PAGE)).toEqual([]);
+      expect(await dueBefore(EVER)).toEqual([]);
     });
   });
 

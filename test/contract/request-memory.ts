@@ -25,7 +25,9 @@ export function describeRequestMemory(open: OpenStores): void {
     await stores.leases.save(active(first));
     expect(await stores.leases.record(second, KEY)).toEqual(active(first));
     expect(await stores.leases.get(second.id)).toBeUndefined();
-    expect(await stores.leases.overdue(Number.MAX_SAFE_INTEGER, { offset: 0, limit: 9 })).toEqual([first.id]);
+    expect(await stores.leases.dueBefore(Number.MAX_SAFE_INTEGER, { offset: 0, limit: 9 })).toMatchObject([
+      { leaseId: first.id },
+    ]);
   });
 
   test('of two at the same time, one is recorded and the other is led to it', async () => {

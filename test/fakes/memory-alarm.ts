@@ -1,9 +1,9 @@
-import type { Alarm } from '../../src/shared/ports/alarm.ts';
+import type { Alarm, Appointment } from '../../src/shared/ports/alarm.ts';
 import { Journal } from './journal.ts';
 
 /**
  * The alarm clock in memory, and the end at which a worker waits. As in the real queue, an alarm that rings just now
- * stays with the worker: it can neither be set, moved nor cleared until the worker is done with it.
+ * stays with the worker: it can neither be set nor moved until the worker is done with it.
  */
 export class MemoryAlarm implements Alarm {
   readonly #alarms = new Map<string, number>();
@@ -15,21 +15,17 @@ export class MemoryAlarm implements Alarm {
     this.#journal = journal;
   }
 
-  async set(leaseId: string, at: number): Promise<void> {
-    if (!this.#alarms.has(leaseId)) {
-      this.#journal.set(this.#alarms, leaseId, at);
+  async set(appointments: readonly Appointment[]): Promise<void> {
+    for (const { leaseId, at } of appointments) {
+      if (!this.#alarms.has(leaseId)) {
+        this.#journal.set(this.#alarms, leaseId, at);
+      }
     }
   }
 
-  async move(leaseId: string, at: number): Promise<void> {
+  async move({ leaseId, at }: Appointment): Promise<void> {
     if (!this.#ringing.has(leaseId)) {
       this.#journal.set(this.#alarms, leaseId, at);
-    }
-  }
-
-  async clear(leaseId: string): Promise<void> {
-    if (!this.#ringing.has(leaseId)) {
-      this.#journal.delete(this.#alarms, leaseId);
     }
   }
 

@@ -1,5 +1,6 @@
 import { Aborted, AlreadyExists } from '../../src/shared/domain/errors.ts';
 import { attentionTime, hasEnded, type Lease } from '../../src/shared/domain/lease.ts';
+import type { Appointment } from '../../src/shared/ports/alarm.ts';
 import type { LeaseQuery, LeaseStore, RequestKey } from '../../src/shared/ports/lease-store.ts';
 import type { KeptLease, MemoryRecords } from './memory-records.ts';
 
@@ -53,12 +54,12 @@ export class MemoryLeaseStore implements LeaseStore {
     return kept && parse(kept);
   }
 
-  async overdue(before: number, { offset, limit }: { offset: number; limit: number }): Promise<string[]> {
+  async dueBefore(before: number, { offset, limit }: { offset: number; limit: number }): Promise<Appointment[]> {
     return this.#live()
       .filter((lease) => attentionTime(lease) < before)
       .sort((one, other) => attentionTime(one) - attentionTime(other) || (one.id < other.id ? -1 : 1))
       .slice(offset, offset + limit)
-      .map(({ id }) => id);
+      .map((lease) => ({ leaseId: lease.id, at: attentionTime(lease) }));
   }
 
   async list({ config, states, before, limit }: LeaseQuery): Promise<Lease[]> {

@@ -3,7 +3,9 @@ import type { IssueLeaseResponse } from '../../src/gen/leasehold/v1/lease_servic
 import { marksOf } from '../../src/shared/domain/marks.ts';
 import { findConfig } from '../../src/shared/leases/find-config.ts';
 import { revoke } from '../../src/shared/leases/revoke.ts';
+import { EXPIRY_QUEUE } from '../../src/shared/queue/queues.ts';
 import type { LeaseholdClient } from '../support/leasehold.ts';
+import { loseJobs } from '../support/lose-jobs.ts';
 import { seconds } from '../support/set-ups.ts';
 import { DYNAMIC, type Installation, STATIC } from './installation.ts';
 import { BOUND_MS } from './patience.ts';
@@ -110,8 +112,8 @@ export const JOURNEYS: readonly Journey[] = [
     leases: 1,
     sweeps: true,
     async prepare(installation) {
-      const { id } = await installation.issue(1);
-      await installation.ports.alarm.clear(id);
+      await installation.issue(1);
+      await loseJobs(installation.site.redisUrl, installation.name, EXPIRY_QUEUE);
       return nothing;
     },
   },

@@ -47,8 +47,8 @@ async function countOverdue(installation: Installation, since: number): Promise<
 
 /** All that live, trials too. */
 export async function liveLeases({ ports }: Installation): Promise<Lease[]> {
-  const ids = await ports.leases.overdue(Number.MAX_SAFE_INTEGER, { offset: 0, limit: 1000 });
-  const leases = await Promise.all(ids.map((id) => ports.leases.get(id)));
+  const due = await ports.leases.dueBefore(Number.MAX_SAFE_INTEGER, { offset: 0, limit: 1000 });
+  const leases = await Promise.all(due.map(({ leaseId }) => ports.leases.get(leaseId)));
   return leases.filter((lease) => lease !== undefined);
 }
 

@@ -3,12 +3,16 @@ import { Secret } from '../../src/shared/domain/secret.ts';
 import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clusters.ts';
 import { describeCluster, type OpenCluster } from '../contract/cluster.ts';
 import { Admin, READ_PODS } from '../support/admin.ts';
+import { keepLog } from '../support/keep-log.ts';
 import { outsiderIn } from '../support/outsider.ts';
 
 // The contract of a cluster, on a real API server; test/unit/fakes.test.ts runs it on its fake.
 
 const { url, caPem, adminToken } = inject('controlPlane');
-const clusters = new KubernetesClusters({ connections: 4, connectTimeoutMs: 5_000, callTimeoutMs: 10_000 });
+const clusters = new KubernetesClusters(
+  { connections: 4, connectTimeoutMs: 5_000, callTimeoutMs: 10_000 },
+  keepLog().log,
+);
 const admin = new Admin({ url, caPem }, adminToken);
 let role: string;
 

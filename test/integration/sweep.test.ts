@@ -1,14 +1,13 @@
-import { Queue } from 'bullmq';
 import pLimit from 'p-limit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LeaseState } from '../../src/gen/leasehold/v1/lease.ts';
 import { issueLease } from '../../src/shared/leases/issue.ts';
 import type { Ports } from '../../src/shared/ports/ports.ts';
 import { EXPIRY_QUEUE, SWEEP_QUEUE } from '../../src/shared/queue/queues.ts';
-import { Keys } from '../../src/shared/redis/keys.ts';
 import { createRuntime } from '../../src/shared/runtime.ts';
 import { createLogger } from '../../src/shared/telemetry/logger.ts';
 import { eventually } from '../support/eventually.ts';
+import { loseJobs } from '../support/lose-jobs.ts';
 import { type DynamicSetup, directAccess, seconds, setUpDynamic } from '../support/set-ups.ts';
 import { openWorld, type World } from '../support/world.ts';
 
@@ -31,12 +30,7 @@ afterAll(() => world.stop());
 const installation = () => world.settings.LEASEHOLD_INSTALLATION;
 const ownObjects = () => world.admin.leaseholdObjects(installation());
 
-async function removeAllJobs(queueName: string): Promise<void> {
-  const connection = { url: world.redisUrl };
-  const queue = new Queue(queueName, { connection, prefix: new Keys(installation()).queuePrefix });
-  await queue.obliterate({ force: true });
-  await queue.close();
-}
+const removeAllJobs = (queueName: string) => loseJobs(world.redisUrl, installation(), queueName);
 
 async function issue(ttl: number): Promise<string> {
   const { lease } = await world.leases.issueLease({ config: 'dynamic', ttl: seconds(ttl) });
@@ -73,8 +67,10 @@ test('a lease that its server left half-issued is undone long before its planned
   await eventually(async () => expect(await ownObjects()).toHaveLength(2));
 
   await eventually(async () => expect(await ownObjects()).toEqual([]), { withinMs: 40_000 });
-  const [lease] = (await world.leases.listLeases({ config: 'dynamic', pageSize: 1 })).leases;
-  expect(lease).toMatchObject({ principal: 'test', state: LeaseState.LEASE_STATE_FAILED });
+  await eventually(async () => {
+    const [lease] = (await world.leases.listLeases({ config: 'dynamic', pageSize: 1 })).leases;
+    expect(lease).toMatchObject({ principal: 'test', state: LeaseState.LEASE_STATE_FAILED });
+  });
   await runtime.close();
 });
 

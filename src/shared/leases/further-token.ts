@@ -7,7 +7,7 @@ import { mint } from './mint.ts';
 
 /**
  * Another token for the account of an ACTIVE lease, for access until `wantedEnd`. It leaves only once the lease's new end
- * is recorded; the alarm moves with it. Throws Aborted where the lease changed meanwhile, a ClusterError or Unavailable.
+ * is recorded; the alarm for the old one finds that it is not due yet. Throws Aborted where the lease changed meanwhile, a ClusterError or Unavailable.
  */
 export async function furtherToken(ports: Ports, lease: Lease, access: Access, wantedEnd: number): Promise<Grant> {
   const seconds = Math.ceil((wantedEnd - ports.clock.now()) / 1000);
@@ -15,9 +15,6 @@ export async function furtherToken(ports: Ports, lease: Lease, access: Access, w
   const followed = followToken(lease, minted.expireTime, wantedEnd);
   if (!(await ports.leases.save(followed))) {
     throw new Aborted('LEASE_CHANGED', `lease ${lease.id} changed while a token was minted for it`);
-  }
-  if (followed.expireTime !== lease.expireTime) {
-    await ports.alarm.move(lease.id, followed.expireTime);
   }
   return { lease: followed, minted };
 }

@@ -1,13 +1,13 @@
 import type { Access } from '../domain/config.ts';
-import { Aborted, Unavailable } from '../domain/errors.ts';
+import { Aborted } from '../domain/errors.ts';
 import { activate, hasEnded, type Lease } from '../domain/lease.ts';
 import type { MintedToken } from '../ports/cluster.ts';
 import type { RequestKey } from '../ports/lease-store.ts';
 import type { Ports } from '../ports/ports.ts';
 import { inSpan } from '../telemetry/span.ts';
 import { Building } from './building.ts';
-import { clearAlarm } from './clear-alarm.ts';
 import { revoke } from './revoke.ts';
+import { isNear, schedule } from './schedule.ts';
 import { takeDown } from './take-down.ts';
 
 /** Tokens expire on whole seconds; for the fraction that they lack, the alarm is not set anew. */
@@ -52,13 +52,8 @@ export async function grant(
 async function record(ports: Ports, pending: Lease, request: RequestKey | undefined): Promise<Lease | undefined> {
   const [recorded, alarmed] = await Promise.allSettled([
     ports.leases.record(pending, request),
-    ports.alarm.set(pending.id, pending.expireTime),
+    setFirstAlarm(ports, pending),
   ]);
-  // Where the store did not answer there may be a record, and with it something to wake up for.
-  const mayHaveRecord = recorded.status === 'fulfilled' ? !recorded.value : recorded.reason instanceof Unavailable;
-  if (!mayHaveRecord) {
-    await clearAlarm(ports, pending.id);
-  }
   if (recorded.status === 'rejected') {
     throw recorded.reason;
   }
@@ -69,12 +64,19 @@ async function record(ports: Ports, pending: Lease, request: RequestKey | undefi
   return recorded.value;
 }
 
+/** Rings for nothing where there turns out to be no record. */
+async function setFirstAlarm(ports: Ports, { id: leaseId, expireTime: at }: Lease): Promise<void> {
+  if (isNear(ports, at)) {
+    await ports.alarm.set([{ leaseId, at }]);
+  }
+}
+
 async function storeActive(ports: Ports, pending: Lease, active: Lease): Promise<void> {
   if (active.expireTime <= ports.clock.now() || !(await ports.leases.save(active))) {
     throw new Aborted('LEASE_ENDED_MEANWHILE', `lease ${active.id} ended while it was being issued`);
   }
   if (active.expireTime < pending.expireTime - ALARM_SLACK_MS) {
-    await ports.alarm.move(active.id, active.expireTime);
+    await schedule(ports, active);
   }
 }
 

@@ -17,7 +17,7 @@ import type { Ports } from '../ports/ports.ts';
 import { countEnded, countStalled } from '../telemetry/metrics.ts';
 import { inSpan, linkTo } from '../telemetry/span.ts';
 import { change } from './change.ts';
-import { clearAlarm } from './clear-alarm.ts';
+import { schedule } from './schedule.ts';
 import { takeDown } from './take-down.ts';
 
 export interface RevokeOptions {
@@ -106,15 +106,15 @@ async function scheduleRetry(ports: Ports, lease: Lease, failure: Error): Promis
       'lease stalled: taking it down keeps failing; it is still retried',
     );
   }
-  if (after.nextTryTime !== undefined) {
-    await ports.alarm.move(lease.id, after.nextTryTime);
+  if (!hasEnded(after)) {
+    await schedule(ports, after);
   }
 }
 
 /** All is gone, but a creation may still take effect: the worker looks again then. */
 async function settle(ports: Ports, lease: Lease, settleTime: number): Promise<Lease> {
   const after = await change(ports, lease, (current) => awaitSettling(current, settleTime));
-  await ports.alarm.move(lease.id, settleTime);
+  await schedule(ports, after);
   return after;
 }
 
@@ -129,6 +129,5 @@ async function finish(ports: Ports, lease: Lease, ending: Ending): Promise<Lease
   } else {
     ports.log.info({ lease: id, config, principal, state }, 'lease ended');
   }
-  await clearAlarm(ports, id);
   return ended;
 }

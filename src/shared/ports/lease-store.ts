@@ -1,4 +1,5 @@
 import type { Lease, LeaseState } from '../domain/lease.ts';
+import type { Appointment } from './alarm.ts';
 
 /** A caller's request_id, and a fingerprint of the rest of the request. Each caller has ids of its own. */
 export interface RequestKey {
@@ -30,8 +31,8 @@ export interface LeaseStore {
    */
   save(lease: Lease): Promise<boolean>;
   get(id: string): Promise<Lease | undefined>;
-  /** Ids of live leases that wanted attention before then, the longest overdue first; trial leases are among them. */
-  overdue(before: number, page: { offset: number; limit: number }): Promise<string[]>;
+  /** Live leases that want attention before then, trial leases among them, in the order of their times. */
+  dueBefore(before: number, page: { offset: number; limit: number }): Promise<Appointment[]>;
   /** Newest first; trial leases are not listed. */
   list(query: LeaseQuery): Promise<Lease[]>;
 }

@@ -21,6 +21,8 @@ interface Clock {
 /** How patient the use cases are. */
 export interface Policy {
   retry: RetryPolicy;
+  /** Only what wants attention within this time has its alarm set; the sweep sets those of what comes into it. */
+  alarmHorizonMs: number;
   /** How long issuing may take before its issuer counts as dead: longer than its calls with their deadlines. */
   issueTimeoutMs: number;
   /** How long taking a lease down may take before whoever does it counts as dead. */

@@ -1,5 +1,5 @@
 import { type Job, type JobsOptions, Queue } from 'bullmq';
-import type { Alarm } from '../ports/alarm.ts';
+import type { Alarm, Appointment } from '../ports/alarm.ts';
 import { storeCall } from '../redis/store-call.ts';
 import { BATCH_QUEUE, type BatchJob, EXPIRY_QUEUE, type ExpiryJob, type QueueSettings } from './queues.ts';
 
@@ -26,23 +26,19 @@ export class BullmqAlarm implements Alarm {
     this.#now = now;
   }
 
-  async set(leaseId: string, at: number): Promise<void> {
-    await storeCall(() => this.#expiries.add('expire', { leaseId }, { jobId: leaseId, delay: this.#delay(at) }));
+  async set(appointments: readonly Appointment[]): Promise<void> {
+    await storeCall(() => this.#expiries.addBulk(appointments.map((appointment) => this.#jobFor(appointment))));
   }
 
-  async move(leaseId: string, at: number): Promise<void> {
+  async move(appointment: Appointment): Promise<void> {
     await storeCall(async () => {
-      const job = await this.#expiries.getJob(leaseId);
+      const job = await this.#expiries.getJob(appointment.leaseId);
       if (job) {
-        await this.#postpone(job, at);
+        await this.#postpone(job, appointment.at);
       } else {
-        await this.set(leaseId, at);
+        await this.set([appointment]);
       }
     });
-  }
-
-  async clear(leaseId: string): Promise<void> {
-    await storeCall(() => this.#expiries.remove(leaseId));
   }
 
   async wakeForBatch(batchId: string): Promise<void> {
@@ -62,6 +58,11 @@ export class BullmqAlarm implements Alarm {
         throw error;
       }
     }
+  }
+
+  /** Named by the lease: while there is one of that name, another is not added. */
+  #jobFor({ leaseId, at }: Appointment) {
+    return { name: 'expire', data: { leaseId }, opts: { jobId: leaseId, delay: this.#delay(at) } };
   }
 
   #delay(at: number): number {

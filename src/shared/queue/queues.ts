@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'bullmq';
 
-/** One delayed job for each live lease, named by the lease's id. */
+/** One delayed job for each lease that wants attention soon, named by the lease's id. */
 export const EXPIRY_QUEUE = 'expiry';
 
 export interface ExpiryJob {

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { Aborted, AlreadyExists } from '../domain/errors.ts';
 import { attentionTime, LEASE_STATES, type Lease } from '../domain/lease.ts';
+import type { Appointment } from '../ports/alarm.ts';
 import type { LeaseQuery, LeaseStore, RequestKey } from '../ports/lease-store.ts';
 import type { Keys } from './keys.ts';
 import { LeaseRecord } from './records.ts';
@@ -95,8 +96,11 @@ export class RedisLeaseStore implements LeaseStore {
     return data === null ? undefined : LeaseRecord.parse(JSON.parse(data));
   }
 
-  async overdue(before: number, { offset, limit }: { offset: number; limit: number }): Promise<string[]> {
-    return storeCall(() => this.#redis.zrangebyscore(this.#keys.due, '-inf', `(${before}`, 'LIMIT', offset, limit));
+  async dueBefore(before: number, { offset, limit }: { offset: number; limit: number }): Promise<Appointment[]> {
+    const range = await storeCall(() =>
+      this.#redis.zrangebyscore(this.#keys.due, '-inf', `(${before}`, 'WITHSCORES', 'LIMIT', offset, limit),
+    );
+    return pairs(range).map(([leaseId, at]) => ({ leaseId, at: Number(at) }));
   }
 
   async list({ config, states, before, limit }: LeaseQuery): Promise<Lease[]> {
@@ -130,4 +134,9 @@ export class RedisLeaseStore implements LeaseStore {
       ? []
       : [this.#keys.leasesIn(lease.state), this.#keys.leasesOf(lease.config, lease.state)];
   }
+}
+
+/** Members and scores as Redis lists them, one after the other. */
+function pairs(range: readonly string[]): [string, string][] {
+  return range.flatMap((member, index) => (index % 2 === 0 ? [[member, range[index + 1] ?? '']] : []));
 }
