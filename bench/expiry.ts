@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { LeaseState } from '../src/gen/leasehold/v1/lease.ts';
-import { median } from './measure.ts';
+import { median, rateOf } from './measure.ts';
 import { CONFIG, clear, type Stage } from './stage.ts';
 import { newPool, posts, send } from './ways.ts';
 
@@ -12,9 +12,10 @@ const LEASES = 10_000;
 const ROUNDS = 3;
 const TARGET = 0.7;
 
-/** Making them takes so many callers, and at the least so many a second. */
+/** Making them takes so many callers, for as long as a sample says, and more: all must be made before they are due. */
 const MAKERS = 16;
-const MADE_PER_SECOND = 150;
+const SAMPLE = 500;
+const SPARE = 1.7;
 
 /** Deletes at once: two for each lease that the worker takes down at a time. */
 const DELETERS = 64;
@@ -75,7 +76,9 @@ async function rawDeletes(stage: Stage): Promise<number> {
 /** Seconds from the second in which all are due until no lease lives. */
 async function expiries(stage: Stage): Promise<number> {
   const { leases } = stage.client;
-  const dueAt = Date.now() + (LEASES / MADE_PER_SECOND) * 1000;
+  const perSecond = await rateOf(async () => void (await leases.issueLease({ config: CONFIG })), MAKERS, SAMPLE);
+  await Array.fromAsync(leases.batchRevokeLeases({ target: { $case: 'all', value: true } }));
+  const dueAt = Date.now() + (LEASES / perSecond) * SPARE * 1000;
   const make = pLimit(MAKERS);
   await Promise.all(
     Array.from({ length: LEASES }, () =>

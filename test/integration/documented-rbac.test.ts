@@ -29,6 +29,10 @@ function granted(manifest: string): string[] {
 
 const manifests: [string, (namespace: string, role: string) => NonNullable<ConfigFields['credential']>][] = [
   ['static', (namespace) => ({ $case: 'static', value: { namespace, serviceAccount: 'deployer' } })],
+  [
+    'static-revocable',
+    (namespace) => ({ $case: 'static', value: { namespace, serviceAccount: 'deployer', revocable: true } }),
+  ],
   ...(['dynamic', 'cluster-wide'] as const).map((file): (typeof manifests)[number] => [
     file,
     (namespace, name) => ({
