@@ -39,7 +39,10 @@ export const Settings = z.object({
     'How long a call whose outcome is unknown may still take effect: longer than the `--request-timeout` of the API servers',
     70,
   ),
-  LEASEHOLD_SWEEP_INTERVAL: seconds('How often alarms are set for what is due soon, and set anew for what is overdue', 30),
+  LEASEHOLD_SWEEP_INTERVAL: seconds(
+    'How often alarms are set for what is due soon, and set anew for what is overdue',
+    30,
+  ),
   LEASEHOLD_READ_BACK_INTERVAL: seconds('How often the clusters are read back to find orphans', 900),
   LEASEHOLD_ALLOW_FORCE: z
     .stringbool()

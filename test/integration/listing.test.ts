@@ -135,6 +135,7 @@ test.each([
   ['an object without a uid', page([{ metadata: { name: 'a' } }])],
   ['an object without a name', page([{ metadata: { uid: '1' } }])],
   ['whole Secrets', page([{ metadata: { name: 'a', uid: '1' } }], 'SecretList')],
+  ['a next page after every page', { ...page([]), metadata: { continue: 'more' } }],
   ['something else', {}],
 ])('an answer with %s is not taken for a list', async (_, body) => {
   const cluster = await clusterThatAnswers(200, body);

@@ -26,10 +26,13 @@ function describe(call: ClusterCall): string {
 /** A call to a cluster failed. */
 export abstract class ClusterError extends LeaseholdError {
   readonly call: ClusterCall;
+  /** What went wrong, without the names of what the call was about. */
+  readonly problem: string;
 
   constructor(call: ClusterCall, problem: string, options?: ErrorOptions) {
     super(`the cluster could not ${describe(call)}: ${problem}`, options);
     this.call = call;
+    this.problem = problem;
   }
 
   /** Whether the call may have had its effect, or still may, though it failed. */

@@ -114,8 +114,10 @@ export class ClusterGuard {
   }
 
   #open(attempt: number, failure: unknown): void {
-    const message = failure instanceof Error ? failure.message : String(failure);
-    this.#restFor(retryDelay(attempt, PROBING, Math.random), `calls to it keep failing; the last: ${message}`);
+    this.#restFor(
+      retryDelay(attempt, PROBING, Math.random),
+      `calls to it keep failing; the last: ${problemOf(failure)}`,
+    );
     if (attempt === 1) {
       this.#log.warn({ cluster: this.#url, err: failure }, 'calls to the cluster keep failing: it is given a rest');
       countBreakerOpened(this.#url);
@@ -124,7 +126,7 @@ export class ClusterGuard {
 
   #heed(error: Error): void {
     if (asksForRest(error)) {
-      this.#restFor(error.refusal.retryAfterMs, `it asked for a rest: ${error.message}`);
+      this.#restFor(error.refusal.retryAfterMs, `it asked for a rest: ${error.problem}`);
     }
   }
 
@@ -134,6 +136,11 @@ export class ClusterGuard {
       this.#rest = { until, because };
     }
   }
+}
+
+/** Told to all who call the cluster: what the failed call was about is not their business. */
+function problemOf(failure: unknown): string {
+  return failure instanceof ClusterError ? failure.problem : String(failure);
 }
 
 type RestRequest = ClusterRefused & { refusal: { retryAfterMs: number } };

@@ -38,6 +38,9 @@ const OTHER_UID = /UID in (?:the )?precondition/;
 /** Objects on one page of a list; what kubectl asks for. */
 const PAGE_SIZE = 500;
 
+/** Half a million objects: what lists more is no API server, or holds more than one sweep may read. */
+const MAX_PAGES = 1_000;
+
 /** What leases need of a cluster, as calls to its API server. */
 export class KubernetesCluster implements Cluster {
   readonly #server: ApiServer;
@@ -85,12 +88,15 @@ export class KubernetesCluster implements Cluster {
   async *listMarked(place: Place, labels: Readonly<Record<string, string>>): AsyncGenerator<FoundObject[]> {
     const call: ClusterCall = { verb: 'list', ...resourceOf(place) };
     let next: string | undefined;
-    do {
+    for (let pages = 0; pages === 0 || next; pages++) {
+      if (pages === MAX_PAGES) {
+        throw new ClusterUnreachable(call, `its list does not end after ${MAX_PAGES} pages`);
+      }
       const query = listQuery(labels, this.#pageSize, next);
       const page = read(call, MetadataPage, await this.#server.call(call, { query, accept: LIST_ACCEPT }));
       yield foundIn(place, page);
       next = page.metadata.continue;
-    } while (next);
+    }
   }
 
   async mayI(permission: Permission): Promise<Verdict> {
