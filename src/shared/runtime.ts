@@ -1,12 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KubernetesClusters } from './kubernetes/kubernetes-clusters.ts';
-import type { Policy, Ports } from './ports/ports.ts';
+import { policyOf } from './policy.ts';
+import type { Ports } from './ports/ports.ts';
 import { BullmqAlarm } from './queue/bullmq-alarm.ts';
-import { connectRedis } from './redis/connect-redis.ts';
+import { AcknowledgedScripts } from './redis/acknowledged-scripts.ts';
+import { findVolatility } from './redis/check-durability.ts';
+import { type RedisClient, RedisConnections } from './redis/connect-redis.ts';
 import { Keys } from './redis/keys.ts';
 import { RedisBatchStore } from './redis/redis-batch-store.ts';
 import { RedisConfigStore } from './redis/redis-config-store.ts';
 import { RedisLeaseStore } from './redis/redis-lease-store.ts';
+import { PlainScripts, type ScriptRunner } from './redis/script-runner.ts';
 import { Seal } from './sealing/seal.ts';
 import type { Settings } from './settings.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -15,18 +19,20 @@ import type { Logger } from './telemetry/logger.ts';
 export interface Runtime {
   ports: Ports;
   keys: Keys;
+  /** A connection to wait at for jobs. It outlasts an outage of Redis, and is closed with the others. */
+  connectForJobs(): Promise<RedisClient>;
   close(): Promise<void>;
 }
 
 /** Wires server or worker: the one place that knows both the ports and their adapters. */
 export async function createRuntime(settings: Settings, log: Logger): Promise<Runtime> {
-  const redis = connectRedis(settings.LEASEHOLD_REDIS_URL);
-  // BullMQ hangs its hundred scripts on its connection, and each automatic pipeline would copy them.
-  const queueRedis = redis.duplicate({ enableAutoPipelining: false });
-  for (const connection of [redis, queueRedis]) {
-    connection.on('error', (error) => log.warn({ err: error }, 'Redis connection'));
-    await connection.connect();
-  }
+  const connections = new RedisConnections(settings.LEASEHOLD_REDIS_URL, (error) =>
+    log.warn({ err: error }, 'Redis connection'),
+  );
+  const redis = await connections.open('calls');
+  await requireDurable(redis, settings, log);
+  const scripts = await openScripts(redis, connections, settings);
+  const queueRedis = await connections.open('queue');
 
   const keys = new Keys(settings.LEASEHOLD_INSTALLATION);
   const limits = {
@@ -41,9 +47,9 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
   return {
     keys,
     ports: {
-      configs: new RedisConfigStore(redis, keys, new Seal(settings.LEASEHOLD_SEAL_KEY)),
-      leases: new RedisLeaseStore(redis, keys, settings.LEASEHOLD_ENDED_RETENTION * 1000),
-      batches: new RedisBatchStore(redis, keys),
+      configs: new RedisConfigStore(redis, scripts, keys, new Seal(settings.LEASEHOLD_SEAL_KEY)),
+      leases: new RedisLeaseStore(redis, scripts, keys, settings.LEASEHOLD_ENDED_RETENTION * 1000),
+      batches: new RedisBatchStore(redis, scripts, keys),
       alarm,
       clusters,
       log,
@@ -55,35 +61,36 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
       policy: policyOf(settings),
       installation: settings.LEASEHOLD_INSTALLATION,
     },
+    connectForJobs: () => connections.open('jobs'),
     async close() {
       await alarm.close();
-      redis.disconnect();
-      queueRedis.disconnect();
+      connections.closeAll();
       await clusters.close();
     },
   };
 }
 
-/** Calls to a cluster that follow each other while a lease is issued, and some for what else takes time. */
-const CALLS_IN_AN_ISSUE = 4;
+/** Redis is the only place where records are kept: one that may drop them is refused, or put up with where allowed. */
+async function requireDurable(redis: RedisClient, settings: Settings, log: Logger): Promise<void> {
+  const problems = await findVolatility(redis);
+  if (problems.length > 0 && !settings.LEASEHOLD_ALLOW_VOLATILE_REDIS) {
+    throw new Error(
+      `Redis may lose the records, which are kept nowhere else; ${problems.join('; ')}. ` +
+        'For development, LEASEHOLD_ALLOW_VOLATILE_REDIS=true puts up with it',
+    );
+  }
+  if (problems.length > 0) {
+    log.warn({ problems }, 'Redis may lose the records');
+  }
+  if (settings.LEASEHOLD_REDIS_URL.kind !== 'standalone' && settings.LEASEHOLD_REDIS_REPLICAS === 0) {
+    log.warn('a failover of Redis may lose records: LEASEHOLD_REDIS_REPLICAS is 0');
+  }
+}
 
-/** While it is taken down: with the newest credentials, then with those of its issue. */
-const CALLS_IN_A_TAKE_DOWN = 2;
-
-/** An alarm is set by the first sweep that sees it, and by another where that one comes late. */
-const HORIZON_IN_SWEEPS = 2;
-
-function policyOf(settings: Settings): Policy {
-  const callMs = (settings.LEASEHOLD_CLUSTER_CONNECT_TIMEOUT + settings.LEASEHOLD_CLUSTER_CALL_TIMEOUT) * 1000;
-  return {
-    retry: {
-      initialMs: settings.LEASEHOLD_RETRY_INITIAL * 1000,
-      maxMs: settings.LEASEHOLD_RETRY_MAX * 1000,
-      stalledAfter: settings.LEASEHOLD_STALLED_AFTER,
-    },
-    alarmHorizonMs: HORIZON_IN_SWEEPS * settings.LEASEHOLD_SWEEP_INTERVAL * 1000,
-    issueTimeoutMs: CALLS_IN_AN_ISSUE * callMs,
-    takeDownTimeoutMs: CALLS_IN_A_TAKE_DOWN * callMs,
-    settleMs: settings.LEASEHOLD_SETTLE_TIME * 1000,
-  };
+async function openScripts(
+  redis: RedisClient,
+  connections: RedisConnections,
+  { LEASEHOLD_REDIS_REPLICAS: replicas }: Settings,
+): Promise<ScriptRunner> {
+  return replicas === 0 ? new PlainScripts(redis) : new AcknowledgedScripts(await connections.open('calls'), replicas);
 }

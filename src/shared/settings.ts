@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DNS_LABEL } from './domain/kubernetes-names.ts';
+import { RedisUrl } from './redis/redis-url.ts';
 
 const seconds = (what: string, fallback: number, max = 31_536_000) =>
   z.coerce.number().positive().max(max).default(fallback).describe(`${what}, in seconds`);
@@ -15,9 +16,24 @@ export const Settings = z.object({
     .default('127.0.0.1:50051')
     .describe('Address and port of the gRPC server. Port 0: a free one, which the log tells'),
   LEASEHOLD_REDIS_URL: z
-    .url({ protocol: /^rediss?$/ })
+    .string()
     .default('redis://127.0.0.1:6379')
-    .describe('Redis that holds the records and the queue: `redis://` or, with TLS, `rediss://`'),
+    .pipe(RedisUrl)
+    .describe(
+      'Redis that holds the records and the queue: a server, a Sentinel set or a Cluster (see [Redis](#redis))',
+    ),
+  LEASEHOLD_REDIS_REPLICAS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(100)
+    .default(0)
+    .describe('Replicas that must have a record before it counts: what a failover keeps (see [Redis](#redis))'),
+  LEASEHOLD_ALLOW_VOLATILE_REDIS: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .describe('For development: only warn about a Redis that evicts keys or does not log its writes'),
   LEASEHOLD_SEAL_KEY: z
     .base64()
     .transform((text) => Buffer.from(text, 'base64'))

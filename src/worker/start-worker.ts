@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Redis } from 'ioredis';
 import type { Ports } from '../shared/ports/ports.ts';
 import type { Service } from '../shared/run-process.ts';
 import { createRuntime } from '../shared/runtime.ts';
@@ -19,8 +18,7 @@ export async function startWorker(
   around: (ports: Ports) => Ports = (ports) => ports,
 ): Promise<Service> {
   const runtime = await createRuntime(settings, log);
-  const connection = new Redis(settings.LEASEHOLD_REDIS_URL, { maxRetriesPerRequest: null });
-  connection.on('error', (error) => log.warn({ err: error }, 'Redis connection'));
+  const connection = await runtime.connectForJobs();
   const work = { ports: around(runtime.ports), settings, log, connection, prefix: runtime.keys.queuePrefix };
   const expiries = startExpiryWorker(work);
   const batches = startBatchWorker(work);
@@ -33,7 +31,6 @@ export async function startWorker(
       const closed = Promise.all([expiries.close(), batches.close(), sweeps.close()]);
       // While Redis is away the queue cannot be left in order: what is under way is then taken over by another worker.
       await Promise.race([closed, sleep(settings.LEASEHOLD_DRAIN_TIMEOUT * 1000, undefined, { ref: false })]);
-      connection.disconnect();
       await runtime.close();
     },
   };

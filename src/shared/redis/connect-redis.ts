@@ -1,15 +1,135 @@
-import { Redis } from 'ioredis';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import type { RedisAddress } from './redis-url.ts';
+import { withoutRepeats } from './without-repeats.ts';
+
+export type RedisClient = Redis | Cluster;
+
+/** What a connection is for: a call that waits for its answer, or the worker's waiting for jobs. */
+export type RedisUse = 'calls' | 'queue' | 'jobs';
 
 /** A command that takes longer fails: a caller is better told than kept. */
 const COMMAND_TIMEOUT_MS = 2_000;
 
-/** A connection that fails fast while Redis is away, and comes back by itself. */
-export function connectRedis(url: string): Redis {
-  return new Redis(url, {
-    enableOfflineQueue: false,
-    enableAutoPipelining: true,
-    maxRetriesPerRequest: 0,
-    commandTimeout: COMMAND_TIMEOUT_MS,
+/** Longer than BullMQ's longest wait for a job, 10 s: a server that is silent for so long is not there any more. */
+const JOBS_SILENCE_MS = 15_000;
+
+const CONNECT_TIMEOUT_MS = 2_000;
+const START_TIMEOUT_MS = 10_000;
+const MAX_RECONNECT_DELAY_MS = 1_000;
+
+/** How often the owners of a Cluster's slots are read, besides when a node says that they are wrong. */
+const SLOTS_REFRESH_MS = 2_000;
+
+/** Opens connections to one Redis, be it a server, a Sentinel set or a Cluster, and closes them together. */
+export class RedisConnections {
+  readonly #address: RedisAddress;
+  readonly #onError: (error: Error) => void;
+  readonly #open: RedisClient[] = [];
+
+  /** `onError` hears of losses too, which are repaired by themselves. */
+  constructor(address: RedisAddress, onError: (error: Error) => void) {
+    this.#address = address;
+    this.#onError = withoutRepeats(onError);
+  }
+
+  /**
+   * A connection that comes back by itself after a restart or failover. Meanwhile its commands fail fast, except those
+   * for `jobs`, which wait. Rejects where Redis does not answer now.
+   */
+  async open(use: RedisUse): Promise<RedisClient> {
+    const client = createClient(this.#address, use);
+    this.#open.push(client);
+    for (const event of ['error', 'node error', 'sentinelError']) {
+      client.on(event, this.#onError);
+    }
+    await Promise.race([ready(client), tooLate()]);
+    return client;
+  }
+
+  closeAll(): void {
+    for (const client of this.#open.splice(0)) {
+      client.disconnect();
+    }
+  }
+}
+
+/** A Cluster opens its connections when they are first needed, and commands that come meanwhile would fail. */
+async function ready(client: RedisClient): Promise<void> {
+  await client.connect();
+  if (client instanceof Cluster) {
+    await Promise.all(client.nodes('master').map((node) => node.ping()));
+  }
+}
+
+/** Where no Sentinel answers, or none knows the master, ioredis would ask them for ever. */
+async function tooLate(): Promise<never> {
+  await sleep(START_TIMEOUT_MS, undefined, { ref: false });
+  throw new Error(`Redis could not be reached within ${START_TIMEOUT_MS / 1000} s`);
+}
+
+function createClient(address: RedisAddress, use: RedisUse): RedisClient {
+  const options = optionsFor(address, use);
+  switch (address.kind) {
+    case 'standalone':
+      return new Redis({ ...options, ...address.node, db: address.database });
+    case 'sentinel':
+      return new Redis({
+        ...options,
+        db: address.database,
+        sentinels: address.sentinels,
+        name: address.master,
+        sentinelUsername: address.sentinelLogin.username,
+        sentinelPassword: address.sentinelLogin.password?.reveal(),
+        sentinelRetryStrategy: reconnectDelay,
+        sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
+        ...(address.tls ? { sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),
+      });
+    case 'cluster':
+      return new Cluster(address.nodes, clusterOptions(options, use));
+  }
+}
+
+function optionsFor(address: RedisAddress, use: RedisUse) {
+  return {
+    username: address.username,
+    password: address.password?.reveal(),
+    ...(address.tls ? { tls: {} } : {}),
     lazyConnect: true,
-  });
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    retryStrategy: reconnectDelay,
+    // What was a master became a replica: the new one has to be looked for.
+    reconnectOnError: ({ message }) => message.includes('READONLY'),
+    // A host that vanished closes no connection, and must not be waited for.
+    ...(use === 'jobs'
+      ? { maxRetriesPerRequest: null, enableOfflineQueue: true, socketTimeout: JOBS_SILENCE_MS }
+      : {
+          maxRetriesPerRequest: 0,
+          enableOfflineQueue: false,
+          commandTimeout: COMMAND_TIMEOUT_MS,
+          socketTimeout: COMMAND_TIMEOUT_MS,
+        }),
+    // BullMQ hangs its hundred scripts on its connection, and each automatic pipeline would copy them.
+    enableAutoPipelining: use === 'calls',
+  } satisfies RedisOptions;
+}
+
+function clusterOptions(options: ReturnType<typeof optionsFor>, use: RedisUse) {
+  // The pool of a Cluster decides itself when it connects to a node, and which commands wait for that.
+  const { lazyConnect, retryStrategy, enableOfflineQueue, enableAutoPipelining: _, ...redisOptions } = options;
+  return {
+    redisOptions,
+    lazyConnect,
+    enableOfflineQueue,
+    clusterRetryStrategy: retryStrategy,
+    slotsRefreshInterval: SLOTS_REFRESH_MS,
+    // A command on a connection that broke may have been run: to run it again is not the client's to decide.
+    ...(use === 'jobs' ? {} : { retryDelayOnFailover: 0 }),
+    // ioredis would put addresses in the place of names, and no certificate would match.
+    dnsLookup: (host, callback) => callback(null, host),
+  } satisfies ClusterOptions;
+}
+
+function reconnectDelay(attempt: number): number {
+  return Math.min(50 * 2 ** Math.min(attempt - 1, 10), MAX_RECONNECT_DELAY_MS);
 }

@@ -1,10 +1,11 @@
-import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { Batch, BatchOutcome } from '../domain/batch.ts';
 import type { BatchReports, BatchStore } from '../ports/batch-store.ts';
+import type { RedisClient } from './connect-redis.ts';
 import type { Keys } from './keys.ts';
 import { BatchRecord, OutcomeRecord } from './records.ts';
 import { loadScript } from './script.ts';
+import type { ScriptRunner } from './script-runner.ts';
 import { storeCall } from './store-call.ts';
 
 const recordScript = loadScript('record-batch');
@@ -17,17 +18,19 @@ const REPORTS_PAGE = 500;
 
 /** Batches in Redis: a record each, and a stream of what became of their leases. */
 export class RedisBatchStore implements BatchStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
+  readonly #scripts: ScriptRunner;
   readonly #keys: Keys;
 
-  constructor(redis: Redis, keys: Keys) {
+  constructor(redis: RedisClient, scripts: ScriptRunner, keys: Keys) {
     this.#redis = redis;
+    this.#scripts = scripts;
     this.#keys = keys;
   }
 
   async record(batch: Batch): Promise<Batch | undefined> {
     const earlier = await recordScript(
-      this.#redis,
+      this.#scripts,
       [this.#keys.batch(batch.id), this.#keys.unfinishedBatches],
       [batch.id, JSON.stringify(batch)],
     );
@@ -59,7 +62,7 @@ export class RedisBatchStore implements BatchStore {
       return;
     }
     await endScript(
-      this.#redis,
+      this.#scripts,
       [this.#keys.batch(id), this.#keys.batchReports(id), this.#keys.unfinishedBatches],
       [id, JSON.stringify({ ...batch, endTime }), KEPT_MS],
     );

@@ -1,14 +1,16 @@
-import type { Redis } from 'ioredis';
 import type { Access, Config } from '../domain/config.ts';
 import { Aborted, AlreadyExists, FailedPrecondition } from '../domain/errors.ts';
 import { LIVE_STATES } from '../domain/lease.ts';
 import type { ConfigStore } from '../ports/config-store.ts';
 import type { Seal } from '../sealing/seal.ts';
+import type { RedisClient } from './connect-redis.ts';
 import type { Keys } from './keys.ts';
 import { AccessRecord, ConfigRecord } from './records.ts';
 import { loadScript } from './script.ts';
+import type { ScriptRunner } from './script-runner.ts';
 import { storeCall } from './store-call.ts';
 
+const keepAccessScript = loadScript('keep-access');
 const createScript = loadScript('create-config');
 const replaceScript = loadScript('replace-config');
 const deleteScript = loadScript('delete-config');
@@ -21,13 +23,15 @@ const MAX_REMEMBERED = 1024;
 
 /** Configs in Redis, the tokens of their accesses sealed. */
 export class RedisConfigStore implements ConfigStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
+  readonly #scripts: ScriptRunner;
   readonly #keys: Keys;
   readonly #seal: Seal;
   readonly #accesses = new Map<string, Access>();
 
-  constructor(redis: Redis, keys: Keys, seal: Seal) {
+  constructor(redis: RedisClient, scripts: ScriptRunner, keys: Keys, seal: Seal) {
     this.#redis = redis;
+    this.#scripts = scripts;
     this.#keys = keys;
     this.#seal = seal;
   }
@@ -35,13 +39,7 @@ export class RedisConfigStore implements ConfigStore {
   async keepAccess(access: Access): Promise<void> {
     const { id, token, ...open } = access;
     const data = JSON.stringify({ ...open, sealedToken: this.#seal.seal(token, placeOf(id)) });
-    const key = this.#keys.access(id);
-    await storeCall(async () => {
-      // An access that a config names already stays as it is.
-      if ((await this.#redis.exists(key)) === 0) {
-        await this.#redis.multi().hset(key, 'data', data, 'uses', 0).pexpire(key, UNUSED_ACCESS_MS).exec();
-      }
-    });
+    await keepAccessScript(this.#scripts, [this.#keys.access(id)], [data, UNUSED_ACCESS_MS]);
     this.#remember(access);
   }
 
@@ -62,7 +60,7 @@ export class RedisConfigStore implements ConfigStore {
 
   async create(config: Config): Promise<void> {
     const answer = await createScript(
-      this.#redis,
+      this.#scripts,
       [this.#keys.config(config.name), this.#keys.configNames, this.#keys.access(config.access.id)],
       [config.name, config.uid, config.version, serialize(config)],
     );
@@ -91,7 +89,7 @@ export class RedisConfigStore implements ConfigStore {
     const oldAccess = before?.access ?? config.access;
     expectOk(
       await replaceScript(
-        this.#redis,
+        this.#scripts,
         [this.#keys.config(config.name), this.#keys.access(oldAccess.id), this.#keys.access(config.access.id)],
         [config.uid, config.version - 1, config.version, serialize(config), UNUSED_ACCESS_MS],
       ),
@@ -101,7 +99,7 @@ export class RedisConfigStore implements ConfigStore {
 
   async delete(config: Config): Promise<void> {
     const answer = await deleteScript(
-      this.#redis,
+      this.#scripts,
       [
         this.#keys.config(config.name),
         this.#keys.configNames,

@@ -1,13 +1,14 @@
-import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { Aborted, AlreadyExists } from '../domain/errors.ts';
 import { attentionTime, LEASE_STATES, type Lease } from '../domain/lease.ts';
 import type { Appointment } from '../ports/alarm.ts';
 import type { LeaseQuery, LeaseStore, RequestKey } from '../ports/lease-store.ts';
+import type { RedisClient } from './connect-redis.ts';
 import type { Keys } from './keys.ts';
 import { LeaseRecord } from './records.ts';
 import { UNUSED_ACCESS_MS } from './redis-config-store.ts';
 import { loadScript } from './script.ts';
+import type { ScriptRunner } from './script-runner.ts';
 import { storeCall } from './store-call.ts';
 
 const recordScript = loadScript('record-lease');
@@ -21,20 +22,22 @@ const REQUEST_MEMORY_MS = 24 * 60 * 60 * 1000;
 
 /** Records of leases in Redis. Each is in the indexes of its state; ended ones are forgotten after a time. */
 export class RedisLeaseStore implements LeaseStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
+  readonly #scripts: ScriptRunner;
   readonly #keys: Keys;
   readonly #retentionMs: number;
 
   /** `retentionMs`: how long ended leases are kept. */
-  constructor(redis: Redis, keys: Keys, retentionMs: number) {
+  constructor(redis: RedisClient, scripts: ScriptRunner, keys: Keys, retentionMs: number) {
     this.#redis = redis;
+    this.#scripts = scripts;
     this.#keys = keys;
     this.#retentionMs = retentionMs;
   }
 
   async record(lease: Lease, request?: RequestKey): Promise<Lease | undefined> {
     const answer = await recordScript(
-      this.#redis,
+      this.#scripts,
       [
         this.#keys.lease(lease.id),
         this.#keys.access(lease.accessId),
@@ -70,12 +73,12 @@ export class RedisLeaseStore implements LeaseStore {
     const answer =
       lease.endTime === undefined
         ? await saveScript(
-            this.#redis,
+            this.#scripts,
             [this.#keys.lease(lease.id), this.#keys.due],
             [lease.id, ...versions, JSON.stringify(lease), indexes, attentionTime(lease), requestIsFree],
           )
         : await endScript(
-            this.#redis,
+            this.#scripts,
             [this.#keys.lease(lease.id), this.#keys.due, this.#keys.ended],
             [
               lease.id,

@@ -1,0 +1,27 @@
+import type { Policy } from './ports/ports.ts';
+import type { Settings } from './settings.ts';
+
+/** Calls to a cluster that follow each other while a lease is issued, and some for what else takes time. */
+const CALLS_IN_AN_ISSUE = 4;
+
+/** While it is taken down: with the newest credentials, then with those of its issue. */
+const CALLS_IN_A_TAKE_DOWN = 2;
+
+/** An alarm is set by the first sweep that sees it, and by another where that one comes late. */
+const HORIZON_IN_SWEEPS = 2;
+
+/** How patient the use cases are, as the settings say or as follows from them. */
+export function policyOf(settings: Settings): Policy {
+  const callMs = (settings.LEASEHOLD_CLUSTER_CONNECT_TIMEOUT + settings.LEASEHOLD_CLUSTER_CALL_TIMEOUT) * 1000;
+  return {
+    retry: {
+      initialMs: settings.LEASEHOLD_RETRY_INITIAL * 1000,
+      maxMs: settings.LEASEHOLD_RETRY_MAX * 1000,
+      stalledAfter: settings.LEASEHOLD_STALLED_AFTER,
+    },
+    alarmHorizonMs: HORIZON_IN_SWEEPS * settings.LEASEHOLD_SWEEP_INTERVAL * 1000,
+    issueTimeoutMs: CALLS_IN_AN_ISSUE * callMs,
+    takeDownTimeoutMs: CALLS_IN_A_TAKE_DOWN * callMs,
+    settleMs: settings.LEASEHOLD_SETTLE_TIME * 1000,
+  };
+}
