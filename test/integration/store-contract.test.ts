@@ -1,12 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, inject } from 'vitest';
+import { afterAll, describe, inject } from 'vitest';
 import { BullmqAlarm } from '../../src/shared/queue/bullmq-alarm.ts';
 import { BATCH_QUEUE, EXPIRY_QUEUE } from '../../src/shared/queue/queues.ts';
-import { connectRedis } from '../../src/shared/redis/connect-redis.ts';
+import { RedisConnections } from '../../src/shared/redis/connect-redis.ts';
 import { Keys } from '../../src/shared/redis/keys.ts';
 import { RedisBatchStore } from '../../src/shared/redis/redis-batch-store.ts';
 import { RedisConfigStore } from '../../src/shared/redis/redis-config-store.ts';
 import { RedisLeaseStore } from '../../src/shared/redis/redis-lease-store.ts';
+import { RedisUrl } from '../../src/shared/redis/redis-url.ts';
+import { PlainScripts } from '../../src/shared/redis/script-runner.ts';
 import { Seal } from '../../src/shared/sealing/seal.ts';
 import { describeAlarm } from '../contract/alarm.ts';
 import { describeBatchStore } from '../contract/batch-store.ts';
@@ -17,17 +19,17 @@ import type { Stores } from '../contract/stores.ts';
 
 // The contract of the stores and the alarm clock, on a real Redis; test/unit/fakes.test.ts runs it on their fakes.
 
-const redis = connectRedis(inject('redisUrl'));
-const queueRedis = redis.duplicate({ enableAutoPipelining: false });
+const connections = new RedisConnections(RedisUrl.parse(inject('redisUrl')), (error) => {
+  throw error;
+});
+const redis = await connections.open('calls');
+const queueRedis = await connections.open('queue');
+const scripts = new PlainScripts(redis);
 const alarms: BullmqAlarm[] = [];
 
-beforeAll(async () => {
-  await Promise.all([redis.connect(), queueRedis.connect()]);
-});
 afterAll(async () => {
   await Promise.all(alarms.map((alarm) => alarm.close()));
-  redis.disconnect();
-  queueRedis.disconnect();
+  connections.closeAll();
 });
 
 function freshKeys(): Keys {
@@ -43,8 +45,8 @@ describe('RedisLeaseStore and RedisConfigStore', () => {
 function openStores(retentionMs: number): Stores {
   const keys = freshKeys();
   return {
-    leases: new RedisLeaseStore(redis, keys, retentionMs),
-    configs: new RedisConfigStore(redis, keys, new Seal(randomBytes(32))),
+    leases: new RedisLeaseStore(redis, scripts, keys, retentionMs),
+    configs: new RedisConfigStore(redis, scripts, keys, new Seal(randomBytes(32))),
     async accessGoesIn(id) {
       const ms = await redis.pttl(keys.access(id));
       return ms < 0 ? undefined : ms;
@@ -52,7 +54,7 @@ function openStores(retentionMs: number): Stores {
   };
 }
 
-describe('RedisBatchStore', () => describeBatchStore(() => new RedisBatchStore(redis, freshKeys())));
+describe('RedisBatchStore', () => describeBatchStore(() => new RedisBatchStore(redis, scripts, freshKeys())));
 
 describe('BullmqAlarm', () => {
   describeAlarm(() => {

@@ -1,11 +1,7 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { cacheFolder } from './cached-apiserver.ts';
 import type { StartOptions } from './control-plane.ts';
-import { ensureCommands } from './debian-packages.ts';
 import { findOnPath } from './find-on-path.ts';
 import { type NativeRedis, startNativeRedis } from './native-redis.ts';
-import type { Progress } from './progress.ts';
+import { ensureRedisBinary } from './redis-binary.ts';
 import { dockerAnswers, requirePackages } from './source.ts';
 
 export interface RedisServer {
@@ -24,22 +20,13 @@ export async function startRedisServer({ progress = ignore }: StartOptions = {})
     const { startDockerRedis } = await import('./docker-redis.ts');
     return startDockerRedis();
   }
-  await installRedis(progress);
-  return startNativeRedis('redis-server', progress);
+  requirePackages('Redis', 'redis-server on PATH');
+  return startRestartableRedis({ progress });
 }
 
 /** The same as a process of this machine, never in Docker: for tests that kill it and start it again. */
 export async function startRestartableRedis({ progress = ignore }: StartOptions = {}): Promise<NativeRedis> {
-  if (findOnPath('redis-server') === undefined) {
-    await installRedis(progress);
-  }
-  return startNativeRedis('redis-server', progress);
-}
-
-async function installRedis(progress: Progress): Promise<void> {
-  requirePackages('Redis', 'redis-server on PATH');
-  await mkdir(cacheFolder(), { recursive: true });
-  await ensureCommands({ 'redis-server': 'redis-server' }, join(cacheFolder(), 'install.log'), progress);
+  return startNativeRedis(await ensureRedisBinary(progress), progress);
 }
 
 function ignore(): void {}

@@ -1,0 +1,78 @@
+import { Status } from 'nice-grpc';
+import { expect, inject } from 'vitest';
+import { LeaseState } from '../../src/gen/leasehold/v1/lease.ts';
+import { Keys } from '../../src/shared/redis/keys.ts';
+import type { ReplicatedRedis } from '../servers/replicated-redis.ts';
+import { Admin } from './admin.ts';
+import { eventually } from './eventually.ts';
+import { issueSteadily } from './issue-steadily.ts';
+import { leaseholdEnvironment } from './leasehold.ts';
+import { type ServerAndWorker, startServerAndWorker } from './server-and-worker.ts';
+import { type DynamicSetup, seconds, setUpDynamic } from './set-ups.ts';
+
+/** Longer than a failover and the way back take together: none falls due in between. */
+const LEASE_SECONDS = 15;
+
+/** On a busy machine. It takes 25 s on a free one, most of it the lives of the leases. */
+export const FAILOVER_TEST_MS = 120_000;
+
+/** How long after its end a lease may still be there: its turn among the others, and one retry. */
+const LATE_MS = 5_000;
+
+/** Comes before the lease's id in the names of its objects. */
+const OBJECT_PREFIX = /^leasehold-/;
+
+/** Server and worker whose records a replica must have too. */
+export interface ReplicatedLeasehold extends ServerAndWorker {
+  admin: Admin;
+  dynamic: DynamicSetup;
+  installation: string;
+}
+
+export async function startOnReplicas(redis: ReplicatedRedis): Promise<ReplicatedLeasehold> {
+  const { url, caPem, adminToken } = inject('controlPlane');
+  const cluster = { url, caPem };
+  const admin = new Admin(cluster, adminToken);
+  const dynamic = await setUpDynamic({ cluster, admin }, 'dynamic');
+  const environment = leaseholdEnvironment(redis.url, { LEASEHOLD_REDIS_REPLICAS: '1' });
+  const both = await startServerAndWorker(environment);
+  await both.client.configs.createConfig({ config: dynamic.config });
+  return { ...both, admin, dynamic, installation: environment['LEASEHOLD_INSTALLATION'] ?? '' };
+}
+
+/** Issues leases while their master is SIGKILLed and replaced, and holds that each one told to a caller is kept. */
+export async function issueThroughFailover(redis: ReplicatedRedis, leasehold: ReplicatedLeasehold): Promise<void> {
+  const { client, admin, installation } = leasehold;
+  const issuing = issueSteadily(client, { config: 'dynamic', ttl: seconds(LEASE_SECONDS) });
+  const waitForMore = async (count: number) => {
+    const goal = issuing.issued.length + count;
+    await eventually(async () => expect(issuing.issued.length).toBeGreaterThanOrEqual(goal));
+  };
+  await waitForMore(20);
+  await redis.killMasterOf(new Keys(installation).due);
+  await eventually(() => client.leases.listLeases({}));
+  await redis.reviveKilled();
+  await waitForMore(20);
+  await issuing.stop();
+
+  expect(issuing.rejections.length).toBeGreaterThan(0);
+  for (const rejection of issuing.rejections) {
+    expect(rejection).toMatchObject({ code: Status.UNAVAILABLE, reason: 'STORE_UNAVAILABLE', retry: true });
+  }
+  const read = () => Promise.all(issuing.issued.map((id) => client.leases.getLease({ id })));
+  await eventually(
+    async () => {
+      for (const lease of await read()) {
+        expect(lease).toMatchObject({ state: LeaseState.LEASE_STATE_EXPIRED });
+        expect(Number(lease.endTime) - Number(lease.expireTime)).toBeLessThan(LATE_MS);
+      }
+    },
+    { withinMs: LEASE_SECONDS * 1000 + LATE_MS, everyMs: 500 },
+  );
+  const leftIds = (await admin.leaseholdObjects(installation)).map((name) => name.replace(OBJECT_PREFIX, ''));
+  expect(issuing.issued.filter((id) => leftIds.includes(id))).toEqual([]);
+  // What is left waits for its turn: no caller was told of it, and its issuer may be at it for minutes. It has a record.
+  for (const id of leftIds) {
+    expect(await client.leases.getLease({ id })).toMatchObject({ id, tokenExpireTime: undefined });
+  }
+}
