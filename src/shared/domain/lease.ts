@@ -108,6 +108,11 @@ export function activate(lease: Lease, issued: Issued): Lease {
   return { ...next(lease), state: 'ACTIVE', expireTime, ...issued };
 }
 
+/** Whether a further token went out since the lease became ACTIVE, which its second version is: others hold it by now. */
+export function hasFurtherHolders(lease: Lease): boolean {
+  return lease.state === 'ACTIVE' && lease.version > 2;
+}
+
 /**
  * ACTIVE stays so: a further token went out, for access until `wantedEnd`. The end never comes nearer, and follows the
  * token as in `activate`.

@@ -4,8 +4,12 @@ import { revoke } from './revoke.ts';
 
 /**
  * Undoes a PENDING lease whose issuer died: its token never went out. What the issuer asked for last may still appear.
- * Returns the lease as it stands then; throws as `revoke` does.
+ * One whose issuer came back at the last moment, and made it ACTIVE, is left to it. Returns the lease as it stands then;
+ * throws as `revoke` does.
  */
 export function abandon(ports: Ports, lease: Lease): Promise<Lease> {
-  return revoke(ports, lease.id, 'FAILED', { settleTime: lease.issueDeadline + ports.policy.settleMs });
+  return revoke(ports, lease.id, 'FAILED', {
+    settleTime: lease.issueDeadline + ports.policy.settleMs,
+    unless: ({ state }) => state === 'ACTIVE',
+  });
 }

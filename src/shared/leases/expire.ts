@@ -1,5 +1,5 @@
 import { ClusterError } from '../domain/cluster-error.ts';
-import { hasEnded, isBeingIssued, type Lease } from '../domain/lease.ts';
+import { attentionTime, hasEnded, isBeingIssued, type Lease } from '../domain/lease.ts';
 import type { Ports } from '../ports/ports.ts';
 import { abandon } from './abandon.ts';
 import { revoke } from './revoke.ts';
@@ -29,7 +29,7 @@ export async function expire(ports: Ports, lease: Lease): Promise<number | undef
 async function takeDownNow(ports: Ports, lease: Lease): Promise<number | undefined> {
   try {
     const after = lease.state === 'PENDING' ? await abandon(ports, lease) : await revoke(ports, lease.id, 'EXPIRED');
-    return hasEnded(after) ? undefined : after.nextTryTime;
+    return hasEnded(after) ? undefined : attentionTime(after);
   } catch (error) {
     if (!(error instanceof ClusterError)) {
       throw error;

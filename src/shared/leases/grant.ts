@@ -1,6 +1,6 @@
 import type { Access } from '../domain/config.ts';
 import { Aborted } from '../domain/errors.ts';
-import { activate, hasEnded, type Lease } from '../domain/lease.ts';
+import { activate, hasEnded, hasFurtherHolders, type Lease } from '../domain/lease.ts';
 import type { MintedToken } from '../ports/cluster.ts';
 import type { RequestKey } from '../ports/lease-store.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -90,7 +90,8 @@ async function undo(
     const found = await ports.leases.get(lease.id);
     if (found && !hasEnded(found)) {
       const settleTime = ports.clock.now() + ports.policy.settleMs;
-      await revoke(ports, lease.id, 'FAILED', mayStillAppear ? { settleTime } : {});
+      // A repeated call with its request_id may have been given the lease that this one gives up.
+      await revoke(ports, lease.id, 'FAILED', { unless: hasFurtherHolders, ...(mayStillAppear ? { settleTime } : {}) });
     } else {
       // Somebody took it down before our last call arrived.
       await takeDown(ports, found ?? lease);

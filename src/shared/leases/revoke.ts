@@ -25,6 +25,8 @@ export interface RevokeOptions {
   force?: boolean;
   /** Until then a creation whose outcome is unknown may still take effect; the lease does not end before. */
   settleTime?: number;
+  /** Leaves the lease as it is where this holds of it at the moment of taking it. */
+  unless?: (lease: Lease) => boolean;
 }
 
 /**
@@ -65,9 +67,9 @@ async function takeDownAndEnd(ports: Ports, lease: Lease, endAs: EndedState, opt
   const begunAt = ports.clock.now();
   const times = { nextTryTime: begunAt + ports.policy.takeDownTimeoutMs, settleTime: options.settleTime };
   const revoking = await change(ports, lease, (current) =>
-    current.state === 'REVOKING' ? current : beginRevoking(current, endAs, times),
+    current.state === 'REVOKING' || options.unless?.(current) ? current : beginRevoking(current, endAs, times),
   );
-  if (hasEnded(revoking)) {
+  if (revoking.state !== 'REVOKING') {
     return revoking;
   }
   const failure = await failureOf(takeDown(ports, revoking));
