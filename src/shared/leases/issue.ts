@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import type { Access, Config } from '../domain/config.ts';
-import { Aborted, AlreadyExists } from '../domain/errors.ts';
-import type { Lease } from '../domain/lease.ts';
+import { Aborted, AlreadyExists, FailedPrecondition } from '../domain/errors.ts';
+import { endsWithToken, type Lease } from '../domain/lease.ts';
 import { type LeaseRequest, planLease } from '../domain/plan-lease.ts';
+import { MIN_TOKEN_SECONDS } from '../domain/ttl.ts';
 import type { RequestKey } from '../ports/lease-store.ts';
 import type { Ports } from '../ports/ports.ts';
 import { currentTraceparent } from '../telemetry/span.ts';
@@ -24,7 +25,7 @@ const MAX_BEGINNINGS = 3;
 /**
  * Issues a lease and returns its token, which is kept nowhere. A repeated request_id gets the same lease with a fresh
  * token, also while the first call is still running: then it waits for that. Throws InvalidArgument, NotFound,
- * AlreadyExists, Aborted, a ClusterError or Unavailable; then nothing stays.
+ * AlreadyExists, FailedPrecondition, Aborted, a ClusterError or Unavailable; then nothing stays.
  */
 export async function issueLease(ports: Ports, request: LeaseRequest, signal?: AbortSignal): Promise<IssuedLease> {
   const config = await findConfig(ports, request.config);
@@ -37,7 +38,7 @@ export async function issueLease(ports: Ports, request: LeaseRequest, signal?: A
     }
     const earlier = await awaitIssue(ports, result.earlier, signal);
     if (earlier?.endAs !== 'FAILED') {
-      return again(ports, earlier ?? result.earlier);
+      return again(ports, earlier ?? result.earlier, config);
     }
   }
   throw new Aborted('REQUEST_IN_PROGRESS', 'earlier calls with this request_id fail one after the other; try again');
@@ -70,14 +71,29 @@ function requestKey({ requestId, principal, ...body }: LeaseRequest): { request?
 }
 
 /** The answer to the first call may be lost: its lease lives, its token is gone. Another one for the same account. */
-async function again(ports: Ports, lease: Lease): Promise<IssuedLease> {
-  if (lease.state !== 'ACTIVE' || lease.expireTime <= ports.clock.now()) {
+async function again(ports: Ports, lease: Lease, config: Config): Promise<IssuedLease> {
+  const now = ports.clock.now();
+  if (lease.state !== 'ACTIVE' || lease.expireTime <= now) {
     const standing = lease.state === 'ACTIVE' ? 'at its end' : lease.state;
     throw new AlreadyExists(
       'REQUEST_ID_REUSED',
       `this request_id was used for lease ${lease.id}, which is ${standing}`,
     );
   }
+  requireTimeForToken(lease, config, now);
   const [access] = await accessesOf(ports, lease);
   return { ...(await furtherToken(ports, lease, access, lease.expireTime)), access };
+}
+
+/**
+ * A lease that only the token's end can end would last longer with each further token, for none is shorter than
+ * MIN_TOKEN_SECONDS. It may last max_ttl from the last moment at which the first call may have minted its own.
+ */
+function requireTimeForToken(lease: Lease, { maxTtlSeconds }: Config, now: number): void {
+  if (endsWithToken(lease) && now + MIN_TOKEN_SECONDS * 1000 > lease.issueDeadline + maxTtlSeconds * 1000) {
+    throw new FailedPrecondition(
+      'LEASE_AT_MAX_TTL',
+      `this request_id was used for lease ${lease.id}, and Kubernetes mints no token that ends with it; issue a new one`,
+    );
+  }
 }
