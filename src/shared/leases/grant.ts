@@ -89,9 +89,10 @@ async function undo(
   try {
     const found = await ports.leases.get(lease.id);
     if (found && !hasEnded(found)) {
-      const settleTime = ports.clock.now() + ports.policy.settleMs;
+      const now = ports.clock.now();
+      const settleTime = mayStillAppear ? now + ports.policy.settleMs : now;
       // A repeated call with its request_id may have been given the lease that this one gives up.
-      await revoke(ports, lease.id, 'FAILED', { unless: hasFurtherHolders, ...(mayStillAppear ? { settleTime } : {}) });
+      await revoke(ports, lease.id, 'FAILED', { unless: hasFurtherHolders, settleTime });
     } else {
       // Somebody took it down before our last call arrived.
       await takeDown(ports, found ?? lease);

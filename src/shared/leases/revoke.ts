@@ -23,7 +23,10 @@ import { takeDown } from './take-down.ts';
 export interface RevokeOptions {
   /** Ends the lease even where the cluster does not confirm that its objects are gone. */
   force?: boolean;
-  /** Until then a creation whose outcome is unknown may still take effect; the lease does not end before. */
+  /**
+   * Until then a creation whose outcome is unknown may still take effect; the lease does not end before. Left out for a
+   * PENDING one: what its issuer, who must be dead, may have asked for last.
+   */
   settleTime?: number;
   /** Leaves the lease as it is where this holds of it at the moment of taking it. */
   unless?: (lease: Lease) => boolean;
@@ -64,11 +67,13 @@ export async function revoke(
 }
 
 async function takeDownAndEnd(ports: Ports, lease: Lease, endAs: EndedState, options: RevokeOptions): Promise<Lease> {
-  const begunAt = ports.clock.now();
-  const times = { nextTryTime: begunAt + ports.policy.takeDownTimeoutMs, settleTime: options.settleTime };
-  const revoking = await change(ports, lease, (current) =>
-    current.state === 'REVOKING' || options.unless?.(current) ? current : beginRevoking(current, endAs, times),
-  );
+  const nextTryTime = ports.clock.now() + ports.policy.takeDownTimeoutMs;
+  const revoking = await change(ports, lease, (current) => {
+    const settleTime = options.settleTime ?? lastEffectTime(ports, current);
+    return current.state === 'REVOKING' || options.unless?.(current)
+      ? current
+      : beginRevoking(current, endAs, { nextTryTime, settleTime });
+  });
   if (revoking.state !== 'REVOKING') {
     return revoking;
   }
@@ -84,6 +89,10 @@ async function takeDownAndEnd(ports: Ports, lease: Lease, endAs: EndedState, opt
     return settle(ports, revoking, revoking.settleTime);
   }
   return finish(ports, revoking, (current) => end(current, ports.clock.now()));
+}
+
+function lastEffectTime({ policy }: Ports, { state, issueDeadline }: Lease): number | undefined {
+  return state === 'PENDING' ? issueDeadline + policy.settleMs : undefined;
 }
 
 async function failureOf(takingDown: Promise<void>): Promise<Error | undefined> {
