@@ -65,7 +65,7 @@ async function revokingAll(installation: Installation): Promise<Call> {
 async function leaveObjectsBehind(installation: Installation): Promise<Call> {
   const { ports, name } = installation;
   const lease = await installation.issue(LONG);
-  await revoke(ports, lease.id, 'REVOKED');
+  await revoke(ports, lease, 'REVOKED');
   const { access } = await findConfig(ports, DYNAMIC);
   const account = { namespace: lease.namespace, name: lease.serviceAccount };
   for (const object of lease.objects) {

@@ -56,7 +56,8 @@ export function leaseService(ports: Ports, { allowForce }: LeaseServiceOptions):
       if (request.force && !allowForce) {
         throw new PermissionDenied('FORCE_NOT_ALLOWED', 'force is for operators; LEASEHOLD_ALLOW_FORCE allows it');
       }
-      return leaseMessage(await revoke(ports, id, 'REVOKED', { force: request.force }));
+      const lease = await findLease(ports, id);
+      return leaseMessage(await revoke(ports, lease, 'REVOKED', { force: request.force }));
     },
 
     async *batchRevokeLeases(request, { signal }) {

@@ -93,6 +93,8 @@ async function tryNamespace(ports: Ports, config: Config, namespace: string): Pr
       traceparent: currentTraceparent(),
     },
   );
-  await grant(ports, { ...trial, expireTime: now + TRIAL_MS }, config.access);
-  await revoke(ports, trial.id, 'REVOKED');
+  const granted = await grant(ports, { ...trial, expireTime: now + TRIAL_MS }, config.access);
+  if ('lease' in granted) {
+    await revoke(ports, granted.lease, 'REVOKED');
+  }
 }

@@ -8,5 +8,5 @@ import { revoke } from './revoke.ts';
  * throws as `revoke` does.
  */
 export function abandon(ports: Ports, lease: Lease): Promise<Lease> {
-  return revoke(ports, lease.id, 'FAILED', { unless: ({ state }) => state === 'ACTIVE' });
+  return revoke(ports, lease, 'FAILED', { unless: ({ state }) => state === 'ACTIVE' });
 }

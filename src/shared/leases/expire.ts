@@ -28,7 +28,7 @@ export async function expire(ports: Ports, lease: Lease): Promise<number | undef
 
 async function takeDownNow(ports: Ports, lease: Lease): Promise<number | undefined> {
   try {
-    const after = lease.state === 'PENDING' ? await abandon(ports, lease) : await revoke(ports, lease.id, 'EXPIRED');
+    const after = lease.state === 'PENDING' ? await abandon(ports, lease) : await endInTime(ports, lease);
     return hasEnded(after) ? undefined : attentionTime(after);
   } catch (error) {
     if (!(error instanceof ClusterError)) {
@@ -37,4 +37,11 @@ async function takeDownNow(ports: Ports, lease: Lease): Promise<number | undefin
     ports.log.info({ lease: lease.id, config: lease.config, err: error }, 'lease not taken down yet; will retry');
     return (await ports.leases.get(lease.id))?.nextTryTime;
   }
+}
+
+/** A lease that was renewed since it was read is not due any more. */
+function endInTime(ports: Ports, lease: Lease): Promise<Lease> {
+  return revoke(ports, lease, 'EXPIRED', {
+    unless: ({ state, expireTime }) => state === 'ACTIVE' && expireTime > ports.clock.now(),
+  });
 }

@@ -92,7 +92,7 @@ async function undo(
       const now = ports.clock.now();
       const settleTime = mayStillAppear ? now + ports.policy.settleMs : now;
       // A repeated call with its request_id may have been given the lease that this one gives up.
-      await revoke(ports, lease.id, 'FAILED', { unless: hasFurtherHolders, settleTime });
+      await revoke(ports, found, 'FAILED', { unless: hasFurtherHolders, settleTime });
     } else {
       // Somebody took it down before our last call arrived.
       await takeDown(ports, found ?? lease);

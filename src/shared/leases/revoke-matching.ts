@@ -62,9 +62,10 @@ async function* liveLeases(ports: Ports, config: string | undefined): AsyncItera
   } while (before !== undefined);
 }
 
-async function outcomeOf(ports: Ports, { id: leaseId }: Lease): Promise<BatchOutcome> {
+async function outcomeOf(ports: Ports, lease: Lease): Promise<BatchOutcome> {
+  const leaseId = lease.id;
   try {
-    const { state } = await revoke(ports, leaseId, 'REVOKED');
+    const { state } = await revoke(ports, lease, 'REVOKED');
     return { leaseId, state, error: '' };
   } catch (error) {
     if (error instanceof Unavailable || !(error instanceof LeaseholdError)) {

@@ -1,5 +1,5 @@
 import type { ClusterError } from '../domain/cluster-error.ts';
-import { Aborted, NotFound } from '../domain/errors.ts';
+import { Aborted } from '../domain/errors.ts';
 import {
   awaitSettling,
   beginRevoking,
@@ -33,34 +33,30 @@ export interface RevokeOptions {
 }
 
 /**
- * Takes a lease down and returns it as it stands then: the one way to do so, for expiry, for a caller and for the undoing
- * of a failed issue. Safe to repeat and to run twice at once. Where the cluster does not confirm, the lease stays
- * REVOKING, the alarm rings again in a while, and the error is thrown. A lease that is REVOKING already keeps what it
- * will end as. Throws NotFound, Aborted, a ClusterError or Unavailable.
+ * Takes a lease down and returns it as it stands then: the one way to do so, for expiry, for a caller, for a batch and for
+ * the undoing of a failed issue. `lease` may be of a moment ago. Safe to repeat and to run twice at once. Where the cluster
+ * does not confirm, the lease stays REVOKING, the alarm rings again in a while, and the error is thrown. A lease that is
+ * REVOKING already keeps what it will end as. Throws NotFound, Aborted, a ClusterError or Unavailable.
  */
 export async function revoke(
   ports: Ports,
-  leaseId: string,
+  lease: Lease,
   endAs: EndedState,
   options: RevokeOptions = {},
 ): Promise<Lease> {
-  const found = await ports.leases.get(leaseId);
-  if (!found) {
-    throw new NotFound('lease', leaseId);
+  if (hasEnded(lease)) {
+    return lease;
   }
-  if (hasEnded(found)) {
-    return found;
-  }
-  if (endAs === 'REVOKED' && isBeingIssued(found, ports.clock.now())) {
-    throw new Aborted('LEASE_BEING_ISSUED', `lease ${leaseId} is still being issued; try again when it is ACTIVE`);
+  if (endAs === 'REVOKED' && isBeingIssued(lease, ports.clock.now())) {
+    throw new Aborted('LEASE_BEING_ISSUED', `lease ${lease.id} is still being issued; try again when it is ACTIVE`);
   }
   const attributes = {
-    'leasehold.lease.id': found.id,
-    'leasehold.config': found.config,
-    'leasehold.principal': found.principal,
+    'leasehold.lease.id': lease.id,
+    'leasehold.config': lease.config,
+    'leasehold.principal': lease.principal,
   };
-  return inSpan('lease.revoke', { attributes, links: linkTo(found.traceparent) }, async (span) => {
-    const after = await takeDownAndEnd(ports, found, endAs, options);
+  return inSpan('lease.revoke', { attributes, links: linkTo(lease.traceparent) }, async (span) => {
+    const after = await takeDownAndEnd(ports, lease, endAs, options);
     span.setAttribute('leasehold.lease.state', after.state);
     return after;
   });
