@@ -23,6 +23,11 @@ export class Journal {
     return new Set(lost.map(({ key }) => key));
   }
 
+  /** What was written so far cannot be lost any more. */
+  commit(): void {
+    this.#undos.length = 0;
+  }
+
   #remember<V>(table: Map<string, V>, key: string): void {
     const before = table.get(key);
     this.#undos.push({ key, undo: () => (before === undefined ? table.delete(key) : table.set(key, before)) });

@@ -7,7 +7,7 @@ import { Journal } from './journal.ts';
  */
 export class MemoryAlarm implements Alarm {
   readonly #alarms = new Map<string, number>();
-  readonly #batches = new Map<string, true>();
+  readonly #batches = new Map<string, number>();
   readonly #ringing = new Set<string>();
   readonly #journal: Journal;
 
@@ -31,7 +31,7 @@ export class MemoryAlarm implements Alarm {
 
   async wakeForBatch(batchId: string): Promise<void> {
     if (!this.#batches.has(batchId)) {
-      this.#journal.set(this.#batches, batchId, true);
+      this.#journal.set(this.#batches, batchId, 0);
     }
   }
 
@@ -44,33 +44,33 @@ export class MemoryAlarm implements Alarm {
     return this.#batches.has(batchId);
   }
 
-  /** When the next alarm rings that nobody has taken; undefined: never. */
+  /** When somebody is to be woken next; undefined: never. */
   nextAt(): number | undefined {
-    const waiting = [...this.#alarms].filter(([id]) => !this.#ringing.has(id)).map(([, at]) => at);
-    return this.#hasFreeBatch() ? 0 : waiting.length > 0 ? Math.min(...waiting) : undefined;
+    const waiting = [...this.#alarms, ...this.#batches].filter(([id]) => !this.#ringing.has(id));
+    return waiting.length > 0 ? Math.min(...waiting.map(([, at]) => at)) : undefined;
   }
 
-  /** Alarms that ring by `now`, which from here on are the caller's: each is given back with `done`. */
+  /** Leases whose alarms ring by `now`, which from here on are the caller's: each is given back with `done`. */
   takeRinging(now: number): string[] {
-    const due = [...this.#alarms].filter(([id, at]) => at <= now && !this.#ringing.has(id)).map(([id]) => id);
-    return this.#take(due);
+    return this.#take(this.#alarms, now);
   }
 
   /** The same for batches. */
-  takeBatches(): string[] {
-    return this.#take([...this.#batches.keys()].filter((id) => !this.#ringing.has(id)));
+  takeBatches(now: number): string[] {
+    return this.#take(this.#batches, now);
   }
 
-  /** The worker is done with an alarm or a batch, or was found dead; it rings again then, or (undefined) never. */
+  /** The worker is done with a lease or a batch, or was found dead; it rings again then, or (undefined) never. */
   done(id: string, ringAgainAt: number | undefined): void {
     if (!this.#ringing.delete(id)) {
       return;
     }
-    if (ringAgainAt === undefined) {
-      this.#journal.delete(this.#alarms, id);
-      this.#journal.delete(this.#batches, id);
-    } else if (this.#alarms.has(id)) {
-      this.#journal.set(this.#alarms, id, ringAgainAt);
+    for (const table of [this.#alarms, this.#batches].filter((table) => table.has(id))) {
+      if (ringAgainAt === undefined) {
+        this.#journal.delete(table, id);
+      } else {
+        this.#journal.set(table, id, ringAgainAt);
+      }
     }
   }
 
@@ -81,14 +81,11 @@ export class MemoryAlarm implements Alarm {
     this.#ringing.clear();
   }
 
-  #hasFreeBatch(): boolean {
-    return [...this.#batches.keys()].some((id) => !this.#ringing.has(id));
-  }
-
-  #take(ids: string[]): string[] {
-    for (const id of ids) {
+  #take(table: Map<string, number>, now: number): string[] {
+    const due = [...table].filter(([id, at]) => at <= now && !this.#ringing.has(id)).map(([id]) => id);
+    for (const id of due) {
       this.#ringing.add(id);
     }
-    return ids;
+    return due;
   }
 }

@@ -136,7 +136,7 @@ export function refused(
 }
 
 /** A call to the objects of a place. */
-export function callOn(place: Place, verb: ClusterCall['verb']): ClusterCall {
+function callOn(place: Place, verb: ClusterCall['verb']): ClusterCall {
   const apiGroup = place.kind.endsWith('Binding') ? 'rbac.authorization.k8s.io' : '';
   const where = 'namespace' in place ? { namespace: place.namespace } : {};
   return { verb, apiGroup, resource: `${place.kind.toLowerCase()}s`, ...where };

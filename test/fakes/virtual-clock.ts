@@ -17,6 +17,7 @@ export interface Happening {
 export class VirtualClock {
   #elapsed = 0;
   #offset: number;
+  #setBack = 0;
   readonly #timers: Timer[] = [];
 
   /** `start`: milliseconds since the epoch. */
@@ -44,8 +45,14 @@ export class VirtualClock {
     this.#timers.splice(later + 1, 0, timer);
   }
 
+  /** By how much the wall clock was set back, in all. */
+  get setBack(): number {
+    return this.#setBack;
+  }
+
   jump(ms: number): void {
     this.#offset += ms;
+    this.#setBack += Math.max(0, -ms);
   }
 
   /** Lets so much time pass, with all that happens in it. */
