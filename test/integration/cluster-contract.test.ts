@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, inject } from 'vitest';
 import { Secret } from '../../src/shared/domain/secret.ts';
 import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clusters.ts';
 import { describeCluster, type OpenCluster } from '../contract/cluster.ts';
+import { describeMarkedObjects } from '../contract/marked-objects.ts';
 import { Admin, READ_PODS } from '../support/admin.ts';
 import { keepLog } from '../support/keep-log.ts';
 import { outsiderIn } from '../support/outsider.ts';
@@ -31,4 +32,5 @@ async function open(): Promise<OpenCluster> {
 
 describe('KubernetesCluster', () => {
   describeCluster(open);
+  describeMarkedObjects(open);
 });
