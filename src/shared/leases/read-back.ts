@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { ClusterError, ClusterRefused } from '../domain/cluster-error.ts';
+import { ClusterError, ClusterNotDone, ClusterRefused } from '../domain/cluster-error.ts';
 import type { Access } from '../domain/config.ts';
 import { ownLabels, readMarks } from '../domain/marks.ts';
 import { isOrphan } from '../domain/orphan.ts';
@@ -78,13 +78,27 @@ export class ReadBack {
     for await (const page of cluster.listMarked(place, ownLabels(this.#ports.installation))) {
       const verdicts = await Promise.all(page.map((object) => this.#isOrphan(object)));
       for (const orphan of page.filter((_, index) => verdicts[index])) {
-        await cluster.remove(orphan);
-        this.#ports.log.info({ kind: orphan.kind, name: orphan.name, uid: orphan.uid }, 'sweep: removed an orphan');
-        removed += 1;
+        removed += (await this.#remove(cluster, orphan)) ? 1 : 0;
       }
     }
     countSwept('orphan', removed);
     return removed;
+  }
+
+  /** Returns whether it is gone. One that waits for its finalizers does not keep those after it from going. */
+  async #remove(cluster: Cluster, orphan: FoundObject): Promise<boolean> {
+    const { kind, name, uid } = orphan;
+    try {
+      await cluster.remove(orphan);
+    } catch (error) {
+      if (!(error instanceof ClusterNotDone)) {
+        throw error;
+      }
+      this.#ports.log.warn({ kind, name, uid, err: error }, 'sweep: an orphan is not gone yet');
+      return false;
+    }
+    this.#ports.log.info({ kind, name, uid }, 'sweep: removed an orphan');
+    return true;
   }
 
   async #isOrphan(object: FoundObject): Promise<boolean> {
