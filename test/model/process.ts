@@ -76,7 +76,7 @@ export class Process {
   }
 
   async #meet<T>(fault: FaultKind, service: Service, effect: () => Promise<T>): Promise<T> {
-    const { clock, random } = this.#around;
+    const { clock } = this.#around;
     switch (fault) {
       case 'fails':
         throw failureOf(service);
@@ -84,7 +84,7 @@ export class Process {
         await effect().catch(ignore);
         return this.#hear(Promise.reject(failureOf(service)));
       case 'late':
-        clock.after(Math.ceil(random() * LATEST_MS[service]), () => void effect().catch(ignore));
+        clock.after(this.#lateness(service), () => void effect().catch(ignore));
         throw failureOf(service);
       case 'dies before':
         this.#die();
@@ -95,7 +95,7 @@ export class Process {
         return NEVER;
       case 'dies, late':
         this.#die();
-        clock.after(Math.ceil(random() * LATEST_MS[service]), () => void effect().catch(ignore));
+        clock.after(this.#lateness(service), () => void effect().catch(ignore));
         return NEVER;
       case 'pauses': {
         const result = await effect();
@@ -123,6 +123,11 @@ export class Process {
     }
     const luck = random();
     return luck < 0.5 ? 0 : Math.ceil(luck * (service === 'cluster' ? 40 : 4));
+  }
+
+  /** As late as may be, in half of the cases: there is most to go wrong. */
+  #lateness(service: Service): number {
+    return Math.ceil(Math.min(1, 2 * this.#around.random()) * LATEST_MS[service]);
   }
 
   #die(): void {

@@ -46,6 +46,7 @@ export class WitnessedCluster implements Cluster {
       const { id = 'unknown', purpose = 'lease' } = lease ?? {};
       history.made.set(`${this.#url} ${uid}`, { url: this.#url, uid, leaseId: id, purpose });
       this.#checkMarks(object, lease, marks);
+      this.#checkTime(id);
       return uid;
     });
   }
@@ -97,6 +98,13 @@ export class WitnessedCluster implements Cluster {
     const read = readMarks(marks, INSTALLATION);
     const isRight = read?.leaseId === lease?.id && read?.expireTime === lease?.expireTime;
     this.#world.history.require(isRight, 7, () => `${object.name} was made with marks ${JSON.stringify(marks)}`);
+  }
+
+  /** Nothing appears after its lease has ended, unless its issuer was taken for dead. */
+  #checkTime(leaseId: string): void {
+    const { history } = this.#world;
+    const endTime = this.#world.storedLease(leaseId)?.endTime;
+    history.require(endTime === undefined || history.isDisturbed, 4, () => `lease ${leaseId} has ended already`);
   }
 
   /** The uid of an object that the record of its lease tells just now. */
