@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { BatchTarget } from '../../src/shared/domain/batch.ts';
 import type { Lease } from '../../src/shared/domain/lease.ts';
+import { findLease } from '../../src/shared/leases/find-lease.ts';
 import type { MemoryApiServer, StoredObject } from '../fakes/memory-api-server.ts';
 import { acknowledgeIssue, acknowledgeRenewal } from './acknowledge.ts';
 import type { Action, IssueCall } from './actions.ts';
@@ -66,7 +67,9 @@ const PERFORMANCES: Performances = {
 
   revoke: ({ world, mayList }, { lease, force }) =>
     withLease(world, lease, ({ id }) =>
-      world.start('revoke', (ports) => world.useCases.revoke(ports, id, 'REVOKED', { force: force && mayList })),
+      world.start('revoke', async (ports) =>
+        world.useCases.revoke(ports, await findLease(ports, id), 'REVOKED', { force: force && mayList }),
+      ),
     ),
 
   batch: ({ world }, { target }) => {

@@ -70,7 +70,9 @@ export const PLANTS: Record<string, Plant> = {
   'sets no alarm': { breaks: [2], around: altering('alarm', () => ({ set: async () => {} })) },
   'hands the token out though the last write failed': {
     breaks: [2],
-    around: altering('leases', (leases) => ({ save: (lease: Lease) => leases.save(lease).catch(() => true) })),
+    around: altering('leases', (leases) => ({
+      save: (lease: Lease) => (lease.state === 'ACTIVE' ? leases.save(lease).catch(() => true) : leases.save(lease)),
+    })),
   },
   'deletes whatever carries the name': {
     breaks: [3],

@@ -58,6 +58,7 @@ const EVENTS: Record<string, string> = {
   'lease issued': 'issued',
   'lease renewed': 'renewed',
   'lease ended': 'ended',
+  'trial ended': 'ended',
   'lease ended by force; objects may remain': 'ended',
 };
 

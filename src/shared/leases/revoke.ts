@@ -129,17 +129,17 @@ type Ending = (lease: Lease & { endAs: EndedState }) => Lease;
 
 async function finish(ports: Ports, lease: Lease, ending: Ending): Promise<Lease> {
   const ended = await change(ports, lease, (current) => ending({ ...current, endAs: current.endAs ?? 'FAILED' }));
-  if (ended.purpose === 'lease') {
-    tell(ports, ended);
-  }
+  tell(ports, ended);
   return ended;
 }
 
-function tell(ports: Ports, { id, config, principal, state, forced = false, lastError }: Lease): void {
-  countEnded(state, forced);
+function tell(ports: Ports, { id, purpose, config, principal, state, forced = false, lastError }: Lease): void {
   if (forced) {
     ports.log.warn({ lease: id, config, principal, state, lastError }, 'lease ended by force; objects may remain');
   } else {
-    ports.log.info({ lease: id, config, principal, state }, 'lease ended');
+    ports.log.info({ lease: id, config, principal, state }, `${purpose} ended`);
+  }
+  if (purpose === 'lease') {
+    countEnded(state, forced);
   }
 }
