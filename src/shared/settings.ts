@@ -5,6 +5,8 @@ import { RedisUrl } from './redis/redis-url.ts';
 const seconds = (what: string, fallback: number, max = 31_536_000) =>
   z.coerce.number().positive().max(max).default(fallback).describe(`${what}, in seconds`);
 
+const A_DAY = 86_400;
+
 const count = (what: string, fallback: number) =>
   z.coerce.number().int().min(1).max(10_000).default(fallback).describe(what);
 

@@ -1,15 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ReadBack } from '../shared/leases/read-back.ts';
+import { sweep } from '../shared/leases/sweep.ts';
 import type { Ports } from '../shared/ports/ports.ts';
+import { READ_BACK_QUEUE, SWEEP_QUEUE } from '../shared/queue/queues.ts';
 import type { Service } from '../shared/run-process.ts';
 import { createRuntime } from '../shared/runtime.ts';
 import type { Settings } from '../shared/settings.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import { startBatchWorker } from './batch-worker.ts';
 import { startExpiryWorker } from './expiry-worker.ts';
-import { startSweepWorker } from './sweep-worker.ts';
+import { startRecurringWorker } from './recurring-worker.ts';
 
 /**
- * Starts the worker: it takes leases down when their alarms ring, revokes batches, and sweeps. `stop` lets the jobs under
+ * Starts the worker: it takes leases down when their alarms ring, revokes batches, sweeps, and reads the
+ * clusters back. `stop` lets the jobs under
  * way end. `around` may stand between it and its ports.
  */
 export async function startWorker(
@@ -22,13 +26,23 @@ export async function startWorker(
   const work = { ports: around(runtime.ports), settings, log, connection, prefix: runtime.keys.queuePrefix };
   const expiries = startExpiryWorker(work);
   const batches = startBatchWorker(work);
-  const sweeps = await startSweepWorker(work);
+  const sweeping = await startRecurringWorker(work, {
+    queueName: SWEEP_QUEUE,
+    everyMs: settings.LEASEHOLD_SWEEP_INTERVAL * 1000,
+    run: () => sweep(work.ports),
+  });
+  const readBack = new ReadBack(work.ports);
+  const readingBack = await startRecurringWorker(work, {
+    queueName: READ_BACK_QUEUE,
+    everyMs: settings.LEASEHOLD_READ_BACK_INTERVAL * 1000,
+    run: () => readBack.run(),
+  });
   await Promise.all([expiries.waitUntilReady(), batches.waitUntilReady()]);
   log.info('working');
 
   return {
     async stop() {
-      const closed = Promise.all([expiries.close(), batches.close(), sweeps.close()]);
+      const closed = Promise.all([expiries, batches, sweeping, readingBack].map((part) => part.close()));
       // While Redis is away the queue cannot be left in order: what is under way is then taken over by another worker.
       await Promise.race([closed, sleep(settings.LEASEHOLD_DRAIN_TIMEOUT * 1000, undefined, { ref: false })]);
       await runtime.close();

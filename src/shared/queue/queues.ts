@@ -14,10 +14,11 @@ export interface BatchJob {
   batchId: string;
 }
 
-/** The sweep's two jobs, which come again and again; one at a time across all workers. */
+/** The job that sweeps the store again and again; one at a time across all workers. */
 export const SWEEP_QUEUE = 'sweep';
 
-export type SweepJobName = 'overdue' | 'read-back';
+/** The job that reads the clusters back again and again. A queue of its own: a slow cluster must not hold up the sweep. */
+export const READ_BACK_QUEUE = 'read-back';
 
 /** What both ends of a queue need to know. */
 export interface QueueSettings {
