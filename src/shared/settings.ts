@@ -60,8 +60,9 @@ export const Settings = z.object({
   LEASEHOLD_SWEEP_INTERVAL: seconds(
     'How often alarms are set for what is due soon, and set anew for what is overdue',
     30,
+    A_DAY,
   ),
-  LEASEHOLD_READ_BACK_INTERVAL: seconds('How often the clusters are read back to find orphans', 900),
+  LEASEHOLD_READ_BACK_INTERVAL: seconds('How often the clusters are read back to find orphans', 900, A_DAY),
   LEASEHOLD_ALLOW_FORCE: z
     .stringbool()
     .default(false)
