@@ -15,7 +15,7 @@ afterAll(() => world.stop());
 function untilAllAllowed(config: ConfigFields) {
   return eventually(async () => {
     const check = await world.configs.checkConfig({ target: { $case: 'config', value: config } });
-    expect(check.permissions.filter(({ allowed }) => !allowed)).toEqual([]);
+    expect(check.permissions.filter(({ allowed, optional }) => !allowed && !optional)).toEqual([]);
     return check;
   });
 }
@@ -38,6 +38,17 @@ test('the role may be handed out by who holds it, as in the seed', async () => {
   const check = await world.configs.checkConfig({ target: { $case: 'config', value: config } });
   expect(check.permissions.find(({ verb }) => verb === 'bind')).toMatchObject({ allowed: true });
   expect(check.allAllowed).toBe(true);
+});
+
+test('what is only for reading the cluster back is optional: shown, and not asked for', async () => {
+  const { config } = await setUpDynamic(world, 'blind');
+  const check = await world.configs.checkConfig({ target: { $case: 'config', value: config } });
+  const lacking = check.permissions.filter(({ allowed }) => !allowed);
+  expect(lacking.map(({ verb, resource, optional }) => [verb, resource, optional])).toEqual([
+    ['list', 'serviceaccounts', true],
+    ['list', 'rolebindings', true],
+  ]);
+  expect(check.missingRbacManifest).toBe('');
 });
 
 const shapes = [
