@@ -15,6 +15,8 @@ export const CALLS = {
 
 interface Exchange {
   response: ServerResponse;
+  /** Breaks the connection off. */
+  reset(): void;
   /** Lets the API server do what was asked. */
   forward(): Promise<Answer>;
 }
@@ -25,7 +27,7 @@ interface Answer {
 }
 
 /** Longer than a call may take, and than the API server's answer would still be waited for. */
-const TOO_LONG_MS = 2_500;
+const TOO_LONG_MS = 3_000;
 
 /** What may go wrong on the way to an API server and back. */
 export const MISHAPS = {
@@ -38,12 +40,10 @@ export const MISHAPS = {
     await sleep(TOO_LONG_MS);
     reply(response, await forward());
   },
-  'reset before': async ({ response }) => {
-    response.socket?.resetAndDestroy();
-  },
-  'reset after': async ({ response, forward }) => {
+  'reset before': async ({ reset }) => reset(),
+  'reset after': async ({ reset, forward }) => {
     await forward();
-    response.socket?.resetAndDestroy();
+    reset();
   },
   'answered by half': async ({ response, forward }) => {
     const { status, body } = await forward();
@@ -78,16 +78,24 @@ export async function startFaultyProxy(
 ): Promise<FaultyProxy> {
   const agent = new Agent({ ca: target.caPem, keepAlive: true });
   let spoilt = 0;
-  const proxy = await startAnsweringServer((request, response) => {
-    const isConcerned = CALLS[fault.call].test(`${request.method} ${request.url}`);
-    const exchange = { response, forward: () => forward(target.url, agent, request) };
-    if (isConcerned && spoilt < fault.times) {
+  const proxy = await startAnsweringServer((request, response) => void pass(request, response));
+
+  /** The body is read first: what the caller breaks off after it was sent still arrives. */
+  async function pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await text(request);
+    const exchange = {
+      response,
+      reset: () => proxy.reset(request),
+      forward: () => forward(target.url, agent, request, body),
+    };
+    if (spoilt < fault.times && CALLS[fault.call].test(`${request.method} ${request.url}`)) {
       spoilt += 1;
-      void MISHAPS[fault.mishap](exchange);
+      await MISHAPS[fault.mishap](exchange);
     } else {
-      void exchange.forward().then((answer) => reply(response, answer));
+      reply(response, await exchange.forward());
     }
-  });
+  }
+
   return {
     url: proxy.url,
     caPem: proxy.caPem,
@@ -101,20 +109,13 @@ export async function startFaultyProxy(
   };
 }
 
-/** The body is read first: what the caller breaks off after it was sent still arrives. */
-async function forward(targetUrl: string, agent: Agent, request: IncomingMessage): Promise<Answer> {
-  const body = await text(request);
+async function forward(targetUrl: string, agent: Agent, request: IncomingMessage, body: string): Promise<Answer> {
   const { method = 'GET', url = '/', headers } = request;
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const { authorization, accept, 'content-type': contentType } = headers;
   const outgoing = httpsRequest(new URL(url, targetUrl), {
     method,
     agent,
-    headers: {
-      ...(authorization === undefined ? {} : { authorization }),
-      ...(accept === undefined ? {} : { accept }),
-      ...(contentType === undefined ? {} : { 'content-type': contentType }),
-    },
+    headers: { ...headers, host: new URL(targetUrl).host, 'content-length': Buffer.byteLength(body) },
   });
   outgoing.on('response', resolve).on('error', reject).end(body);
   const answer = await promise;

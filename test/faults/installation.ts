@@ -8,6 +8,7 @@ import { createRuntime } from '../../src/shared/runtime.ts';
 import { readSettings } from '../../src/shared/settings.ts';
 import { createLogger } from '../../src/shared/telemetry/logger.ts';
 import { startWorker } from '../../src/worker/start-worker.ts';
+import { eventually } from '../support/eventually.ts';
 import { connectTo, type LeaseholdClient, leaseholdEnvironment } from '../support/leasehold.ts';
 import { type LeaseholdProcess, spawnLeasehold } from '../support/leasehold-process.ts';
 import { SHORT_TIMES } from './patience.ts';
@@ -15,6 +16,11 @@ import type { Site } from './site.ts';
 
 export const DYNAMIC = 'dynamic';
 export const STATIC = 'static';
+
+const ENTRIES = {
+  server: new URL('./server-main.ts', import.meta.url),
+  worker: new URL('./worker-main.ts', import.meta.url),
+};
 
 /** A token that somebody holds: its lease, and the end that he was told. */
 export interface HandedOut {
@@ -63,13 +69,14 @@ export async function openInstallation(site: Site, overrides: Record<string, str
     ports,
     handedOut,
     async issue(ttlSeconds) {
-      const { lease } = await issueLease(ports, { config: DYNAMIC, ttlSeconds, audiences: [], principal: 'caller' });
+      const request = { config: DYNAMIC, ttlSeconds, audiences: [], principal: 'caller' };
+      // A cluster that is busy with other faults may not answer in time.
+      const { lease } = await eventually(() => issueLease(ports, request));
       handedOut.push({ id: lease.id, expireTime: lease.expireTime });
       return lease;
     },
     spawn(role, further = {}) {
-      const entry = new URL(`./${role}-main.ts`, import.meta.url);
-      const child = spawnLeasehold(role, { ...environment, ...further }, entry);
+      const child = spawnLeasehold(role, { ...environment, ...further }, ENTRIES[role]);
       running.defer(async () => {
         child.kill('SIGKILL');
         await child.exited;

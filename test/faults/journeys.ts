@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RoleKind } from '../../src/gen/leasehold/v1/config.ts';
 import type { IssueLeaseResponse } from '../../src/gen/leasehold/v1/lease_service.ts';
 import { marksOf } from '../../src/shared/domain/marks.ts';
 import { findConfig } from '../../src/shared/leases/find-config.ts';
@@ -6,7 +8,7 @@ import { revoke } from '../../src/shared/leases/revoke.ts';
 import { EXPIRY_QUEUE } from '../../src/shared/queue/queues.ts';
 import type { LeaseholdClient } from '../support/leasehold.ts';
 import { loseJobs } from '../support/lose-jobs.ts';
-import { seconds } from '../support/set-ups.ts';
+import { directAccess, seconds } from '../support/set-ups.ts';
 import { DYNAMIC, type Installation, STATIC } from './installation.ts';
 import { BOUND_MS } from './patience.ts';
 
@@ -61,6 +63,31 @@ async function revokingAll(installation: Installation): Promise<Call> {
   };
 }
 
+async function creatingAConfig({ site }: Installation): Promise<Call> {
+  const { access, namespace, role } = site;
+  const config = {
+    name: 'tried',
+    defaultTtl: seconds(TTL),
+    maxTtl: seconds(TTL),
+    access: directAccess({ url: access.url, caPem: access.tls.caPem ?? '' }, access.token.reveal()),
+    credential: {
+      $case: 'dynamic' as const,
+      value: { allowedNamespaces: [namespace], role: { kind: RoleKind.ROLE_KIND_CLUSTER_ROLE, name: role } },
+    },
+  };
+  return ({ configs }) => configs.createConfig({ config });
+}
+
+/** A lease and none of its jobs, before its end, so that even a worker that starts slowly finds it in time. */
+async function losingJobs({ issue, site, name }: Installation, ttlSeconds = 5): Promise<Call> {
+  await issue(ttlSeconds);
+  await loseJobs(site.redisUrl, name, EXPIRY_QUEUE);
+  return nothing;
+}
+
+/** Longer than the sweep leaves an alarm to ring (leases/sweep.ts). */
+const LONG_OVERDUE_MS = 7_000;
+
 /** Objects that appear after their lease has ended, as a call that was long on its way makes them. */
 async function leaveObjectsBehind(installation: Installation): Promise<Call> {
   const { ports, name } = installation;
@@ -82,8 +109,8 @@ export const JOURNEYS: readonly Journey[] = [
     victim: 'server',
     leases: 1,
     async prepare(installation) {
-      const { id } = await installation.issue(TTL);
-      return handingOut(installation, ({ leases }) => leases.renewLease({ id, ttl: seconds(TTL + 2) }));
+      const { id } = await installation.issue(10);
+      return handingOut(installation, ({ leases }) => leases.renewLease({ id, ttl: seconds(15) }));
     },
   },
   {
@@ -104,6 +131,16 @@ export const JOURNEYS: readonly Journey[] = [
       return nothing;
     },
   },
+  { name: 'trying a new config', victim: 'server', leases: 1, prepare: creatingAConfig },
+  {
+    name: 'deleting a config with its leases',
+    victim: 'server',
+    leases: 1,
+    async prepare(installation) {
+      await installation.issue(LONG);
+      return ({ configs }) => configs.deleteConfig({ name: DYNAMIC, revokeLeases: true });
+    },
+  },
   { name: 'asking for a batch revocation', victim: 'server', leases: 1, prepare: revokingAll },
   { name: 'batch revoking', victim: 'worker', leases: 2, prepare: revokingAll },
   {
@@ -111,9 +148,16 @@ export const JOURNEYS: readonly Journey[] = [
     victim: 'worker',
     leases: 1,
     sweeps: true,
+    prepare: (installation) => losingJobs(installation),
+  },
+  {
+    name: 'sweeping an overdue lease',
+    victim: 'worker',
+    leases: 1,
+    sweeps: true,
     async prepare(installation) {
-      await installation.issue(1);
-      await loseJobs(installation.site.redisUrl, installation.name, EXPIRY_QUEUE);
+      await losingJobs(installation, 1);
+      await sleep(LONG_OVERDUE_MS);
       return nothing;
     },
   },
@@ -126,3 +170,20 @@ export const JOURNEYS: readonly Journey[] = [
     prepare: leaveObjectsBehind,
   },
 ];
+
+/** The background of a worker would pass fault points before the journey does. */
+const NO_SWEEPS = { LEASEHOLD_SWEEP_INTERVAL: '600', LEASEHOLD_READ_BACK_INTERVAL: '600' };
+
+/** The beginning of a journey: its leases, its victim, and a client of the server that is to be called. */
+export async function setOut(installation: Installation, journey: Journey, faults = {}) {
+  const { victim: role, prepare, sweeps } = journey;
+  const environment = { ...faults, ...(sweeps ? {} : NO_SWEEPS) };
+  if (role === 'worker') {
+    const call = await prepare(installation);
+    return { victim: installation.spawn(role, environment), client: await installation.startServer(), call };
+  }
+  // Leases do not wait for it.
+  const victim = installation.spawn(role, environment);
+  const client = await installation.clientOf(victim);
+  return { victim, client, call: await prepare(installation) };
+}

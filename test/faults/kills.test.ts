@@ -9,7 +9,7 @@ import { openSite, type Site } from './site.ts';
 // A process dies before or after each step of each journey.
 
 /** A fault is mostly waiting; what it costs is the start of a process. */
-const AT_ONCE = 8;
+const AT_ONCE = 12;
 
 const limit = pLimit(AT_ONCE);
 

@@ -4,8 +4,8 @@ import type { Lease } from '../../src/shared/domain/lease.ts';
 
 const SETTLE_S = 3;
 const SWEEP_S = 1;
-const CALL_S = 1;
-const CONNECT_S = 0.5;
+const CALL_S = 2;
+const CONNECT_S = 1;
 const RETRY_MAX_S = 1;
 
 export const SHORT_TIMES: Record<string, string> = {
@@ -25,8 +25,11 @@ const TAKEOVER_S = 20;
 /** The sweep leaves an alarm so much time to ring (leases/sweep.ts). */
 const SWEEP_GRACE_S = 5;
 
+/** A cluster that failed is given a rest of so long at most (kubernetes/cluster-guard.ts). */
+const REST_S = 15;
+
 /** How long after its end a lease may live, while its cluster and the store answer. */
-export const BOUND_MS = (TAKEOVER_S + SWEEP_GRACE_S + SWEEP_S + RETRY_MAX_S + 2 * (CALL_S + CONNECT_S)) * 1000;
+export const BOUND_MS = (TAKEOVER_S + SWEEP_GRACE_S + SWEEP_S + RETRY_MAX_S + REST_S + 2 * (CALL_S + CONNECT_S)) * 1000;
 
 /** When a lease should be over: a half-issued one is left alone while its issuer, or its last call, may still be at work. */
 export function dueEnd(lease: Lease): number {

@@ -4,7 +4,7 @@ import { eventually } from '../support/eventually.ts';
 import type { LeaseholdProcess } from '../support/leasehold-process.ts';
 import { type FaultPoint, faultEnvironment } from './fault-points.ts';
 import { type Installation, openInstallation } from './installation.ts';
-import type { Journey } from './journeys.ts';
+import { type Journey, setOut } from './journeys.ts';
 import { BOUND_MS } from './patience.ts';
 import type { Step } from './recorded-steps.ts';
 import type { Trial } from './report.ts';
@@ -45,17 +45,9 @@ export async function tryStop(site: Site, journey: Journey, point: FaultPoint): 
 }
 
 async function begin(installation: Installation, journey: Journey, point: FaultPoint) {
-  const call = await journey.prepare(installation);
-  const victim = installation.spawn(journey.victim, {
-    ...faultEnvironment(point),
-    ...(journey.sweeps ? {} : NO_SWEEPS),
-  });
-  const client = journey.victim === 'server' ? await installation.clientOf(victim) : await installation.startServer();
+  const { victim, client, call } = await setOut(installation, journey, faultEnvironment(point));
   return { victim, call, firstCall: tolerated(() => call(client)) };
 }
-
-/** The background of a worker would pass fault points before the journey does. */
-const NO_SWEEPS = { LEASEHOLD_SWEEP_INTERVAL: '600', LEASEHOLD_READ_BACK_INTERVAL: '600' };
 
 async function replace(
   installation: Installation,

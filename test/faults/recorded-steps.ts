@@ -1,7 +1,7 @@
 import { eventually } from '../support/eventually.ts';
 import { STEP_TAKEN } from './fault-points.ts';
 import { openInstallation } from './installation.ts';
-import type { Journey } from './journeys.ts';
+import { type Journey, setOut } from './journeys.ts';
 import type { Site } from './site.ts';
 import { liveLeases } from './verdict.ts';
 
@@ -15,18 +15,17 @@ export interface Step {
 const READS = /^(configs|leases|batches)\.(get|getAccess|list|reports|unfinished)$|^alarm\.close$/;
 
 /** The background of every worker, which has journeys of its own. */
-const SWEEPS = /^leases\.overdue$|^cluster\.listMarked/;
+const SWEEPS = /^leases\.dueBefore$|^alarm\.set$|^cluster\.listMarked/;
 
 /** Goes a journey once without a fault, and returns its steps: so none is forgotten when the code changes. */
 export async function recordSteps(site: Site, journey: Journey): Promise<Step[]> {
   await using installation = await openInstallation(site);
-  const call = await journey.prepare(installation);
-  const victim = installation.spawn(journey.victim);
+  const { victim, client, call } = await setOut(installation, journey);
   if (journey.victim === 'server') {
     await installation.startWorker();
-    await call(await installation.clientOf(victim));
+    await call(client);
   } else {
-    await call(await installation.startServer());
+    await call(client);
     await eventually(async () => {
       const objects = await site.admin.leaseholdObjects(installation.name);
       if (objects.length > 0 || (await liveLeases(installation)).length > 0) {
@@ -37,7 +36,7 @@ export async function recordSteps(site: Site, journey: Journey): Promise<Step[]>
   await victim.stop();
   const taken = victim.logs.filter(({ msg }) => msg === STEP_TAKEN).map(({ step }) => String(step));
   return numbered(taken, journey.leases).filter(
-    ({ step }) => !READS.test(step) && (journey.sweeps || !SWEEPS.test(step)),
+    ({ step }) => !READS.test(step) && (journey.victim === 'server' || journey.sweeps || !SWEEPS.test(step)),
   );
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'vitest';
 import type { NativeRedis } from '../servers/native-redis.ts';
 import { startRestartableRedis } from '../servers/redis-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { seconds } from '../support/set-ups.ts';
 import { crashBackTo, markNow } from './append-only-file.ts';
 import { DYNAMIC, type Installation, openInstallation } from './installation.ts';
@@ -36,10 +37,16 @@ async function outage(installation: Installation, away: () => Promise<void>): Pr
   const traffic = startTraffic(installation, await installation.startServer(), TTL);
   await sleep(2_000);
   await away();
-  const since = Date.now();
+  const since = await timeOfReturn(installation);
   await sleep(1_000);
   await traffic.stop();
   return judge(installation, { since });
+}
+
+/** Connections to a Redis that is back come back a moment later. */
+async function timeOfReturn({ ports }: Installation): Promise<number> {
+  await eventually(() => ports.configs.get(DYNAMIC));
+  return Date.now();
 }
 
 test.concurrent('Redis is killed and started again', async (context) => {
@@ -86,7 +93,8 @@ test.concurrent('Redis loses its last second of writes', async (context) => {
       const mark = await markNow(redis);
       await inLastSecond(client, before.id);
       await crashBackTo(mark, redis);
-      return judge(installation, { since: Date.now(), orphansWithinMs: CLOCK_SKEW_MS + BOUND_MS });
+      const since = await timeOfReturn(installation);
+      return judge(installation, { since, orphansWithinMs: CLOCK_SKEW_MS + BOUND_MS });
     });
   await report(context, [
     forgetting('an issued lease', ({ leases }) => leases.issueLease({ config: DYNAMIC, ttl: seconds(1) })),

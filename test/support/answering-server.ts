@@ -1,13 +1,15 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
 /** What stands at a cluster's URL and answers as it likes. */
 export interface AnsweringServer {
   url: string;
   /** Verifies it. */
   caPem: string;
+  /** Breaks a request's connection off (RST), as a network does. */
+  reset(request: IncomingMessage): void;
   stop(): void;
 }
 
@@ -15,11 +17,14 @@ export async function startAnsweringServer(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<AnsweringServer> {
   const server = createServer({ key, cert }, answer);
+  const connections = new Map<number | undefined, Socket>();
+  server.on('connection', (socket: Socket) => connections.set(socket.remotePort, socket));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
     caPem: cert,
+    reset: ({ socket }) => void connections.get(socket.remotePort)?.resetAndDestroy(),
     stop() {
       server.close();
       server.closeAllConnections();
