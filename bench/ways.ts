@@ -59,6 +59,8 @@ export async function send(
     path,
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: JSON.stringify(body),
+    // Else undici would close the connection after a delete with a body.
+    reset: false,
   });
   const text = await answer.body.text();
   JSON.parse(text);

@@ -131,6 +131,8 @@ export class ApiServer {
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
         body: body === undefined ? null : JSON.stringify(body),
+        // Else undici would close the connection after each delete, because servers may not expect that one has a body.
+        reset: false,
         signal: deadline.signal,
       });
       return { status: answer.statusCode, text: await answer.body.text(), retryAfter: answer.headers['retry-after'] };
