@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Config } from '../../src/shared/domain/config.ts';
-import type { Lease } from '../../src/shared/domain/lease.ts';
-import { ended, revoking, sampleConfig, sampleLease } from './samples.ts';
+import { type Lease, reachBy } from '../../src/shared/domain/lease.ts';
+import { active, ended, revoking, sampleConfig, sampleLease } from './samples.ts';
 import { type OpenStores, RETENTION_MS, type Stores } from './stores.ts';
 
 /** What every ConfigStore does. */
@@ -145,6 +145,26 @@ export function describeConfigStore(open: OpenStores): void {
       expect(await stores.accessGoesIn(config.access.id)).toBeUndefined();
       await end(other);
       expect(await stores.accessGoesIn(config.access.id)).toBeGreaterThan(0);
+    });
+
+    test('stays while a lease names it that was issued under another, which goes', async () => {
+      const config = await created('blue');
+      const pending = sampleLease(config);
+      await stores.leases.record(pending);
+      const [second, third] = [sampleConfig('second').access, sampleConfig('third').access];
+      await stores.configs.keepAccess(second);
+      await stores.configs.replace({ ...config, version: 2, access: second });
+      const held = active(pending);
+      const moved = reachBy(held, second.id);
+      await stores.leases.save(held);
+      await stores.leases.save(moved);
+      expect(await stores.accessGoesIn(config.access.id)).toBeGreaterThan(0);
+      await stores.configs.keepAccess(third);
+      await stores.configs.replace({ ...config, version: 3, access: third });
+      expect(await stores.accessGoesIn(second.id)).toBeUndefined();
+      await stores.leases.save(revoking(moved));
+      await stores.leases.save(ended(revoking(moved)));
+      expect(await stores.accessGoesIn(second.id)).toBeGreaterThan(0);
     });
 
     test('is in no further use by a request that was seen before', async () => {

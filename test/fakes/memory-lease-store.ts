@@ -43,6 +43,10 @@ export class MemoryLeaseStore implements LeaseStore {
       this.#freeRequest(lease.id, kept);
     }
     journal.set(leases, lease.id, keep(lease, kept.request));
+    if (lease.accessId !== kept.accessId) {
+      this.#records.use(lease.accessId, 1);
+      this.#records.use(kept.accessId, -1);
+    }
     if (hasEnded(lease)) {
       this.#end(lease);
     }

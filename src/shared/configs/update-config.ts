@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { v7 as uuidv7 } from 'uuid';
 import { type Access, type Config, type ConfigDraft, sameEndpoint } from '../domain/config.ts';
 import { findConfig } from '../leases/find-config.ts';
+import { leaveNewestAccess } from '../leases/leave-newest-access.ts';
 import type { Ports } from '../ports/ports.ts';
 import { requireEtag } from './etag.ts';
 import { tryConfig } from './try-config.ts';
@@ -29,6 +30,9 @@ export async function updateConfig(
   if (actsOtherwise(current, config)) {
     await ports.configs.keepAccess(config.access);
     await tryConfig(ports, config);
+  }
+  if (config.access.url !== current.access.url) {
+    await leaveNewestAccess(ports, current);
   }
   await ports.configs.replace(config);
   ports.log.info({ config: config.name, version: config.version }, 'config updated');

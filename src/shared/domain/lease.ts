@@ -27,6 +27,7 @@ export interface Lease {
   principal: string;
   config: string;
   configUid: string;
+  /** How its cluster is reached where the config does not say: the access of its issue, or one that came after it. */
   accessId: string;
   state: LeaseState;
   /** What REVOKING turns into. */
@@ -124,6 +125,11 @@ export function followToken(lease: Lease, tokenExpireTime: number, wantedEnd: nu
     expireTime: Math.max(lease.expireTime, reached),
     tokenExpireTime: Math.max(lease.tokenExpireTime ?? 0, tokenExpireTime),
   };
+}
+
+/** Its state stays as it is: its cluster is reached by another access from now on. */
+export function reachBy(lease: Lease, accessId: string): Lease {
+  return { ...next(lease), accessId };
 }
 
 /** PENDING or ACTIVE -> REVOKING, to be looked at again at `nextTryTime` if whoever began dies. */

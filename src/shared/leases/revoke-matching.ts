@@ -1,14 +1,13 @@
 import pLimit from 'p-limit';
 import type { BatchOutcome } from '../domain/batch.ts';
 import { LeaseholdError, Unavailable } from '../domain/errors.ts';
-import { isBeingIssued, type Lease, LIVE_STATES } from '../domain/lease.ts';
+import { isBeingIssued, type Lease } from '../domain/lease.ts';
 import type { Ports } from '../ports/ports.ts';
+import { liveLeases } from './live-leases.ts';
 import { revoke } from './revoke.ts';
 
 /** Leases that are taken down at the same time. */
 const AT_ONCE = 16;
-
-const PAGE = 200;
 
 /** How often leases that are still being issued are looked at again. */
 const PENDING_POLL_MS = 250;
@@ -51,15 +50,6 @@ async function revokeRound(ports: Ports, matching: Matching, tried: Set<string>)
     }
   }
   return someArePending;
-}
-
-async function* liveLeases(ports: Ports, config: string | undefined): AsyncIterable<Lease[]> {
-  let before: string | undefined;
-  do {
-    const page = await ports.leases.list({ config, states: LIVE_STATES, before, limit: PAGE });
-    yield page;
-    before = page.at(-1)?.id;
-  } while (before !== undefined);
 }
 
 async function outcomeOf(ports: Ports, lease: Lease): Promise<BatchOutcome> {

@@ -74,8 +74,16 @@ export class RedisLeaseStore implements LeaseStore {
       lease.endTime === undefined
         ? await saveScript(
             this.#scripts,
-            [this.#keys.lease(lease.id), this.#keys.due],
-            [lease.id, ...versions, JSON.stringify(lease), indexes, attentionTime(lease), requestIsFree],
+            [this.#keys.lease(lease.id), this.#keys.due, this.#keys.access(lease.accessId)],
+            [
+              lease.id,
+              ...versions,
+              JSON.stringify(lease),
+              indexes,
+              attentionTime(lease),
+              requestIsFree,
+              UNUSED_ACCESS_MS,
+            ],
           )
         : await endScript(
             this.#scripts,
