@@ -5,6 +5,13 @@ import { RedisUrl } from './redis/redis-url.ts';
 const seconds = (what: string, fallback: number, max = 31_536_000) =>
   z.coerce.number().positive().max(max).default(fallback).describe(`${what}, in seconds`);
 
+const flag = (what: string) =>
+  z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .describe(what);
+
 const A_DAY = 86_400;
 
 const count = (what: string, fallback: number) =>
@@ -31,11 +38,9 @@ export const Settings = z.object({
     .max(100)
     .default(0)
     .describe('Replicas that must have a record before it counts: what a failover keeps (see [Redis](#redis))'),
-  LEASEHOLD_ALLOW_VOLATILE_REDIS: z
-    .enum(['true', 'false'])
-    .default('false')
-    .transform((text) => text === 'true')
-    .describe('For development: only warn about a Redis that evicts keys or does not log its writes'),
+  LEASEHOLD_ALLOW_VOLATILE_REDIS: flag(
+    'For development: only warn about a Redis that evicts keys or does not log its writes',
+  ),
   LEASEHOLD_SEAL_KEY: z
     .base64()
     .transform((text) => Buffer.from(text, 'base64'))
@@ -58,15 +63,14 @@ export const Settings = z.object({
     70,
   ),
   LEASEHOLD_SWEEP_INTERVAL: seconds(
-    'How often alarms are set for what is due soon, and set anew for what is overdue',
+    'How often alarms are set for what is due soon, and set anew for what is overdue; the same for server and worker',
     30,
     A_DAY,
   ),
   LEASEHOLD_READ_BACK_INTERVAL: seconds('How often the clusters are read back to find orphans', 900, A_DAY),
-  LEASEHOLD_ALLOW_FORCE: z
-    .stringbool()
-    .default(false)
-    .describe('Whether `RevokeLease` may end a lease by force, its objects unconfirmed: `true` for operators only'),
+  LEASEHOLD_ALLOW_FORCE: flag(
+    'Whether `RevokeLease` may end a lease by force, its objects unconfirmed: `true` for operators only',
+  ),
   LEASEHOLD_ENDED_RETENTION: seconds('How long ended leases are kept in the store', 2_592_000),
   LEASEHOLD_DRAIN_TIMEOUT: seconds('How long a stopping process waits for the calls and jobs under way', 20),
   LEASEHOLD_LOG_LEVEL: z

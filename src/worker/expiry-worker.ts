@@ -1,4 +1,5 @@
 import { DelayedError, type Job, Worker } from 'bullmq';
+import type { Lease } from '../shared/domain/lease.ts';
 import { expire } from '../shared/leases/expire.ts';
 import { EXPIRY_QUEUE, type ExpiryJob } from '../shared/queue/queues.ts';
 import { LANE_IS_STUCK, Lanes } from './lanes.ts';
@@ -21,11 +22,16 @@ export function startExpiryWorker(work: Work): Worker {
 
   async function onAlarm(job: Job<ExpiryJob>, token: string | undefined): Promise<void> {
     const lease = await ports.leases.get(job.data.leaseId);
-    const ringAgainAt = lease && (await lanes.run(lease.accessId, () => expire(ports, lease)));
+    const ringAgainAt = lease && (await lanes.run(await laneOf(lease), () => expire(ports, lease)));
     if (ringAgainAt !== undefined) {
       await job.moveToDelayed(ringAgainAt === LANE_IS_STUCK ? soon() : ringAgainAt, token);
       throw new DelayedError();
     }
+  }
+
+  /** A cluster is what answers at one URL, under however many configs and tokens. */
+  async function laneOf({ accessId }: Lease): Promise<string> {
+    return (await ports.configs.getAccess(accessId))?.url ?? accessId;
   }
 
   function soon(): number {

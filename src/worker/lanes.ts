@@ -1,6 +1,9 @@
 /** What `run` returns where it did not run the work. */
 export const LANE_IS_STUCK = Symbol('lane is stuck');
 
+/** Timers may fire so much early. */
+const TIMER_SLACK_MS = 2;
+
 interface Lane {
   running: number;
   /** When work last began or ended in it. */
@@ -11,14 +14,14 @@ interface Lane {
 
 /**
  * A lane for each cluster through the worker, so that one that does not answer holds up itself only: in a lane so much
- * runs at the same time, and where that does not move, what comes is turned away instead of waiting.
+ * runs at the same time, and what does not get its turn soon is turned away, at once where nothing moves, instead of waiting.
  */
 export class Lanes {
   readonly #width: number;
   readonly #patienceMs: number;
   readonly #lanes = new Map<string, Lane>();
 
-  /** `width`: how much runs in a lane at once. `patienceMs`: a lane in which nothing moves for so long is stuck. */
+  /** `width`: how much runs in a lane at once. `patienceMs`: how long to wait for a turn. */
   constructor(width: number, patienceMs: number) {
     this.#width = width;
     this.#patienceMs = patienceMs;
@@ -48,7 +51,7 @@ export class Lanes {
   /** Waits for a place; false where none comes free in time. */
   #turn(lane: Lane): Promise<boolean> {
     const patienceLeftMs = lane.movedAt + this.#patienceMs - performance.now();
-    if (patienceLeftMs <= 0) {
+    if (patienceLeftMs <= TIMER_SLACK_MS) {
       return Promise.resolve(false);
     }
     return new Promise((resolve) => {

@@ -2,8 +2,8 @@ import { Queue, Worker } from 'bullmq';
 import type { Work } from './work.ts';
 import { workerOptions } from './worker-options.ts';
 
-/** A schedule that is behind by so many of its intervals has lost its next job. */
-const LOST_AFTER_INTERVALS = 3;
+/** A schedule that is behind by so many intervals has lost its next job; one that is so far ahead was set by a wrong clock. */
+const OFF_BY_INTERVALS = 3;
 
 /** Work that is done again and again. */
 export interface Recurring {
@@ -42,7 +42,8 @@ export async function startRecurringWorker(
 async function keepSchedule(queue: Queue, everyMs: number): Promise<void> {
   await queue.setGlobalConcurrency(1);
   const schedule = await queue.getJobScheduler(queue.name);
-  const isKept = schedule?.every === everyMs && (schedule.next ?? 0) > Date.now() - LOST_AFTER_INTERVALS * everyMs;
+  const isKept =
+    schedule?.every === everyMs && Math.abs((schedule.next ?? 0) - Date.now()) < OFF_BY_INTERVALS * everyMs;
   if (!isKept) {
     const opts = { removeOnComplete: true, removeOnFail: true };
     await queue.removeJobScheduler(queue.name);

@@ -147,7 +147,7 @@ export function describeConfigStore(open: OpenStores): void {
       expect(await stores.accessGoesIn(config.access.id)).toBeGreaterThan(0);
     });
 
-    test('stays while a lease names it that was issued under another, which goes', async () => {
+    test('stays while a lease names it that was issued under another, which stays as well', async () => {
       const config = await created('blue');
       const pending = sampleLease(config);
       await stores.leases.record(pending);
@@ -158,13 +158,14 @@ export function describeConfigStore(open: OpenStores): void {
       const moved = reachBy(held, second.id);
       await stores.leases.save(held);
       await stores.leases.save(moved);
-      expect(await stores.accessGoesIn(config.access.id)).toBeGreaterThan(0);
+      expect(await stores.accessGoesIn(config.access.id)).toBeUndefined();
       await stores.configs.keepAccess(third);
       await stores.configs.replace({ ...config, version: 3, access: third });
       expect(await stores.accessGoesIn(second.id)).toBeUndefined();
       await stores.leases.save(revoking(moved));
       await stores.leases.save(ended(revoking(moved)));
       expect(await stores.accessGoesIn(second.id)).toBeGreaterThan(0);
+      expect(await stores.accessGoesIn(config.access.id)).toBeGreaterThan(0);
     });
 
     test('is in no further use by a request that was seen before', async () => {

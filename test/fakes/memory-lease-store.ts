@@ -45,7 +45,9 @@ export class MemoryLeaseStore implements LeaseStore {
     journal.set(leases, lease.id, keep(lease, kept.request));
     if (lease.accessId !== kept.accessId) {
       this.#records.use(lease.accessId, 1);
-      this.#records.use(kept.accessId, -1);
+      if (kept.formerAccessId !== undefined) {
+        this.#records.use(kept.formerAccessId, -1);
+      }
     }
     if (hasEnded(lease)) {
       this.#end(lease);
@@ -103,6 +105,9 @@ export class MemoryLeaseStore implements LeaseStore {
   #end(lease: Lease): void {
     const { journal, leases, now } = this.#records;
     this.#records.use(lease.accessId, -1);
+    if (lease.formerAccessId !== undefined) {
+      this.#records.use(lease.formerAccessId, -1);
+    }
     for (const [id, { endTime }] of leases) {
       if (endTime !== undefined && endTime <= now() - this.#retentionMs) {
         journal.delete(leases, id);
@@ -119,9 +124,19 @@ export class MemoryLeaseStore implements LeaseStore {
 }
 
 function keep(lease: Lease, request: string | undefined): KeptLease {
-  const { version, config, accessId, endTime } = lease;
+  const { version, config, accessId, formerAccessId, endTime } = lease;
   const listed = lease.purpose !== 'trial';
-  return { json: JSON.stringify(lease), version, live: !hasEnded(lease), listed, endTime, config, accessId, request };
+  return {
+    json: JSON.stringify(lease),
+    version,
+    live: !hasEnded(lease),
+    listed,
+    endTime,
+    config,
+    accessId,
+    formerAccessId,
+    request,
+  };
 }
 
 function parse({ json }: KeptLease): Lease {

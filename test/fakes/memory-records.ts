@@ -11,6 +11,7 @@ export interface KeptLease {
   endTime: number | undefined;
   config: string;
   accessId: string;
+  formerAccessId: string | undefined;
   /** Under which its request is kept. */
   request: string | undefined;
 }

@@ -110,6 +110,15 @@ describe('a token that is sent back to us', () => {
   });
 });
 
+test('an answer that repeats the cluster token is none, and shows it nowhere', async () => {
+  const token = 'an-opaque-token-of-the-cluster';
+  const body = { ...removed, metadata: { ...removed.metadata, finalizers: [token] } };
+  const cluster = await clusterThat(answering(200, body), token);
+  const error = await cluster.remove(object).catch((caught) => caught);
+  expect(error).toBeInstanceOf(ClusterUnreachable);
+  expect(String(error)).not.toContain(token);
+});
+
 test('a long message is cut: it goes into headers', async () => {
   const cluster = await clusterThat(answering(403, statusObject({ message: 'no '.repeat(10_000) })));
   const error = await cluster.readServiceAccount({ namespace: 'team', name: 'reader' }).catch((caught) => caught);

@@ -31,7 +31,7 @@ afterAll(async () => {
 });
 
 test('leases of the healthy cluster end in time, while every call to the other still waits', async () => {
-  const ttl = seconds(8);
+  const ttl = seconds(12);
   const swallowed = Array.from({ length: 3 * WORKER_CONCURRENCY }, () =>
     world.leases.issueLease({ config: 'black-hole', ttl }),
   );

@@ -28,7 +28,7 @@ function startBoth(overrides: Record<string, string> = {}): Promise<ServerAndWor
 test('a lease that the server issued is taken down by the worker, and both end at SIGTERM', async () => {
   const { server, worker, client, stop } = await startBoth();
   await client.configs.createConfig({ config: dynamic.config });
-  const { lease } = await client.leases.issueLease({ config: 'dynamic', ttl: seconds(1) });
+  const { lease } = await client.leases.issueLease({ config: 'dynamic', ttl: seconds(3) });
   await eventually(async () =>
     expect(await client.leases.getLease({ id: lease?.id ?? '' })).toMatchObject({
       state: LeaseState.LEASE_STATE_EXPIRED,

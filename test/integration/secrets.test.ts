@@ -71,7 +71,7 @@ test('tokens are nowhere but with their callers', async () => {
     tokens.push(credential?.token ?? '', again.credential?.token ?? '');
     await world.leases.revokeLease({ id: lease?.id ?? '' });
   }
-  const { lease, credential } = await world.leases.issueLease({ config: 'dynamic', ttl: seconds(1) });
+  const { lease, credential } = await world.leases.issueLease({ config: 'dynamic', ttl: seconds(3) });
   tokens.push(credential?.token ?? '');
   await eventually(async () => expect((await world.leases.getLease({ id: lease?.id ?? '' })).endTime).toBeDefined());
 

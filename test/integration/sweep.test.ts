@@ -143,7 +143,7 @@ test('without the permission to list it says so once, and does the rest', async 
   const told = () =>
     world.logs.filter((line) => line.includes('may not list here') && line.includes(blind.namespaces[0]));
   await eventually(async () => expect(told().length).toBeGreaterThan(0));
-  const { lease } = await world.leases.issueLease({ config: 'blind', ttl: seconds(1) });
+  const { lease } = await world.leases.issueLease({ config: 'blind', ttl: seconds(3) });
   await removeAllJobs(EXPIRY_QUEUE);
 
   await eventually(async () =>

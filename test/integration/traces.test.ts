@@ -52,7 +52,7 @@ function childrenOf(parent: ReadableSpan): ReadableSpan[] {
 const names = (list: ReadableSpan[]) => list.map(({ name }) => name);
 
 test('an issuance is one trace, in the order of the plan, and its expiry is linked to it', async () => {
-  const { lease } = await world.leases.issueLease({ config: 'dynamic', ttl: seconds(1) });
+  const { lease } = await world.leases.issueLease({ config: 'dynamic', ttl: seconds(3) });
   const id = lease?.id ?? '';
   const expiry = await eventually(async () => {
     const span = revocationOf(id);

@@ -71,17 +71,17 @@ test('a Cluster: some of its nodes', () => {
 test.each([
   ['http://127.0.0.1', 'must be redis://'],
   ['redis+ring://127.0.0.1', 'must be redis://'],
-  ['redis://', 'has a host that is none: ""'],
-  ['redis://one two', 'has a host that is none: "one two"'],
+  ['redis://', 'has a host that is none'],
+  ['redis://one two', 'has a host that is none'],
   ['redis://one:70000', 'has a port that is none: 70000'],
   ['redis://one,two', 'several hosts need redis+sentinel:// or redis+cluster://'],
-  ['redis://one/main', 'has a database that is no number: "main"'],
+  ['redis://one/main', 'has a database that is no number'],
   ['redis://ann@one', 'has a user without a password'],
   ['redis://:%zz@one', 'has a % that begins no escape'],
-  ['redis://one?family=6', 'has an unknown option "family"'],
+  ['redis://one?family=6', 'has an unknown option'],
   ['redis+sentinel://one,two', 'must name the master'],
-  ['redis+sentinel://one,,two/main', 'has a host that is none: ""'],
-  ['redis+sentinel://one/main?database=x', 'has a database that is no number: "x"'],
+  ['redis+sentinel://one,,two/main', 'has a host that is none'],
+  ['redis+sentinel://one/main?database=x', 'has a database that is no number'],
   ['redis+cluster://one/1', 'a Redis Cluster has no databases'],
 ])('%s is refused: %s', (url, expected) => {
   expect(complaint(url)).toContain(expected);
@@ -89,6 +89,8 @@ test.each([
 
 test('no complaint and no print shows a password', () => {
   expect(complaint('redis://ann:hunter2@one,two')).not.toContain('hunter2');
+  expect(complaint('redis://ann:hunter2/more@one')).not.toContain('hunter2');
+  expect(complaint('redis://:hunter2?more@one')).not.toContain('hunter2');
   expect(complaint('gopher://ann:hunter2@one')).not.toContain('hunter2');
   expect(inspect(RedisUrl.parse('redis://ann:hunter2@one'))).not.toContain('hunter2');
 });

@@ -1,7 +1,15 @@
 import { Status } from 'nice-grpc-common';
+import { RetryInfo } from 'nice-grpc-error-details';
 import { expect, test } from 'vitest';
 import { statusOf } from '../../src/server/middleware/status-of.ts';
 import { ClusterNotCalled } from '../../src/shared/domain/cluster-error.ts';
+
+test('a wait that is no whole number of nanoseconds is none the less told', () => {
+  const call = { verb: 'create', apiGroup: '', resource: 'secrets', namespace: 'team' } as const;
+  const { extra } = statusOf(new ClusterNotCalled(call, 'it rests', { retryAfterMs: 1234.5678 }));
+  expect(extra[1]).toEqual(RetryInfo.fromPartial({ retryDelay: { seconds: 1, nanos: 235_000_000 } }));
+  expect(RetryInfo.encode(extra[1] as RetryInfo).finish().length).toBeGreaterThan(0);
+});
 
 test('a caller whose cluster rests is told when to try again', () => {
   const call = { verb: 'create', apiGroup: '', resource: 'secrets', namespace: 'team' } as const;

@@ -8,18 +8,20 @@ export async function* batchMessages(
   news: AsyncIterable<BatchNews>,
 ): AsyncIterable<BatchRevokeLeasesResponse> {
   // The last word on a lease counts: after a restart one may be told of again.
-  const isDown = new Map<string, boolean>();
+  const down = new Set<string>();
+  const failed = new Set<string>();
   for await (const { outcomes, ended } of news) {
     for (const { leaseId, state } of outcomes) {
-      isDown.set(leaseId, state !== 'REVOKING');
+      const [into, outOf] = state === 'REVOKING' ? [failed, down] : [down, failed];
+      into.add(leaseId);
+      outOf.delete(leaseId);
     }
-    const revokedCount = [...isDown.values()].filter(Boolean).length;
     yield BatchRevokeLeasesResponse.fromPartial({
       batchId,
       outcomes: outcomes.map(({ leaseId, state, error }) => ({ leaseId, state: stateMessage(state), error })),
       done: ended,
-      revokedCount,
-      failedCount: isDown.size - revokedCount,
+      revokedCount: down.size,
+      failedCount: failed.size,
     });
   }
 }

@@ -126,7 +126,8 @@ function errorInfo(reason: string, metadata: Record<string, string> = {}): Error
 }
 
 function retryInfo(afterMs = DEFAULT_RETRY_MS): RetryInfo {
+  const ms = Math.round(afterMs);
   return RetryInfo.fromPartial({
-    retryDelay: { seconds: Math.floor(afterMs / 1000), nanos: (afterMs % 1000) * 1_000_000 },
+    retryDelay: { seconds: Math.floor(ms / 1000), nanos: (ms % 1000) * 1_000_000 },
   });
 }

@@ -8,7 +8,7 @@ export const leaseRequest = z
     ttl: wholeSeconds.optional(),
     namespace: emptyAsUndefined.pipe(dnsLabel.optional()),
     audiences,
-    requestId: emptyAsUndefined.pipe(z.guid('must be a UUID').optional()),
+    requestId: emptyAsUndefined.pipe(z.guid('must be a UUID').toLowerCase().optional()),
   })
   .transform(({ ttl, ...fields }) => ({ ...fields, ttlSeconds: ttl }));
 

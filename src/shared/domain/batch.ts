@@ -28,19 +28,18 @@ export interface BatchOutcome {
   error: string;
 }
 
-/** Whether a config's leases belong to a target, as far as the config tells. */
-export function mayConcern(target: BatchTarget, config: Config): boolean {
-  switch (target.kind) {
-    case 'config':
-      return target.config === config.name;
-    case 'labels':
-      return Object.entries(target.labels).every(([key, value]) => config.labels[key] === value);
-    default:
-      return true;
-  }
+/** Whether a config carries all of these labels. */
+export function carries({ labels }: Config, wanted: Readonly<Record<string, string>>): boolean {
+  return Object.entries(wanted).every(([key, value]) => labels[key] === value);
 }
 
-/** Whether a lease of such a config belongs to a batch. */
+/** Clocks of servers may differ by so much: rather revoke a lease too many than leave one. */
+const CLOCK_SKEW_MS = 2_000;
+
+/** Whether a lease of a config that the target names belongs to a batch. */
 export function concerns({ target, createTime }: Batch, lease: Lease): boolean {
-  return lease.createTime <= createTime && (target.kind !== 'principal' || target.principal === lease.principal);
+  return (
+    lease.createTime <= createTime + CLOCK_SKEW_MS &&
+    (target.kind !== 'principal' || target.principal === lease.principal)
+  );
 }

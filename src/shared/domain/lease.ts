@@ -29,6 +29,8 @@ export interface Lease {
   configUid: string;
   /** How its cluster is reached where the config does not say: the access of its issue, or one that came after it. */
   accessId: string;
+  /** The one before that, where the config has left the cluster. */
+  formerAccessId?: string | undefined;
   state: LeaseState;
   /** What REVOKING turns into. */
   endAs?: EndedState | undefined;
@@ -47,6 +49,8 @@ export interface Lease {
   expireTime: number;
   /** When the token itself expires, once it was minted. */
   tokenExpireTime?: number | undefined;
+  /** Further tokens went out after that of the issue. */
+  hasFurtherTokens?: boolean | undefined;
   endTime?: number | undefined;
   /** REVOKING: until then a creation whose outcome is unknown may still take effect; it does not end before. */
   settleTime?: number | undefined;
@@ -109,9 +113,9 @@ export function activate(lease: Lease, issued: Issued): Lease {
   return { ...next(lease), state: 'ACTIVE', expireTime, ...issued };
 }
 
-/** Whether a further token went out since the lease became ACTIVE, which its second version is: others hold it by now. */
+/** Whether others hold a token of the lease besides the caller of its issue. */
 export function hasFurtherHolders(lease: Lease): boolean {
-  return lease.state === 'ACTIVE' && lease.version > 2;
+  return lease.state === 'ACTIVE' && lease.hasFurtherTokens === true;
 }
 
 /**
@@ -123,13 +127,14 @@ export function followToken(lease: Lease, tokenExpireTime: number, wantedEnd: nu
   return {
     ...next(lease),
     expireTime: Math.max(lease.expireTime, reached),
+    hasFurtherTokens: true,
     tokenExpireTime: Math.max(lease.tokenExpireTime ?? 0, tokenExpireTime),
   };
 }
 
 /** Its state stays as it is: its cluster is reached by another access from now on. */
 export function reachBy(lease: Lease, accessId: string): Lease {
-  return { ...next(lease), accessId };
+  return { ...next(lease), accessId, formerAccessId: lease.accessId };
 }
 
 /** PENDING or ACTIVE -> REVOKING, to be looked at again at `nextTryTime` if whoever began dies. */

@@ -18,7 +18,7 @@ export interface Permission {
 
 const RBAC = 'rbac.authorization.k8s.io';
 
-/** A Secret is not looked for: to list Secrets is to read them. */
+/** Not asked for on Secrets, even as an option: to list Secrets is to read them. Who grants it has orphans found there too. */
 const READ_BACK = 'find orphans that a store which lost its last writes has forgotten';
 
 /** Everything that leases on such a config need, and what is optional. */

@@ -50,6 +50,9 @@ const MAX_MESSAGE = 1000;
 /** Less than the 90 s after which an API server closes an idle connection: a call must not run into its closing. */
 const KEEP_ALIVE_MS = 30_000;
 
+/** A shorter token may stand in an answer by chance. */
+const MIN_TELLING_LENGTH = 16;
+
 /** A longer rest than this is granted to nobody: leases end meanwhile. */
 const MAX_RETRY_AFTER_MS = 60_000;
 
@@ -101,9 +104,18 @@ export class ApiServer {
             retryAfterMs: retryAfterMs(retryAfter),
           });
         }
-        return parseAnswer(call, text);
+        return this.#parse(call, text);
       }),
     );
+  }
+
+  #parse(call: ClusterCall, text: string): unknown {
+    // No API server says it. What repeats our token would have it written into records and errors.
+    const token = this.#access.token.reveal();
+    if (token.length >= MIN_TELLING_LENGTH && text.includes(token)) {
+      throw new ClusterUnreachable(call, 'its answer repeats the cluster token');
+    }
+    return parseAnswer(call, text);
   }
 
   /** Ends the connections, once the calls that are under way are done. */
@@ -195,5 +207,7 @@ function parseAnswer(call: ClusterCall, text: string): unknown {
 /** Retry-After in seconds (RFC 9110, 10.2.3); API servers send no dates. */
 function retryAfterMs(header: string | string[] | undefined): number | undefined {
   const seconds = Number(header);
-  return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds * 1000, MAX_RETRY_AFTER_MS) : undefined;
+  return Number.isFinite(seconds) && seconds >= 0
+    ? Math.min(Math.round(seconds * 1000), MAX_RETRY_AFTER_MS)
+    : undefined;
 }

@@ -138,7 +138,7 @@ export class ClusterGuard {
   }
 }
 
-/** Told to all who call the cluster: what the failed call was about is not their business. */
+/** Told to all who call the cluster: the cluster's own words, but not which call failed. */
 function problemOf(failure: unknown): string {
   return failure instanceof ClusterError ? failure.problem : String(failure);
 }

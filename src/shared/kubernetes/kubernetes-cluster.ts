@@ -18,7 +18,13 @@ import type { ApiServer } from './api-server.ts';
 import { accessReview, deleteOptions, manifestOf, resourceOf, tokenRequest } from './manifests.ts';
 import { foundIn, LIST_ACCEPT, listQuery, MetadataPage } from './metadata-page.ts';
 
-const Created = z.object({ metadata: z.object({ uid: z.string().min(1) }) });
+/** Of names and ids in answers, in characters: what is longer is not from an API server. */
+const MAX_TEXT = 320;
+
+/** They are named in an error, which must not be long. */
+const MAX_FINALIZERS = 16;
+
+const Created = z.object({ metadata: z.object({ uid: z.string().min(1).max(MAX_TEXT) }) });
 const TokenAnswer = z.object({
   status: z.object({ token: z.string().min(1), expirationTimestamp: z.iso.datetime({ offset: true }) }),
 });
@@ -27,7 +33,7 @@ const DeleteAnswer = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('Status'), status: z.literal('Success') }),
   z.object({
     kind: z.enum(['ServiceAccount', 'Secret', 'RoleBinding', 'ClusterRoleBinding']),
-    metadata: z.object({ finalizers: z.array(z.string()).default([]) }),
+    metadata: z.object({ finalizers: z.array(z.string().max(MAX_TEXT)).max(MAX_FINALIZERS).default([]) }),
   }),
 ]);
 const ReviewAnswer = z.object({ status: z.object({ allowed: z.boolean(), reason: z.string().optional() }) });

@@ -1,21 +1,27 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Batch, type BatchOutcome, concerns, mayConcern } from '../domain/batch.ts';
-import type { Config } from '../domain/config.ts';
+import { type Batch, type BatchOutcome, carries, concerns } from '../domain/batch.ts';
 import { AlreadyExists, NotFound } from '../domain/errors.ts';
 import type { Ports } from '../ports/ports.ts';
+import { allConfigs } from './all-configs.ts';
+import { findConfig } from './find-config.ts';
 import { revokeMatching } from './revoke-matching.ts';
 
-const CONFIG_PAGE = 200;
+/** A lease that was planned before the batch is in the store by then, or not recorded at all. */
+const RECORDED_WITHIN_MS = 2_000;
 
 /** How often a follower looks for news. */
 const FOLLOW_POLL_MS = 100;
 
 /**
  * Records a batch and wakes the worker for it: from here on it is done, whoever stops in between. A batch of the same id
- * is returned as it is. Throws AlreadyExists where that is for other leases or another caller's, and Unavailable.
+ * is returned as it is. Throws NotFound (no such config), AlreadyExists where that is for other leases or another caller's, and Unavailable.
  */
 export async function startBatch(ports: Ports, asked: Omit<Batch, 'createTime'>): Promise<Batch> {
   const batch = { ...asked, createTime: ports.clock.now() };
+  if (asked.target.kind === 'config' && !(await ports.batches.get(asked.id))) {
+    // A mistyped name must not look like success.
+    await findConfig(ports, asked.target.config);
+  }
   const earlier = await ports.batches.record(batch);
   if (earlier && !(earlier.principal === batch.principal && isDeepStrictEqual(earlier.target, batch.target))) {
     throw new AlreadyExists('REQUEST_ID_REUSED', `this request_id was used for another batch`);
@@ -38,6 +44,7 @@ export async function runBatch(ports: Ports, id: string): Promise<void> {
     configs: await configsOf(ports, batch),
     matches: (lease) => concerns(batch, lease),
     report: (outcome) => ports.batches.report(id, outcome),
+    notBefore: batch.createTime + RECORDED_WITHIN_MS,
   });
   await ports.batches.end(id, ports.clock.now());
   ports.log.info({ batch: id, principal: batch.principal }, 'batch revocation done: every lease was tried');
@@ -53,22 +60,11 @@ async function configsOf(ports: Ports, { target }: Batch): Promise<string[] | un
   }
   const names: string[] = [];
   for await (const config of allConfigs(ports)) {
-    if (mayConcern(target, config)) {
+    if (carries(config, target.labels)) {
       names.push(config.name);
     }
   }
   return names;
-}
-
-/** Every config, page by page. */
-export async function* allConfigs(ports: Ports): AsyncIterable<Config> {
-  let page: Config[];
-  let after = '';
-  do {
-    page = await ports.configs.list({ after, limit: CONFIG_PAGE });
-    yield* page;
-    after = page.at(-1)?.name ?? '';
-  } while (page.length === CONFIG_PAGE);
 }
 
 /** News of a batch: what became of further leases, and whether it has ended. */

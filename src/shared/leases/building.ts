@@ -1,5 +1,6 @@
 import { ClusterError } from '../domain/cluster-error.ts';
 import type { Access } from '../domain/config.ts';
+import { Aborted } from '../domain/errors.ts';
 import type { Lease, LeaseObject } from '../domain/lease.ts';
 import { marksOf } from '../domain/marks.ts';
 import type { Cluster, MintedToken } from '../ports/cluster.ts';
@@ -42,7 +43,10 @@ export class Building {
   }
 
   async #create(object: LeaseObject): Promise<LeaseObject> {
-    const { namespace, serviceAccount: name } = this.#lease;
+    const { id, namespace, serviceAccount: name, issueDeadline } = this.#lease;
+    if (this.#ports.clock.now() >= issueDeadline) {
+      throw new Aborted('LEASE_ENDED_MEANWHILE', `issuing lease ${id} took too long, and others may have undone it`);
+    }
     try {
       const uid = await this.#cluster.create(
         object,

@@ -4,6 +4,9 @@ import type { Ports } from '../ports/ports.ts';
 import { abandon } from './abandon.ts';
 import { revoke } from './revoke.ts';
 
+/** A lease whose end has come while it is being issued is looked at again after this. */
+const PENDING_POLL_MS = 1_000;
+
 /**
  * What to do when the alarm of `lease` rings: takes it down where its time has come. Returns the time at which to ring
  * again, or undefined where it has ended. A cluster that does not confirm is noted on the lease, and tried again. Throws
@@ -15,15 +18,21 @@ export async function expire(ports: Ports, lease: Lease): Promise<number | undef
     return undefined;
   }
   if (isBeingIssued(lease, now)) {
-    return Math.max(lease.expireTime, lease.issueDeadline);
+    return Math.min(lease.issueDeadline, Math.max(lease.expireTime, now + PENDING_POLL_MS));
   }
   if (lease.state === 'ACTIVE' && lease.expireTime > now) {
     return lease.expireTime;
   }
-  if (lease.state === 'REVOKING' && lease.nextTryTime !== undefined && lease.nextTryTime > now) {
+  if (lease.state === 'REVOKING' && isForLater(ports, lease.nextTryTime, now)) {
     return lease.nextTryTime;
   }
   return takeDownNow(ports, lease);
+}
+
+/** A time that is further off than any wait was set by a clock that has been put back since. */
+function isForLater({ policy }: Ports, time: number | undefined, now: number): time is number {
+  const longestWait = Math.max(policy.retry.maxMs, policy.takeDownTimeoutMs, policy.settleMs + policy.issueTimeoutMs);
+  return time !== undefined && time > now && time <= now + longestWait;
 }
 
 async function takeDownNow(ports: Ports, lease: Lease): Promise<number | undefined> {

@@ -100,7 +100,7 @@ async function undo(
   } catch (error) {
     ports.log.warn(
       { lease: lease.id, config: lease.config, err: error, cause },
-      'could not undo a failed lease; the worker goes on',
+      'could not undo a failed lease; the worker goes on where it lives, reading the cluster back where it has ended',
     );
   }
 }

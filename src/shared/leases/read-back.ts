@@ -8,7 +8,7 @@ import type { Cluster, FoundObject } from '../ports/cluster.ts';
 import type { Ports } from '../ports/ports.ts';
 import { countSwept } from '../telemetry/metrics.ts';
 import { inSpan } from '../telemetry/span.ts';
-import { allConfigs } from './batch.ts';
+import { allConfigs } from './all-configs.ts';
 
 /** Places that are read at the same time. */
 const AT_ONCE = 4;

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import type { BatchOutcome } from '../domain/batch.ts';
-import { LeaseholdError, Unavailable } from '../domain/errors.ts';
+import { Aborted, LeaseholdError, NotFound, Unavailable } from '../domain/errors.ts';
 import { isBeingIssued, type Lease } from '../domain/lease.ts';
 import type { Ports } from '../ports/ports.ts';
 import { liveLeases } from './live-leases.ts';
@@ -18,6 +18,8 @@ export interface Matching {
   configs: readonly string[] | undefined;
   matches(lease: Lease): boolean;
   report(outcome: BatchOutcome): Promise<void>;
+  /** It goes on looking until then, for what is recorded meanwhile. Left out: it looks once. */
+  notBefore?: number;
 }
 
 /**
@@ -27,37 +29,50 @@ export interface Matching {
  */
 export async function revokeMatching(ports: Ports, matching: Matching): Promise<void> {
   const tried = new Set<string>();
-  while (await revokeRound(ports, matching, tried)) {
+  const { notBefore = 0 } = matching;
+  while ((await revokeRound(ports, matching, tried)) || ports.clock.now() < notBefore) {
     await ports.clock.sleep(PENDING_POLL_MS);
   }
 }
 
-/** Returns whether some are still being issued. */
+/** Returns whether some are left: still being issued, or changed by others at the same moment. */
 async function revokeRound(ports: Ports, matching: Matching, tried: Set<string>): Promise<boolean> {
   const limit = pLimit(AT_ONCE);
-  let someArePending = false;
+  let someAreLeft = false;
   for (const config of matching.configs ?? [undefined]) {
     for await (const page of liveLeases(ports, config)) {
       const untried = page.filter((lease) => !tried.has(lease.id) && matching.matches(lease));
       const ready = untried.filter((lease) => !isBeingIssued(lease, ports.clock.now()));
-      someArePending ||= ready.length < untried.length;
+      someAreLeft ||= ready.length < untried.length;
       await Promise.all(
-        ready.map((lease) => {
-          tried.add(lease.id);
-          return limit(async () => matching.report(await outcomeOf(ports, lease)));
-        }),
+        ready.map((lease) =>
+          limit(async () => {
+            const outcome = await outcomeOf(ports, lease);
+            if (outcome) {
+              tried.add(lease.id);
+              await matching.report(outcome);
+            } else {
+              someAreLeft = true;
+            }
+          }),
+        ),
       );
     }
   }
-  return someArePending;
+  return someAreLeft;
 }
 
-async function outcomeOf(ports: Ports, lease: Lease): Promise<BatchOutcome> {
+/** undefined: it is to be tried once more. */
+async function outcomeOf(ports: Ports, lease: Lease): Promise<BatchOutcome | undefined> {
   const leaseId = lease.id;
   try {
     const { state } = await revoke(ports, lease, 'REVOKED');
-    return { leaseId, state, error: '' };
+    const error = state === 'REVOKING' ? 'what was asked for last may still appear; it is looked for once more' : '';
+    return { leaseId, state, error };
   } catch (error) {
+    if (error instanceof Aborted || error instanceof NotFound) {
+      return undefined;
+    }
     if (error instanceof Unavailable || !(error instanceof LeaseholdError)) {
       throw error;
     }

@@ -73,6 +73,7 @@ async function takeDownAndEnd(ports: Ports, lease: Lease, endAs: EndedState, opt
   if (revoking.state !== 'REVOKING') {
     return revoking;
   }
+  const lookedAt = ports.clock.now();
   const failure = await failureOf(takeDown(ports, revoking));
   if (failure && options.force) {
     return finish(ports, revoking, (current) => endByForce(current, ports.clock.now(), failure.message));
@@ -81,7 +82,7 @@ async function takeDownAndEnd(ports: Ports, lease: Lease, endAs: EndedState, opt
     await scheduleRetry(ports, revoking, failure);
     throw failure;
   }
-  if (isSettling(revoking, ports.clock.now())) {
+  if (isSettling(revoking, lookedAt)) {
     return settle(ports, revoking, revoking.settleTime);
   }
   return finish(ports, revoking, (current) => end(current, ports.clock.now()));
@@ -100,12 +101,15 @@ async function failureOf(takingDown: Promise<void>): Promise<Error | undefined> 
 
 async function scheduleRetry(ports: Ports, lease: Lease, failure: Error): Promise<void> {
   const { retry } = ports.policy;
-  const after = await change(ports, lease, (current) => {
+  const after = await changeRevoking(ports, lease, (current) => {
     const backoff = retryDelay((current.tries ?? 0) + 1, retry, ports.random);
     const asked = (failure as Partial<ClusterError>).retryAfterMs ?? 0;
     const nextTryTime = ports.clock.now() + Math.max(backoff, asked);
     return noteFailure(current, { lastError: failure.message, nextTryTime, stalledAfter: retry.stalledAfter });
   });
+  if (after.state !== 'REVOKING') {
+    return;
+  }
   if (after.tries === retry.stalledAfter) {
     countStalled(after.config);
     ports.log.warn(
@@ -113,16 +117,19 @@ async function scheduleRetry(ports: Ports, lease: Lease, failure: Error): Promis
       'lease stalled: taking it down keeps failing; it is still retried',
     );
   }
-  if (!hasEnded(after)) {
-    await schedule(ports, after);
-  }
+  await schedule(ports, after);
 }
 
 /** All is gone, but a creation may still take effect: the worker looks again then. */
 async function settle(ports: Ports, lease: Lease, settleTime: number): Promise<Lease> {
-  const after = await change(ports, lease, (current) => awaitSettling(current, settleTime));
+  const after = await changeRevoking(ports, lease, (current) => awaitSettling(current, settleTime));
   await schedule(ports, after);
   return after;
+}
+
+/** A store that lost its last writes may say that it was never begun: then it is left to whoever looks at it next. */
+function changeRevoking(ports: Ports, lease: Lease, step: (lease: Lease) => Lease): Promise<Lease> {
+  return change(ports, lease, (current) => (current.state === 'REVOKING' ? step(current) : current));
 }
 
 type Ending = (lease: Lease & { endAs: EndedState }) => Lease;

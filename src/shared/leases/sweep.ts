@@ -17,31 +17,35 @@ const AT_ONCE = 32;
  */
 export async function sweep(ports: Ports): Promise<number> {
   const now = ports.clock.now();
-  const horizon = now + ports.policy.alarmHorizonMs;
-  let overdue = 0;
-  for await (const page of duePages(ports, horizon)) {
-    const missed = page.filter(({ at }) => at < now - GRACE_MS);
-    await Promise.all([ports.alarm.set(page.slice(missed.length)), ringNow(ports, missed)]);
-    overdue += missed.length;
-  }
-  if (overdue > 0) {
-    countSwept('overdue lease', overdue);
-    ports.log.info({ leases: overdue }, 'sweep: set the alarm of overdue leases anew');
+  const due = await allDue(ports, now + ports.policy.alarmHorizonMs);
+  const missed = due.filter(({ at }) => at < now - GRACE_MS);
+  await setAlarms(ports, due.slice(missed.length));
+  await ringNow(ports, missed);
+  if (missed.length > 0) {
+    countSwept('overdue lease', missed.length);
+    ports.log.info({ leases: missed.length }, 'sweep: set the alarm of overdue leases anew');
   }
   for (const batch of await ports.batches.unfinished()) {
     await ports.alarm.wakeForBatch(batch);
   }
-  return overdue;
+  return missed.length;
 }
 
-async function* duePages(ports: Ports, before: number): AsyncIterable<Appointment[]> {
+/** In the order of their times. All are read before any is woken: pages of what is taken down meanwhile would leave gaps. */
+async function allDue(ports: Ports, before: number): Promise<Appointment[]> {
+  const due: Appointment[] = [];
   let page: Appointment[];
-  let offset = 0;
   do {
-    page = await ports.leases.dueBefore(before, { offset, limit: PAGE });
-    yield page;
-    offset += page.length;
+    page = await ports.leases.dueBefore(before, { offset: due.length, limit: PAGE });
+    due.push(...page);
   } while (page.length === PAGE);
+  return due;
+}
+
+async function setAlarms(ports: Ports, upcoming: readonly Appointment[]): Promise<void> {
+  for (let begin = 0; begin < upcoming.length; begin += PAGE) {
+    await ports.alarm.set(upcoming.slice(begin, begin + PAGE));
+  }
 }
 
 async function ringNow(ports: Ports, missed: readonly Appointment[]): Promise<void> {

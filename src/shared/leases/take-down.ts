@@ -7,21 +7,21 @@ import { allDone } from './all-done.ts';
 
 /**
  * Removes all objects of a lease at once; returns when the cluster has confirmed that each is gone. Where the newest
- * credentials may not do it, because the config grants something else by now, those of the lease's issue may.
+ * credentials may not do it, because the config grants something else by now, older ones of the lease may.
  */
 export async function takeDown(ports: Ports, lease: Lease): Promise<void> {
   if (lease.objects.length === 0) {
     return;
   }
-  const [newest, ...older] = await accessesOf(ports, lease);
-  try {
-    await removeAll(ports, lease, newest);
-  } catch (error) {
-    const [own] = older;
-    if (!own || !isDenied(error)) {
-      throw error;
+  const accesses = await accessesOf(ports, lease);
+  for (const [index, access] of accesses.entries()) {
+    try {
+      return await removeAll(ports, lease, access);
+    } catch (error) {
+      if (index === accesses.length - 1 || !isDenied(error)) {
+        throw error;
+      }
     }
-    await removeAll(ports, lease, own);
   }
 }
 

@@ -87,13 +87,14 @@ function parse(text: string): RedisAddress {
     }
   })();
   const [unknown] = options.keys();
-  return unknown === undefined ? address : fail(`has an unknown option ${JSON.stringify(unknown)}`);
+  return unknown === undefined ? address : fail('has an unknown option; is a ? of the password written as %3F?');
 }
 
 function parseHosts(text: string, defaultPort: number): Endpoint[] {
   return text.split(',').map((entry) => {
     const { host = '', port = defaultPort } =
-      HOST_AND_PORT.exec(entry)?.groups ?? fail(`has a host that is none: ${JSON.stringify(entry)}`);
+      HOST_AND_PORT.exec(entry)?.groups ??
+      fail('has a host that is none; is a / or ? of the password written as %2F or %3F?');
     if (Number(port) < 1 || Number(port) > 65_535) {
       fail(`has a port that is none: ${port}`);
     }
@@ -114,7 +115,9 @@ function parseLogin(text: string): Login {
 }
 
 function parseDatabase(text: string): number {
-  return /^\d*$/.test(text) ? Number(text) : fail(`has a database that is no number: ${JSON.stringify(text)}`);
+  return /^\d*$/.test(text)
+    ? Number(text)
+    : fail('has a database that is no number; is a / of the password written as %2F?');
 }
 
 function decode(text: string): string {

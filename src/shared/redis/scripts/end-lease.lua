@@ -1,4 +1,4 @@
--- Stores the last version of a lease, gives up its use of the access, and forgets a few of the leases that ended long ago.
+-- Stores the last version of a lease, gives up its use of its accesses, and forgets a few of the leases that ended long ago.
 -- KEYS: lease, due, ended.
 -- ARGV: id, version before, version, data, indexes (JSON; empty for a lease that is not listed: it is forgotten at once),
 --       end time, time before which ended leases are forgotten, grace of an unused access in ms,
@@ -16,12 +16,14 @@ local function forget(leaseKey, id)
   redis.call('DEL', leaseKey)
 end
 
-local stored = redis.call('HMGET', KEYS[1], 'version', 'access', 'request')
+local stored = redis.call('HMGET', KEYS[1], 'version', 'access', 'request', 'former')
 if stored[1] ~= ARGV[2] then
   return 0
 end
-if redis.call('HINCRBY', stored[2], 'uses', -1) <= 0 then
-  redis.call('PEXPIRE', stored[2], ARGV[8])
+for _, access in ipairs({ stored[2], stored[4] or nil }) do
+  if redis.call('HINCRBY', access, 'uses', -1) <= 0 then
+    redis.call('PEXPIRE', access, ARGV[8])
+  end
 end
 if ARGV[9] == '1' and stored[3] and redis.call('HGET', stored[3], 'leaseId') == ARGV[1] then
   redis.call('DEL', stored[3])

@@ -2,7 +2,7 @@
 -- KEYS: lease, due, the access under which it is taken down. ARGV: id, version before, version, data, indexes (JSON), due time,
 --       '1' where the request must not lead to this lease any more, grace of an unused access in ms.
 -- Returns 1, or 0 where the version before is not the stored one.
-local stored = redis.call('HMGET', KEYS[1], 'version', 'indexes', 'request', 'access')
+local stored = redis.call('HMGET', KEYS[1], 'version', 'indexes', 'request', 'access', 'former')
 if stored[1] ~= ARGV[2] then
   return 0
 end
@@ -20,9 +20,11 @@ end
 if stored[4] ~= KEYS[3] then
   redis.call('HINCRBY', KEYS[3], 'uses', 1)
   redis.call('PERSIST', KEYS[3])
-  if redis.call('HINCRBY', stored[4], 'uses', -1) <= 0 then
-    redis.call('PEXPIRE', stored[4], ARGV[8])
+  -- The access before is kept as the former one; a still older one is given up.
+  if stored[5] and redis.call('HINCRBY', stored[5], 'uses', -1) <= 0 then
+    redis.call('PEXPIRE', stored[5], ARGV[8])
   end
+  redis.call('HSET', KEYS[1], 'former', stored[4])
 end
 redis.call('HSET', KEYS[1], 'version', ARGV[3], 'data', ARGV[4], 'indexes', ARGV[5], 'access', KEYS[3])
 redis.call('ZADD', KEYS[2], ARGV[6], ARGV[1])

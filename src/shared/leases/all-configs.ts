@@ -1,0 +1,15 @@
+import type { Config } from '../domain/config.ts';
+import type { Ports } from '../ports/ports.ts';
+
+const PAGE = 200;
+
+/** Every config, page by page. */
+export async function* allConfigs(ports: Ports): AsyncIterable<Config> {
+  let page: Config[];
+  let after = '';
+  do {
+    page = await ports.configs.list({ after, limit: PAGE });
+    yield* page;
+    after = page.at(-1)?.name ?? '';
+  } while (page.length === PAGE);
+}
