@@ -13,6 +13,8 @@ const domain = shared('domain');
 const ports = shared('ports');
 const telemetry = shared('telemetry');
 const generated = '^src/gen/';
+const tunnel = shared('tunnel');
+const generatedTunnel = '^src/gen/leasehold/tunnel/';
 
 module.exports = {
   forbidden: [
@@ -26,6 +28,7 @@ module.exports = {
     mayKnow('sealing', shared('sealing'), [domain]),
     mayKnow('redis', shared('redis'), [domain, ports, shared('sealing')]),
     mayKnow('queue', shared('queue'), [domain, ports, shared('redis')]),
+    mayKnow('tunnel', tunnel, [domain, generatedTunnel]),
     mayKnow('server', '^src/server/', ['^src/shared/', generated]),
     mayKnow('worker', '^src/worker/', ['^src/shared/']),
     {
@@ -43,7 +46,7 @@ module.exports = {
     {
       name: 'the-wire-stays-at-the-edge',
       severity: 'error',
-      from: { path: '^src/shared/' },
+      from: { path: '^src/shared/', pathNot: tunnel },
       to: { path: generated },
     },
   ],

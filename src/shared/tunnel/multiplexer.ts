@@ -1,0 +1,148 @@
+import type { Frame, Open } from '../../gen/leasehold/tunnel/v1/tunnel_service.ts';
+import { Accepting, type Use } from './accepting.ts';
+import type { Channel } from './channel.ts';
+import { ChannelNotOpened, closeInsteadOfOpening } from './channel-errors.ts';
+import type { Link, Member } from './link.ts';
+import { Opening, type Patience } from './opening.ts';
+import { Outbox } from './outbox.ts';
+import { openOf, type Target, targetOf } from './target.ts';
+
+/** What a channel is asked for. */
+export interface Asked {
+  target: Target;
+  /** Empty, except in Forward. */
+  gatewayUid: string;
+}
+
+export interface MultiplexerOptions {
+  /** Puts frames on the stream. Called at most once per turn of the event loop, with all that was ready. */
+  send(frames: Frame[]): void;
+  /**
+   * Decides about a channel that the other side asks for: resolves with what to do once it is open, or throws
+   * ChannelNotOpened. Left out: all are refused. `signal` aborts when the other side gives up; where that comes too late,
+   * the channel that is handed over is destroyed at once.
+   */
+  accept?: ((asked: Asked, signal: AbortSignal) => Promise<Use>) | undefined;
+  /** Told when the other side breaks the rules of the stream as a whole; the multiplexer is closed by then. */
+  fail?: ((why: Error) => void) | undefined;
+  /** Channels at a time, those that are being opened included; more are refused. Default: 512. */
+  maxChannels?: number | undefined;
+}
+
+export interface OpenOptions extends Patience {
+  /** For Forward. */
+  gatewayUid?: string | undefined;
+}
+
+const MAX_CHANNELS = 512;
+
+/** Numbers are uint32. */
+const LAST_NUMBER = 0xffff_ffff;
+
+/** Channels over one stream of frames. Only one side of a stream opens them. */
+export class Multiplexer {
+  readonly #options: MultiplexerOptions;
+  readonly #outbox: Outbox;
+  readonly #members = new Map<number, Member>();
+  #lastNumber = 0;
+  #closedBy: Error | undefined;
+
+  constructor(options: MultiplexerOptions) {
+    this.#options = options;
+    this.#outbox = new Outbox((frames) => options.send(frames));
+  }
+
+  /** Those that are being opened included. */
+  get channels(): number {
+    return this.#members.size;
+  }
+
+  /** Opens a channel. Rejects with ChannelNotOpened. */
+  async open(target: Target, options: OpenOptions): Promise<Channel> {
+    if (this.#closedBy) {
+      throw new ChannelNotOpened('lost', `the stream is gone: ${this.#closedBy.message}`, { cause: this.#closedBy });
+    }
+    if (options.signal?.aborted) {
+      throw new ChannelNotOpened('timeout', 'the channel is not waited for any more', { cause: options.signal.reason });
+    }
+    if (this.#isFull()) {
+      throw new ChannelNotOpened('refused', TOO_MANY);
+    }
+    if (this.#lastNumber === LAST_NUMBER) {
+      this.#fail(new Error('the stream has no number left for a channel'));
+      throw new ChannelNotOpened('lost', 'the stream has no number left for a channel');
+    }
+    this.#lastNumber += 1;
+    const link = this.#linkOf(this.#lastNumber);
+    const opening = new Opening(link, options);
+    link.send({ $case: 'open', value: openOf(target, options.gatewayUid ?? '') });
+    return opening.channel;
+  }
+
+  /** Takes the frames of the other side. Never throws: a frame that breaks the rules breaks its channel. */
+  receive(frames: readonly Frame[]): void {
+    for (const { channel, kind } of frames) {
+      if (kind?.$case === 'open') {
+        this.#receiveOpen(channel, kind.value);
+      } else if (kind) {
+        this.#members.get(channel)?.receive(kind);
+      }
+    }
+  }
+
+  /** The stream is gone: its channels break, and opens that wait reject with `lost`. May be repeated. */
+  close(why: Error): void {
+    if (this.#closedBy) {
+      return;
+    }
+    this.#closedBy = why;
+    for (const member of [...this.#members.values()]) {
+      member.lose(why);
+    }
+    this.#members.clear();
+    this.#outbox.discard();
+  }
+
+  #receiveOpen(number: number, open: Open): void {
+    if (this.#closedBy) {
+      return;
+    }
+    if (number <= this.#lastNumber) {
+      this.#fail(new Error(`the other side opened channel ${number} after ${this.#lastNumber}`));
+      return;
+    }
+    this.#lastNumber = number;
+    const link = this.#linkOf(number);
+    const target = targetOf(open);
+    const { accept } = this.#options;
+    if (accept === undefined || target === undefined || this.#isFull()) {
+      const why = accept === undefined ? 'channels are opened from here only' : target ? TOO_MANY : 'unknown target';
+      link.send({ $case: 'close', value: closeInsteadOfOpening(new ChannelNotOpened('refused', why)) });
+      return;
+    }
+    new Accepting(link, (signal) => accept({ target, gatewayUid: open.gatewayUid }, signal));
+  }
+
+  #isFull(): boolean {
+    return this.#members.size >= (this.#options.maxChannels ?? MAX_CHANNELS);
+  }
+
+  #fail(why: Error): void {
+    this.close(why);
+    this.#options.fail?.(why);
+  }
+
+  #linkOf(channel: number): Link {
+    return {
+      send: (step) => {
+        if (!this.#closedBy) {
+          this.#outbox.add({ channel, kind: step });
+        }
+      },
+      become: (member) => void this.#members.set(channel, member),
+      leave: () => void this.#members.delete(channel),
+    };
+  }
+}
+
+const TOO_MANY = 'there are too many channels';
