@@ -1,4 +1,3 @@
-import { readSettings, type Settings } from './settings.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 import { startTelemetry } from './telemetry/start-telemetry.ts';
 
@@ -8,8 +7,9 @@ export interface Service {
 }
 
 /** The life of a process: settings, telemetry, the service, then SIGTERM or SIGINT, drain, exit. */
-export async function runProcess(
+export async function runProcess<Settings>(
   name: string,
+  readSettings: (environment: NodeJS.ProcessEnv) => Settings,
   start: (settings: Settings, log: Logger) => Promise<Service>,
 ): Promise<void> {
   const log = createLogger(name, process.env['LEASEHOLD_LOG_LEVEL'] ?? 'info');

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DNS_LABEL } from './domain/kubernetes-names.ts';
+import { parseSettings } from './parse-settings.ts';
 import { RedisUrl } from './redis/redis-url.ts';
 
 const seconds = (what: string, fallback: number, max = 31_536_000) =>
@@ -82,11 +83,4 @@ export const Settings = z.object({
 export type Settings = z.infer<typeof Settings>;
 
 /** Reads the settings. Throws an Error that names each wrong variable. */
-export function readSettings(environment: NodeJS.ProcessEnv): Settings {
-  const parsed = Settings.safeParse(environment);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) => `  ${path.join('.')}: ${message}`);
-    throw new Error(`these settings are missing or wrong:\n${problems.join('\n')}`);
-  }
-  return parsed.data;
-}
+export const readSettings = (environment: NodeJS.ProcessEnv): Settings => parseSettings(Settings, environment);

@@ -1,4 +1,5 @@
 import { runProcess } from '../shared/run-process.ts';
+import { readSettings } from '../shared/settings.ts';
 import { startWorker } from './start-worker.ts';
 
-await runProcess('leasehold-worker', startWorker);
+await runProcess('leasehold-worker', readSettings, startWorker);
