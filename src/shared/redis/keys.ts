@@ -61,6 +61,36 @@ export class Keys {
     return `${this.#prefix}:request:${requestId}:${principal}`;
   }
 
+  /** Hash: uid, generation (of the identities that count), data, lastSeen. */
+  gateway(name: string): string {
+    return `${this.#prefix}:gateway:${name}`;
+  }
+
+  /** Sorted set of all names, in lexical order. */
+  get gatewayNames(): string {
+    return `${this.#prefix}:gateways`;
+  }
+
+  /** Hash: gateway (its name), uid, generation; publicKey and identityId once it was used. */
+  enrolmentToken(hash: string): string {
+    return `${this.#prefix}:enrolment-token:${hash}`;
+  }
+
+  /** Hash: gateway (its name), uid, generation, publicKey. */
+  gatewayIdentity(id: string): string {
+    return `${this.#prefix}:gateway-identity:${id}`;
+  }
+
+  /** Set of the ids of a gateway's identities. */
+  gatewayIdentities(uid: string): string {
+    return `${this.#prefix}:gateway-identities:${uid}`;
+  }
+
+  /** Hash by the id of the link: when it was last announced, a blank, and the link. */
+  gatewayLinks(uid: string): string {
+    return `${this.#prefix}:gateway-links:${uid}`;
+  }
+
   /** String: a batch. */
   batch(id: string): string {
     return `${this.#prefix}:batch:${id}`;

@@ -5,7 +5,11 @@ import { LEASE_STATES } from '../domain/lease.ts';
 
 const Role = z.object({ kind: z.enum(['Role', 'ClusterRole']), name: z.string() });
 
-export const AccessRecord = z.object({
+const GatewayRef = z.object({ name: z.string(), uid: z.string() });
+
+const DirectAccessRecord = z.object({
+  // Written by a version that knew no other kind, a record has none.
+  kind: z.literal('direct').default('direct'),
   url: z.string(),
   tls: z.object({
     caPem: z.string().optional().transform(orUndefined),
@@ -13,7 +17,13 @@ export const AccessRecord = z.object({
     serverName: z.string().optional().transform(orUndefined),
   }),
   sealedToken: z.string(),
+  gateway: GatewayRef.optional().transform(orUndefined),
 });
+
+const GatewayAccessRecord = z.object({ kind: z.literal('gateway'), gateway: GatewayRef });
+
+export const AccessRecord = z.union([GatewayAccessRecord, DirectAccessRecord]);
+export type AccessRecord = z.infer<typeof AccessRecord>;
 
 export const ConfigRecord = z.object({
   name: z.string(),
@@ -83,6 +93,25 @@ export const LeaseRecord = z.object({
   traceparent: z.string().optional(),
 });
 
+export const GatewayRecord = z.object({ name: z.string(), uid: z.string(), createTime: z.number() });
+
+export const IdentityRecord = z.object({
+  gateway: z.string(),
+  uid: z.string(),
+  generation: z.string(),
+  publicKey: z.string(),
+});
+
+export const LinkRecord = z.object({
+  id: z.string(),
+  gateway: GatewayRef,
+  identityId: z.string(),
+  instanceId: z.string(),
+  version: z.string(),
+  connectTime: z.number(),
+  server: z.string(),
+});
+
 export const BatchRecord = z.object({
   id: z.string(),
   principal: z.string(),
@@ -99,6 +128,6 @@ export const BatchRecord = z.object({
 export const OutcomeRecord = z.object({ leaseId: z.string(), state: z.enum(LEASE_STATES), error: z.string() });
 
 /** JSON leaves undefined fields out; the domain wants them named. */
-function orUndefined(value: string | undefined): string | undefined {
+function orUndefined<T>(value: T | undefined): T | undefined {
   return value;
 }

@@ -37,9 +37,8 @@ export class RedisConfigStore implements ConfigStore {
   }
 
   async keepAccess(access: Access): Promise<void> {
-    const { id, token, ...open } = access;
-    const data = JSON.stringify({ ...open, sealedToken: this.#seal.seal(token, placeOf(id)) });
-    await keepAccessScript(this.#scripts, [this.#keys.access(id)], [data, UNUSED_ACCESS_MS]);
+    const data = JSON.stringify(this.#sealed(access));
+    await keepAccessScript(this.#scripts, [this.#keys.access(access.id)], [data, UNUSED_ACCESS_MS]);
     this.#remember(access);
   }
 
@@ -52,8 +51,7 @@ export class RedisConfigStore implements ConfigStore {
     if (data === null) {
       return undefined;
     }
-    const { sealedToken, ...open } = AccessRecord.parse(JSON.parse(data));
-    const access = { ...open, id, token: this.#seal.open(sealedToken, placeOf(id)) };
+    const access = this.#opened(id, AccessRecord.parse(JSON.parse(data)));
     this.#remember(access);
     return access;
   }
@@ -124,6 +122,23 @@ export class RedisConfigStore implements ConfigStore {
       throw new Error(`the access of config ${config.name} is not in the store`);
     }
     return { ...config, access };
+  }
+
+  #sealed(access: Access): AccessRecord {
+    if (access.kind === 'gateway') {
+      const { id: _, ...open } = access;
+      return open;
+    }
+    const { id, token, ...open } = access;
+    return { ...open, sealedToken: this.#seal.seal(token, placeOf(id)) };
+  }
+
+  #opened(id: string, record: AccessRecord): Access {
+    if (record.kind === 'gateway') {
+      return { ...record, id };
+    }
+    const { sealedToken, ...open } = record;
+    return { ...open, id, token: this.#seal.open(sealedToken, placeOf(id)) };
   }
 
   #remember(access: Access): void {

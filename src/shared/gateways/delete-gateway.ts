@@ -1,0 +1,39 @@
+import { FailedPrecondition } from '../domain/errors.ts';
+import type { Gateway } from '../domain/gateway.ts';
+import { allConfigs } from '../leases/all-configs.ts';
+import type { Ports } from '../ports/ports.ts';
+import { findGateway } from './find-gateway.ts';
+
+const POLL_MS = 100;
+
+/**
+ * Removes a gateway and waits until no server holds a stream of it. Throws NotFound, FailedPrecondition while configs
+ * name it and there is no `force`, or Unavailable.
+ */
+export async function deleteGateway(ports: Ports, name: string, { force }: { force: boolean }): Promise<void> {
+  const gateway = await findGateway(ports, name);
+  if (!force) {
+    await requireUnused(ports, gateway);
+  }
+  await ports.gateways.delete(gateway);
+  ports.log.info({ gateway: name }, 'gateway deleted');
+  await untilDetached(ports, gateway);
+}
+
+async function requireUnused(ports: Ports, gateway: Gateway): Promise<void> {
+  for await (const { name, access } of allConfigs(ports)) {
+    if (access.gateway?.uid === gateway.uid) {
+      throw new FailedPrecondition(
+        'GATEWAY_IN_USE',
+        `config ${JSON.stringify(name)} names gateway ${JSON.stringify(gateway.name)}: change or delete it first; force would leave its leases in the cluster`,
+      );
+    }
+  }
+}
+
+/** It ends soon: no link of it can be announced again, and one that is not is forgotten. */
+async function untilDetached(ports: Ports, gateway: Gateway): Promise<void> {
+  while ((await ports.gatewayLinks.of(gateway)).length > 0) {
+    await ports.clock.sleep(POLL_MS);
+  }
+}
