@@ -83,7 +83,9 @@ export function posts({ cluster, namespace, role, token }: Stage): [Creation, Cr
       audiences: [],
       labels: {},
       access: {
+        kind: 'direct',
         id: '',
+        gateway: undefined,
         url: cluster.url,
         token: new Secret(token),
         tls: { caPem: cluster.caPem, insecureSkipVerify: false, serverName: undefined },

@@ -6,6 +6,7 @@ import { openTelemetryServerMiddleware } from 'nice-grpc-opentelemetry';
 import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-server-health';
 import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
 import { ConfigServiceDefinition } from '../gen/leasehold/v1/config_service.ts';
+import { GatewayServiceDefinition } from '../gen/leasehold/v1/gateway_service.ts';
 import { LeaseServiceDefinition } from '../gen/leasehold/v1/lease_service.ts';
 import type { Ports } from '../shared/ports/ports.ts';
 import type { Service } from '../shared/run-process.ts';
@@ -13,7 +14,9 @@ import { createRuntime } from '../shared/runtime.ts';
 import type { Settings } from '../shared/settings.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import { errorsMiddleware } from './middleware/errors.ts';
+import { startRelay } from './relay/start-relay.ts';
 import { configService } from './services/config-service.ts';
+import { gatewayService } from './services/gateway-service.ts';
 import { leaseService } from './services/lease-service.ts';
 
 /** The largest request is a config with its CA bundle. */
@@ -42,11 +45,20 @@ export async function startServer(
     .use(errorsMiddleware(log));
   server.add(ConfigServiceDefinition, configService(ports));
   server.add(LeaseServiceDefinition, leaseService(ports, { allowForce: settings.LEASEHOLD_ALLOW_FORCE }));
+  server.add(
+    GatewayServiceDefinition,
+    gatewayService(ports, { hasRelay: settings.LEASEHOLD_RELAY_LISTEN !== undefined }),
+  );
   server.add(HealthDefinition, HealthServiceImpl(health));
   server.add(
     ServerReflectionService,
-    ServerReflection(readFileSync(DESCRIPTORS), [ConfigServiceDefinition.fullName, LeaseServiceDefinition.fullName]),
+    ServerReflection(readFileSync(DESCRIPTORS), [
+      ConfigServiceDefinition.fullName,
+      LeaseServiceDefinition.fullName,
+      GatewayServiceDefinition.fullName,
+    ]),
   );
+  const relay = await startRelay(settings, runtime, ports);
   const port = await server.listen(settings.LEASEHOLD_LISTEN, ServerCredentials.createInsecure());
   const address = settings.LEASEHOLD_LISTEN.replace(/:\d+$/, `:${port}`);
   log.info({ address }, 'serving');
@@ -58,6 +70,7 @@ export async function startServer(
       const deadline = setTimeout(() => server.forceShutdown(), settings.LEASEHOLD_DRAIN_TIMEOUT * 1000);
       await server.shutdown();
       clearTimeout(deadline);
+      relay?.stop();
       await runtime.close();
     },
   };

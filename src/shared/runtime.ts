@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Secret } from './domain/secret.ts';
 import { KubernetesClusters } from './kubernetes/kubernetes-clusters.ts';
 import { policyOf } from './policy.ts';
 import type { Ports } from './ports/ports.ts';
@@ -9,8 +10,13 @@ import { type RedisClient, RedisConnections } from './redis/connect-redis.ts';
 import { Keys } from './redis/keys.ts';
 import { RedisBatchStore } from './redis/redis-batch-store.ts';
 import { RedisConfigStore } from './redis/redis-config-store.ts';
+import { RedisGatewayLinks } from './redis/redis-gateway-links.ts';
+import { RedisGatewayStore } from './redis/redis-gateway-store.ts';
 import { RedisLeaseStore } from './redis/redis-lease-store.ts';
 import { PlainScripts, type ScriptRunner } from './redis/script-runner.ts';
+import { GatewayRelay } from './relay/gateway-relay.ts';
+import { Peers } from './relay/peers.ts';
+import { deriveSecret } from './sealing/derive-secret.ts';
 import { Seal } from './sealing/seal.ts';
 import type { Settings } from './settings.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -19,6 +25,10 @@ import type { Logger } from './telemetry/logger.ts';
 export interface Runtime {
   ports: Ports;
   keys: Keys;
+  /** Finds ways to gateways; a server adds those of its own. */
+  relay: GatewayRelay;
+  /** What processes of one installation show each other. */
+  peerBearer: Secret;
   /** A connection to wait at for jobs. It outlasts an outage of Redis, and is closed with the others. */
   connectForJobs(): Promise<RedisClient>;
   close(): Promise<void>;
@@ -40,16 +50,28 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
     connectTimeoutMs: settings.LEASEHOLD_CLUSTER_CONNECT_TIMEOUT * 1000,
     callTimeoutMs: settings.LEASEHOLD_CLUSTER_CALL_TIMEOUT * 1000,
   };
-  const clusters = new KubernetesClusters(limits, log);
+  const gatewayLinks = new RedisGatewayLinks(redis, keys);
+  const peerBearer = deriveSecret(settings.LEASEHOLD_SEAL_KEY, 'leasehold/forward/v1');
+  const peers = new Peers({
+    bearer: peerBearer,
+    caFile: settings.LEASEHOLD_RELAY_CA,
+    name: settings.LEASEHOLD_RELAY_NAME,
+  });
+  const relay = new GatewayRelay(gatewayLinks, peers);
+  const clusters = new KubernetesClusters(limits, relay, log);
   const alarm = new BullmqAlarm({ connection: queueRedis, prefix: keys.queuePrefix }, Date.now, (error) =>
     log.warn({ err: error }, 'alarm queue'),
   );
   return {
     keys,
+    relay,
+    peerBearer,
     ports: {
       configs: new RedisConfigStore(redis, scripts, keys, new Seal(settings.LEASEHOLD_SEAL_KEY)),
       leases: new RedisLeaseStore(redis, scripts, keys, settings.LEASEHOLD_ENDED_RETENTION * 1000),
       batches: new RedisBatchStore(redis, scripts, keys),
+      gateways: new RedisGatewayStore(redis, scripts, keys),
+      gatewayLinks,
       alarm,
       clusters,
       log,
@@ -66,6 +88,7 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
       await alarm.close();
       connections.closeAll();
       await clusters.close();
+      peers.close();
     },
   };
 }

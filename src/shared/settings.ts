@@ -15,70 +15,104 @@ const flag = (what: string) =>
 
 const A_DAY = 86_400;
 
+const ADDRESS = /^.+:\d{1,5}$/;
+
+const pemFile = (what: string) => z.string().min(1).optional().describe(`PEM file ${what}`);
+
 const count = (what: string, fallback: number) =>
   z.coerce.number().int().min(1).max(10_000).default(fallback).describe(what);
 
 /** All settings, as environment variables. The README's table is made of these descriptions. */
-export const Settings = z.object({
-  LEASEHOLD_LISTEN: z
-    .string()
-    .regex(/^.+:\d{1,5}$/)
-    .default('127.0.0.1:50051')
-    .describe('Address and port of the gRPC server. Port 0: a free one, which the log tells'),
-  LEASEHOLD_REDIS_URL: z
-    .string()
-    .default('redis://127.0.0.1:6379')
-    .pipe(RedisUrl)
-    .describe(
-      'Redis that holds the records and the queue: a server, a Sentinel set or a Cluster (see [Redis](#redis))',
+export const Settings = z
+  .object({
+    LEASEHOLD_LISTEN: z
+      .string()
+      .regex(ADDRESS)
+      .default('127.0.0.1:50051')
+      .describe('Address and port of the gRPC server. Port 0: a free one, which the log tells'),
+    LEASEHOLD_REDIS_URL: z
+      .string()
+      .default('redis://127.0.0.1:6379')
+      .pipe(RedisUrl)
+      .describe(
+        'Redis that holds the records and the queue: a server, a Sentinel set or a Cluster (see [Redis](#redis))',
+      ),
+    LEASEHOLD_REDIS_REPLICAS: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .max(100)
+      .default(0)
+      .describe('Replicas that must have a record before it counts: what a failover keeps (see [Redis](#redis))'),
+    LEASEHOLD_ALLOW_VOLATILE_REDIS: flag(
+      'For development: only warn about a Redis that evicts keys or does not log its writes',
     ),
-  LEASEHOLD_REDIS_REPLICAS: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(100)
-    .default(0)
-    .describe('Replicas that must have a record before it counts: what a failover keeps (see [Redis](#redis))'),
-  LEASEHOLD_ALLOW_VOLATILE_REDIS: flag(
-    'For development: only warn about a Redis that evicts keys or does not log its writes',
-  ),
-  LEASEHOLD_SEAL_KEY: z
-    .base64()
-    .transform((text) => Buffer.from(text, 'base64'))
-    .refine((key) => key.length === 32, 'must be 32 bytes in base64')
-    .describe('Key that seals cluster tokens in Redis: 32 bytes in base64 (`openssl rand -base64 32`). Required'),
-  LEASEHOLD_INSTALLATION: z
-    .string()
-    .regex(DNS_LABEL)
-    .default('default')
-    .describe('Name that tells this Leasehold from others on the same cluster or Redis: a DNS label'),
-  LEASEHOLD_CLUSTER_CONNECTIONS: count('Connections kept to each cluster', 32),
-  LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: seconds('Deadline for TCP and TLS to a cluster', 3, 60),
-  LEASEHOLD_CLUSTER_CALL_TIMEOUT: seconds('Deadline for one call to a cluster', 10, 60),
-  LEASEHOLD_WORKER_CONCURRENCY: count('Leases that one worker takes down at the same time', 128),
-  LEASEHOLD_RETRY_INITIAL: seconds('First wait before a failed take-down is tried again; it doubles', 1),
-  LEASEHOLD_RETRY_MAX: seconds('Longest wait between tries, which go on until done', 300),
-  LEASEHOLD_STALLED_AFTER: count('After so many failed tries a lease is shown as stalled; it is still retried', 10),
-  LEASEHOLD_SETTLE_TIME: seconds(
-    'How long a call whose outcome is unknown may still take effect: longer than the `--request-timeout` of the API servers',
-    70,
-  ),
-  LEASEHOLD_SWEEP_INTERVAL: seconds(
-    'How often alarms are set for what is due soon, and set anew for what is overdue; the same for server and worker',
-    30,
-    A_DAY,
-  ),
-  LEASEHOLD_READ_BACK_INTERVAL: seconds('How often the clusters are read back to find orphans', 900, A_DAY),
-  LEASEHOLD_ALLOW_FORCE: flag(
-    'Whether `RevokeLease` may end a lease by force, its objects unconfirmed: `true` for operators only',
-  ),
-  LEASEHOLD_ENDED_RETENTION: seconds('How long ended leases are kept in the store', 2_592_000),
-  LEASEHOLD_DRAIN_TIMEOUT: seconds('How long a stopping process waits for the calls and jobs under way', 20),
-  LEASEHOLD_LOG_LEVEL: z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
-    .default('info')
-    .describe('Least level that is logged'),
-});
+    LEASEHOLD_SEAL_KEY: z
+      .base64()
+      .transform((text) => Buffer.from(text, 'base64'))
+      .refine((key) => key.length === 32, 'must be 32 bytes in base64')
+      .describe('Key that seals cluster tokens in Redis: 32 bytes in base64 (`openssl rand -base64 32`). Required'),
+    LEASEHOLD_INSTALLATION: z
+      .string()
+      .regex(DNS_LABEL)
+      .default('default')
+      .describe('Name that tells this Leasehold from others on the same cluster or Redis: a DNS label'),
+    LEASEHOLD_CLUSTER_CONNECTIONS: count('Connections kept to each cluster', 32),
+    LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: seconds('Deadline for TCP and TLS to a cluster', 3, 60),
+    LEASEHOLD_CLUSTER_CALL_TIMEOUT: seconds('Deadline for one call to a cluster', 10, 60),
+    LEASEHOLD_WORKER_CONCURRENCY: count('Leases that one worker takes down at the same time', 128),
+    LEASEHOLD_RETRY_INITIAL: seconds('First wait before a failed take-down is tried again; it doubles', 1),
+    LEASEHOLD_RETRY_MAX: seconds('Longest wait between tries, which go on until done', 300),
+    LEASEHOLD_STALLED_AFTER: count('After so many failed tries a lease is shown as stalled; it is still retried', 10),
+    LEASEHOLD_SETTLE_TIME: seconds(
+      'How long a call whose outcome is unknown may still take effect: longer than the `--request-timeout` of the API servers',
+      70,
+    ),
+    LEASEHOLD_SWEEP_INTERVAL: seconds(
+      'How often alarms are set for what is due soon, and set anew for what is overdue; the same for server and worker',
+      30,
+      A_DAY,
+    ),
+    LEASEHOLD_READ_BACK_INTERVAL: seconds('How often the clusters are read back to find orphans', 900, A_DAY),
+    LEASEHOLD_ALLOW_FORCE: flag(
+      'Whether `RevokeLease` may end a lease by force, its objects unconfirmed: `true` for operators only',
+    ),
+    LEASEHOLD_ENDED_RETENTION: seconds('How long ended leases are kept in the store', 2_592_000),
+    LEASEHOLD_DRAIN_TIMEOUT: seconds('How long a stopping process waits for the calls and jobs under way', 20),
+    LEASEHOLD_RELAY_LISTEN: z
+      .string()
+      .regex(ADDRESS)
+      .optional()
+      .describe('Address and port to which gateways and other servers connect, with TLS. Unset: no gateways'),
+    LEASEHOLD_RELAY_CERT: pemFile(
+      'of the certificate chain that the relay shows. Required with `LEASEHOLD_RELAY_LISTEN`',
+    ),
+    LEASEHOLD_RELAY_KEY: pemFile('of its private key. Required with `LEASEHOLD_RELAY_LISTEN`'),
+    LEASEHOLD_RELAY_ADDRESS: z
+      .string()
+      .regex(ADDRESS)
+      .optional()
+      .describe('`host:port` at which other servers and workers reach the relay of this one. Unset: where it listens'),
+    LEASEHOLD_RELAY_CA: pemFile(
+      "of the CAs by which servers and workers verify each other's relays. Unset: those that Node trusts",
+    ),
+    LEASEHOLD_RELAY_NAME: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Name that they expect in each other's certificates. Unset: the host of `LEASEHOLD_RELAY_ADDRESS`"),
+    LEASEHOLD_LOG_LEVEL: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+      .default('info')
+      .describe('Least level that is logged'),
+  })
+  .refine(
+    (settings) => !settings.LEASEHOLD_RELAY_LISTEN || (settings.LEASEHOLD_RELAY_CERT && settings.LEASEHOLD_RELAY_KEY),
+    {
+      path: ['LEASEHOLD_RELAY_LISTEN'],
+      message: 'needs LEASEHOLD_RELAY_CERT and LEASEHOLD_RELAY_KEY',
+    },
+  );
 
 export type Settings = z.infer<typeof Settings>;
 

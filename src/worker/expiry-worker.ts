@@ -1,4 +1,5 @@
 import { DelayedError, type Job, Worker } from 'bullmq';
+import { clusterOf } from '../shared/domain/config.ts';
 import type { Lease } from '../shared/domain/lease.ts';
 import { expire } from '../shared/leases/expire.ts';
 import { EXPIRY_QUEUE, type ExpiryJob } from '../shared/queue/queues.ts';
@@ -29,9 +30,9 @@ export function startExpiryWorker(work: Work): Worker {
     }
   }
 
-  /** A cluster is what answers at one URL, under however many configs and tokens. */
   async function laneOf({ accessId }: Lease): Promise<string> {
-    return (await ports.configs.getAccess(accessId))?.url ?? accessId;
+    const access = await ports.configs.getAccess(accessId);
+    return access ? clusterOf(access) : accessId;
   }
 
   function soon(): number {

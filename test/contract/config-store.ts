@@ -28,8 +28,17 @@ export function describeConfigStore(open: OpenStores): void {
       const config = await created('blue');
       const stored = await stores.configs.get('blue');
       expect(stored).toEqual(config);
-      expect(stored?.access.token.reveal()).toBe('cluster-token-of-blue');
+      expect(stored?.access.kind === 'direct' && stored.access.token.reveal()).toBe('cluster-token-of-blue');
       expect(await stores.configs.get('green')).toBeUndefined();
+    });
+
+    test('comes back with its gateway', async () => {
+      const gateway = { name: 'private', uid: 'uid-of-private' };
+      const path = await created('path', { access: { ...sampleConfig('path').access, gateway } });
+      const own = await created('own', { access: { kind: 'gateway', id: 'access-of-own', gateway } });
+      expect(await stores.configs.get('path')).toEqual(path);
+      expect(await stores.configs.get('own')).toEqual(own);
+      expect(await stores.configs.getAccess('access-of-own')).toEqual(own.access);
     });
 
     test('has a name of its own', async () => {

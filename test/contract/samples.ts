@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { Config } from '../../src/shared/domain/config.ts';
+import type { Config, DirectAccess } from '../../src/shared/domain/config.ts';
 import { activate, beginRevoking, type EndedState, end, type Lease } from '../../src/shared/domain/lease.ts';
 import { planLease } from '../../src/shared/domain/plan-lease.ts';
 import { Secret } from '../../src/shared/domain/secret.ts';
@@ -7,6 +7,10 @@ import { Secret } from '../../src/shared/domain/secret.ts';
 /** When the samples begin: leases of the contract are older than any that is forgotten in between. */
 export const START = Date.now();
 
+type StraightConfig = Config & { access: DirectAccess };
+
+export function sampleConfig(name: string): StraightConfig;
+export function sampleConfig(name: string, changes: Partial<Config>): Config;
 export function sampleConfig(name: string, changes: Partial<Config> = {}): Config {
   return {
     name,
@@ -19,7 +23,9 @@ export function sampleConfig(name: string, changes: Partial<Config> = {}): Confi
     audiences: [],
     labels: { team: 'blue' },
     access: {
+      kind: 'direct',
       id: uuidv7(),
+      gateway: undefined,
       url: 'https://cluster.test',
       tls: { caPem: undefined, insecureSkipVerify: false, serverName: undefined },
       token: new Secret(`cluster-token-of-${name}`),

@@ -112,7 +112,7 @@ export class MemoryCluster implements Cluster {
   }
 
   #authenticate(call: ClusterCall): void {
-    if (this.#server.revokedTokens.has(this.#access.token.reveal())) {
+    if (this.#access.kind === 'direct' && this.#server.revokedTokens.has(this.#access.token.reveal())) {
       throw refused(call, 401, 'Unauthorized', '');
     }
   }

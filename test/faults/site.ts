@@ -1,5 +1,5 @@
 import { inject } from 'vitest';
-import type { Access } from '../../src/shared/domain/config.ts';
+import type { DirectAccess } from '../../src/shared/domain/config.ts';
 import { Secret } from '../../src/shared/domain/secret.ts';
 import { Admin, READ_PODS } from '../support/admin.ts';
 import { createRequester, DYNAMIC_RULES } from '../support/seed-rbac.ts';
@@ -14,7 +14,7 @@ export interface Site {
   serviceAccount: string;
   /** ClusterRole that dynamic leases grant. */
   role: string;
-  access: Omit<Access, 'id'>;
+  access: Omit<DirectAccess, 'id'> & { gateway: undefined };
   canaries: Canaries;
 }
 
@@ -43,6 +43,8 @@ export async function openSite(at: Partial<ClusterAndStore> = {}): Promise<Site>
   await admin.bindClusterRole(role, requester.account);
   await admin.waitUntilMay(requester.account, { verb: 'list', resource: 'pods', namespace });
   const access = {
+    kind: 'direct' as const,
+    gateway: undefined,
     url,
     tls: { caPem, insecureSkipVerify: false, serverName: undefined },
     token: new Secret(requester.token),

@@ -3,6 +3,7 @@ import { Secret } from '../../src/shared/domain/secret.ts';
 import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clusters.ts';
 import { describeCluster, type OpenCluster } from '../contract/cluster.ts';
 import { describeMarkedObjects } from '../contract/marked-objects.ts';
+import { noGateways } from '../fakes/no-gateways.ts';
 import { Admin, READ_PODS } from '../support/admin.ts';
 import { keepLog } from '../support/keep-log.ts';
 import { outsiderIn } from '../support/outsider.ts';
@@ -12,6 +13,7 @@ import { outsiderIn } from '../support/outsider.ts';
 const { url, caPem, adminToken } = inject('controlPlane');
 const clusters = new KubernetesClusters(
   { connections: 4, connectTimeoutMs: 5_000, callTimeoutMs: 10_000 },
+  noGateways,
   keepLog().log,
 );
 const admin = new Admin({ url, caPem }, adminToken);
@@ -26,7 +28,14 @@ async function open(): Promise<OpenCluster> {
   const namespace = await admin.createNamespace('contract');
   await admin.createServiceAccount(namespace, 'reader');
   const tls = { caPem, insecureSkipVerify: false, serverName: undefined };
-  const cluster = clusters.at({ id: namespace, url, tls, token: new Secret(adminToken) });
+  const cluster = clusters.at({
+    kind: 'direct',
+    gateway: undefined,
+    id: namespace,
+    url,
+    tls,
+    token: new Secret(adminToken),
+  });
   return { cluster, namespace, role, outsider: outsiderIn(admin, namespace) };
 }
 

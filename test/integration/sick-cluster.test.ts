@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ClusterNotCalled, ClusterRefused, ClusterUnreachable } from '../../src/shared/domain/cluster-error.ts';
 import { Secret } from '../../src/shared/domain/secret.ts';
 import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clusters.ts';
+import { noGateways } from '../fakes/no-gateways.ts';
 import { freePort } from '../servers/free-port.ts';
 import { type AnsweringServer, startAnsweringServer } from '../support/answering-server.ts';
 import { eventually } from '../support/eventually.ts';
@@ -22,7 +23,7 @@ let stops: (() => void)[];
 beforeEach(() => {
   const kept = keepLog();
   lines = kept.lines;
-  clusters = new KubernetesClusters(LIMITS, kept.log);
+  clusters = new KubernetesClusters(LIMITS, noGateways, kept.log);
   stops = [];
 });
 afterEach(async () => {
@@ -43,7 +44,7 @@ async function serverThat(
 /** Makes a call to the cluster at that URL, under an access of that id. Resolves with the error of one that fails. */
 function callTo({ url, caPem }: { url: string; caPem?: string }, id = url): Promise<unknown> {
   const tls = { caPem, insecureSkipVerify: false, serverName: undefined };
-  const cluster = clusters.at({ id, url, tls, token: new Secret('token') });
+  const cluster = clusters.at({ kind: 'direct', gateway: undefined, id, url, tls, token: new Secret('token') });
   return cluster.readServiceAccount(ACCOUNT).catch((error) => error);
 }
 

@@ -237,7 +237,7 @@ describe('the certificate of the API server', () => {
 
   test('is not looked at where verification is off', async () => {
     const created = await world.configs.createConfig({ config: withTls({ insecureSkipVerify: true }) });
-    expect(created.access?.value.tls?.insecureSkipVerify).toBe(true);
+    expect(created.access).toMatchObject({ value: { tls: { insecureSkipVerify: true } } });
     await world.leases.issueLease({ config: config.name });
   });
 });

@@ -2,6 +2,7 @@ import { afterAll, expect, test } from 'vitest';
 import { Secret } from '../../src/shared/domain/secret.ts';
 import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clusters.ts';
 import { inSpan } from '../../src/shared/telemetry/span.ts';
+import { noGateways } from '../fakes/no-gateways.ts';
 import { startAnsweringServer } from '../support/answering-server.ts';
 import { keepLog } from '../support/keep-log.ts';
 import { recordSpans } from '../support/record-spans.ts';
@@ -12,9 +13,16 @@ afterAll(() => spans.stop());
 test('a call that waited for its turn is part of the trace that asked for it', async () => {
   const server = await startAnsweringServer((_request, response) => response.end('{}'));
   const limits = { connections: 1, connectTimeoutMs: 2000, callTimeoutMs: 2000 };
-  const clusters = new KubernetesClusters(limits, keepLog().log);
+  const clusters = new KubernetesClusters(limits, noGateways, keepLog().log);
   const tls = { caPem: server.caPem, insecureSkipVerify: false, serverName: undefined };
-  const cluster = clusters.at({ id: 'access', url: server.url, tls, token: new Secret('token') });
+  const cluster = clusters.at({
+    kind: 'direct',
+    gateway: undefined,
+    id: 'access',
+    url: server.url,
+    tls,
+    token: new Secret('token'),
+  });
 
   const askers = ['first', 'second', 'third'];
   await Promise.all(

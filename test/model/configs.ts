@@ -1,4 +1,4 @@
-import type { Config, ConfigDraft } from '../../src/shared/domain/config.ts';
+import type { Access, Config, ConfigDraft, DirectAccess } from '../../src/shared/domain/config.ts';
 import { Secret } from '../../src/shared/domain/secret.ts';
 import { CLUSTERS, type ConfigChange, type Kind, NAMESPACES } from './actions.ts';
 import { MAX_TTL_SECONDS } from './policy.ts';
@@ -14,16 +14,21 @@ function newToken(): Secret {
   return new Secret(`${CLUSTER_TOKEN}-${tokens}`);
 }
 
-export function draftOf(name: string, kind: Kind, url: string): ConfigDraft {
+export function draftOf(name: string, kind: Kind, url: string) {
   return {
     name,
     defaultTtlSeconds: 600,
     maxTtlSeconds: MAX_TTL_SECONDS,
     audiences: [],
     labels: { team: name },
-    access: { url, tls: { caPem: undefined, insecureSkipVerify: false, serverName: undefined }, token: newToken() },
+    access: straightTo(url),
     credential: credentialOf(kind),
-  };
+  } satisfies ConfigDraft;
+}
+
+function straightTo(url: string): Omit<DirectAccess, 'id'> & { gateway: undefined } {
+  const tls = { caPem: undefined, insecureSkipVerify: false, serverName: undefined };
+  return { kind: 'direct', url, tls, token: newToken(), gateway: undefined };
 }
 
 function credentialOf(kind: Kind): ConfigDraft['credential'] {
@@ -40,20 +45,30 @@ function credentialOf(kind: Kind): ConfigDraft['credential'] {
 
 /** What a platform team makes of a config. */
 export function changed(config: Config, change: ConfigChange): ConfigDraft {
-  const { access, credential } = config;
+  const { credential } = config;
+  const stored = asStraight(config.access);
+  const access = { ...stored, gateway: undefined };
   switch (change) {
     case 'token':
-      return { ...config, access: { ...access, token: newToken() } };
-    case 'cluster': {
-      const url = CLUSTERS.find((other) => other !== access.url) ?? access.url;
-      return { ...config, access: { ...access, url, token: newToken() } };
-    }
+      return { ...config, access: straightTo(stored.url) };
+    case 'cluster':
+      return { ...config, access: straightTo(CLUSTERS.find((other) => other !== stored.url) ?? stored.url) };
     case 'narrower':
     case 'wider': {
       const allowedNamespaces = change === 'wider' ? NAMESPACES : NAMESPACES.slice(0, 1);
-      return credential.kind === 'dynamic' ? { ...config, credential: { ...credential, allowedNamespaces } } : config;
+      return credential.kind === 'dynamic'
+        ? { ...config, access, credential: { ...credential, allowedNamespaces } }
+        : { ...config, access };
     }
     default:
-      return { ...config, credential: credentialOf(change) };
+      return { ...config, access, credential: credentialOf(change) };
   }
+}
+
+/** No cluster of the model is behind a gateway: to the use cases it would be one like any other. */
+export function asStraight(access: Access): DirectAccess {
+  if (access.kind !== 'direct') {
+    throw new Error('the model has no gateways');
+  }
+  return access;
 }

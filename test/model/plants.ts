@@ -1,8 +1,10 @@
 import { ClusterNotDone } from '../../src/shared/domain/cluster-error.ts';
+import { clusterOf } from '../../src/shared/domain/config.ts';
 import type { Lease } from '../../src/shared/domain/lease.ts';
 import { Secret } from '../../src/shared/domain/secret.ts';
 import type { Ports } from '../../src/shared/ports/ports.ts';
 import { CLUSTERS } from './actions.ts';
+import { asStraight } from './configs.ts';
 import { POLICY } from './policy.ts';
 import { type Planted, USE_CASES } from './use-cases.ts';
 import type { Invariant } from './violation.ts';
@@ -97,7 +99,7 @@ export const PLANTS: Record<string, Plant> = {
     around: altering('configs', (configs) => ({
       async getAccess(id) {
         const access = await configs.getAccess(id);
-        return access && { ...access, url: CLUSTERS.find((url) => url !== access.url) ?? access.url };
+        return access && { ...asStraight(access), url: CLUSTERS.find((url) => url !== clusterOf(access)) ?? 'none' };
       },
     })),
   },
@@ -153,7 +155,7 @@ export const PLANTS: Record<string, Plant> = {
     around: (ports) =>
       altering('configs', (configs) => ({
         keepAccess(access) {
-          ports.log.info({ token: access.token.reveal() }, 'access kept');
+          ports.log.info({ token: asStraight(access).token.reveal() }, 'access kept');
           return configs.keepAccess(access);
         },
       }))(ports),

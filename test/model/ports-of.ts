@@ -14,6 +14,8 @@ export function portsOf(world: World, process: Process): Ports {
     leases: new WitnessedLeases(world, process),
     configs: through(process, { service: 'store' }, world.configs),
     batches: through(process, { service: 'store' }, world.batches),
+    gateways: world.gateways,
+    gatewayLinks: world.gatewayLinks,
     alarm: through(process, { service: 'alarm' }, witnessedAlarm(world)),
     clusters: { at: (access) => new WitnessedCluster(world, process, access) },
     log: witnessedLog(world),

@@ -1,4 +1,4 @@
-import type { Access } from '../../src/shared/domain/config.ts';
+import { type Access, clusterOf } from '../../src/shared/domain/config.ts';
 import type { Lease, LeaseObject } from '../../src/shared/domain/lease.ts';
 import { type Marks, readMarks } from '../../src/shared/domain/marks.ts';
 import type { Permission } from '../../src/shared/domain/permissions.ts';
@@ -28,9 +28,9 @@ export class WitnessedCluster implements Cluster {
   constructor(world: World, process: Process, access: Access) {
     this.#world = world;
     this.#process = process;
-    this.#url = access.url;
+    this.#url = clusterOf(access);
     this.#cluster = world.clusters.at(access);
-    this.#to = { service: 'cluster', url: access.url };
+    this.#to = { service: 'cluster', url: clusterOf(access) };
   }
 
   create(object: LeaseObject, account: ServiceAccountName, marks: Marks): Promise<string> {

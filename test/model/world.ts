@@ -1,3 +1,4 @@
+import { clusterOf } from '../../src/shared/domain/config.ts';
 import { LeaseholdError } from '../../src/shared/domain/errors.ts';
 import type { Lease } from '../../src/shared/domain/lease.ts';
 import type { Ports } from '../../src/shared/ports/ports.ts';
@@ -6,9 +7,12 @@ import type { StoredObject } from '../fakes/memory-api-server.ts';
 import { MemoryBatchStore } from '../fakes/memory-batch-store.ts';
 import { MemoryClusters } from '../fakes/memory-clusters.ts';
 import { MemoryConfigStore } from '../fakes/memory-config-store.ts';
+import { MemoryGatewayLinks } from '../fakes/memory-gateway-links.ts';
+import { MemoryGatewayStore } from '../fakes/memory-gateway-store.ts';
 import { MemoryLeaseStore } from '../fakes/memory-lease-store.ts';
 import { MemoryRecords } from '../fakes/memory-records.ts';
 import { VirtualClock } from '../fakes/virtual-clock.ts';
+import { asStraight } from './configs.ts';
 import { Faults } from './faults.ts';
 import { History, type Made } from './history.ts';
 import { portsOf } from './ports-of.ts';
@@ -33,6 +37,8 @@ export class World {
   readonly leases = new MemoryLeaseStore(this.records, RETENTION_MS);
   readonly configs = new MemoryConfigStore(this.records);
   readonly batches = new MemoryBatchStore(this.records);
+  readonly gateways = new MemoryGatewayStore(() => this.clock.now());
+  readonly gatewayLinks = new MemoryGatewayLinks();
   readonly alarm = new MemoryAlarm(this.records.journal);
   readonly clusters = new MemoryClusters(this.clock.now);
   readonly random: () => number;
@@ -72,7 +78,7 @@ export class World {
   revokeToken(accessId: string): void {
     const access = this.records.access(accessId)?.access;
     if (access && !this.faults.haveStopped) {
-      this.clusters.server(access.url).revokedTokens.add(access.token.reveal());
+      this.clusters.server(clusterOf(access)).revokedTokens.add(asStraight(access).token.reveal());
     }
   }
 

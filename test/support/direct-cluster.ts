@@ -3,6 +3,8 @@ import { Secret } from '../../src/shared/domain/secret.ts';
 import { ApiServer } from '../../src/shared/kubernetes/api-server.ts';
 import { ClusterGuard } from '../../src/shared/kubernetes/cluster-guard.ts';
 import { KubernetesCluster } from '../../src/shared/kubernetes/kubernetes-cluster.ts';
+import { routeTo } from '../../src/shared/kubernetes/route-to.ts';
+import { noGateways } from '../fakes/no-gateways.ts';
 import { keepLog } from './keep-log.ts';
 
 export interface ServerAddress {
@@ -20,7 +22,8 @@ export function directCluster(
   const limits = { connections: 4, connectTimeoutMs: 2000, callTimeoutMs };
   const tls = { caPem, insecureSkipVerify: false, serverName: undefined };
   const guard = new ClusterGuard(url, limits, keepLog().log);
-  const server = new ApiServer({ id: 'access', url, tls, token: new Secret(token) }, limits, guard);
+  const access = { kind: 'direct', id: 'access', url, tls, token: new Secret(token), gateway: undefined } as const;
+  const server = new ApiServer(routeTo(access, limits.connectTimeoutMs, noGateways), limits, guard);
   open.push(server);
   return new KubernetesCluster(server, options);
 }

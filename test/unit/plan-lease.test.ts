@@ -18,7 +18,9 @@ const config: Config = {
   audiences: [],
   labels: {},
   access: {
+    kind: 'direct',
     id: 'access',
+    gateway: undefined,
     url: 'https://cluster',
     token: new Secret('token'),
     tls: { caPem: undefined, insecureSkipVerify: false, serverName: undefined },

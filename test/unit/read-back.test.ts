@@ -7,6 +7,8 @@ import { MemoryAlarm } from '../fakes/memory-alarm.ts';
 import { MemoryBatchStore } from '../fakes/memory-batch-store.ts';
 import { MemoryClusters } from '../fakes/memory-clusters.ts';
 import { MemoryConfigStore } from '../fakes/memory-config-store.ts';
+import { MemoryGatewayLinks } from '../fakes/memory-gateway-links.ts';
+import { MemoryGatewayStore } from '../fakes/memory-gateway-store.ts';
 import { MemoryLeaseStore } from '../fakes/memory-lease-store.ts';
 import { MemoryRecords } from '../fakes/memory-records.ts';
 import { POLICY } from '../model/policy.ts';
@@ -21,6 +23,8 @@ function portsWith(clusters: MemoryClusters): Ports {
     configs: new MemoryConfigStore(records),
     leases: new MemoryLeaseStore(records, DAY_MS),
     batches: new MemoryBatchStore(records),
+    gateways: new MemoryGatewayStore(),
+    gatewayLinks: new MemoryGatewayLinks(),
     alarm: new MemoryAlarm(),
     clusters,
     log: { info() {}, warn() {} },

@@ -5,7 +5,7 @@ import {
   type TlsOptions as TlsMessage,
 } from '../../gen/leasehold/v1/config.ts';
 import { etagOf } from '../../shared/configs/etag.ts';
-import type { Config, TlsOptions } from '../../shared/domain/config.ts';
+import type { Access, Config, TlsOptions } from '../../shared/domain/config.ts';
 import { durationOf } from './duration.ts';
 
 /** A config as callers see it: everything but the cluster token. */
@@ -17,12 +17,20 @@ export function configMessage(config: Config): ConfigMessage {
     maxTtl: durationOf(config.maxTtlSeconds),
     audiences: [...config.audiences],
     labels: config.labels,
-    access: { $case: 'direct', value: { url: config.access.url, tls: tlsMessage(config.access.tls), token: '' } },
+    access: accessMessage(config.access),
     credential: credentialMessage(config.credential),
     createTime: new Date(config.createTime),
     updateTime: new Date(config.updateTime),
     etag: etagOf(config),
   });
+}
+
+function accessMessage(access: Access): NonNullable<ConfigMessage['access']> {
+  if (access.kind === 'gateway') {
+    return { $case: 'gateway', value: { name: access.gateway.name } };
+  }
+  const { url, tls, gateway } = access;
+  return { $case: 'direct', value: { url, tls: tlsMessage(tls), token: '', gateway: gateway?.name ?? '' } };
 }
 
 export function tlsMessage({ caPem = '', insecureSkipVerify, serverName = '' }: TlsOptions): TlsMessage {

@@ -2,6 +2,7 @@ import { type Credential, Lease as LeaseMessage, LeaseState as StateMessage } fr
 import type { Lease, LeaseState } from '../../shared/domain/lease.ts';
 import type { IssuedLease } from '../../shared/leases/issue.ts';
 import { tlsMessage } from './config-message.ts';
+import { dateOf } from './date.ts';
 import { durationOf } from './duration.ts';
 
 const STATES = {
@@ -51,8 +52,9 @@ export function credentialMessage({ lease, minted, access }: IssuedLease): Crede
     namespace: lease.namespace,
     accessEndTime: new Date(lease.expireTime),
     tokenExpireTime: new Date(minted.expireTime),
-    clusterUrl: access.url,
-    tls: tlsMessage(access.tls),
+    ...(access.kind === 'direct'
+      ? { clusterUrl: access.url, tls: tlsMessage(access.tls) }
+      : { clusterUrl: '', tls: undefined }),
   };
 }
 
@@ -64,8 +66,4 @@ export function stateMessage(state: LeaseState): StateMessage {
 export function stateOf(message: number): LeaseState | undefined {
   const entry = Object.entries(STATES).find(([, value]) => value === message);
   return entry?.[0] as LeaseState | undefined;
-}
-
-function dateOf(time: number | undefined): Date | undefined {
-  return time === undefined ? undefined : new Date(time);
 }

@@ -13,6 +13,8 @@ import {
   ClusterNotDone,
   ClusterNotTrusted,
   ClusterRefused,
+  GatewayNotConnected,
+  GatewayRefused,
   type Refusal,
   rbacResource,
 } from '../../shared/domain/cluster-error.ts';
@@ -24,6 +26,7 @@ import {
   type LeaseholdError,
   NotFound,
   PermissionDenied,
+  Unauthenticated,
   Unavailable,
 } from '../../shared/domain/errors.ts';
 
@@ -60,6 +63,9 @@ function codeAndDetails(error: LeaseholdError): { code: Status; details: ErrorDe
   if (error instanceof FailedPrecondition) {
     return { code: Status.FAILED_PRECONDITION, details: [errorInfo(error.reason)] };
   }
+  if (error instanceof Unauthenticated) {
+    return { code: Status.UNAUTHENTICATED, details: [errorInfo(error.reason)] };
+  }
   if (error instanceof PermissionDenied) {
     return { code: Status.PERMISSION_DENIED, details: [errorInfo(error.reason)] };
   }
@@ -77,6 +83,14 @@ function codeAndDetails(error: LeaseholdError): { code: Status; details: ErrorDe
       code: Status.FAILED_PRECONDITION,
       details: [errorInfo('CLUSTER_CERTIFICATE_NOT_TRUSTED', callMetadata(error.call))],
     };
+  }
+  if (error instanceof GatewayRefused) {
+    const metadata = { ...callMetadata(error.call), gateway: error.gateway };
+    return { code: Status.FAILED_PRECONDITION, details: [errorInfo('GATEWAY_REFUSED', metadata)] };
+  }
+  if (error instanceof GatewayNotConnected) {
+    const metadata = { ...callMetadata(error.call), gateway: error.gateway };
+    return { code: Status.UNAVAILABLE, details: [errorInfo('GATEWAY_NOT_CONNECTED', metadata), retryInfo()] };
   }
   if (error instanceof ClusterError) {
     const reason = error instanceof ClusterNotDone ? 'CLUSTER_NOT_DONE' : 'CLUSTER_UNREACHABLE';

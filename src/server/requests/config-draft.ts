@@ -1,7 +1,13 @@
 import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { Config as ConfigMessage } from '../../gen/leasehold/v1/config.ts';
-import { type Access, type ConfigDraft, type Endpoint, sameEndpoint } from '../../shared/domain/config.ts';
+import {
+  type Access,
+  type AccessDraft,
+  type ConfigDraft,
+  type Endpoint,
+  sameEndpoint,
+} from '../../shared/domain/config.ts';
 import { InvalidArgument } from '../../shared/domain/errors.ts';
 import { PATH_SEGMENT } from '../../shared/domain/kubernetes-names.ts';
 import { Secret } from '../../shared/domain/secret.ts';
@@ -36,6 +42,10 @@ const token = z
   .string()
   .max(16384, 'must have at most 16384 characters')
   .regex(/^[\x21-\x7e]*$/, 'must be printable ASCII without blanks');
+
+const direct = z
+  .object({ url: apiServerUrl, tls, token, gateway: emptyAsUndefined.pipe(dnsLabel.optional()) })
+  .transform(({ gateway, ...endpoint }) => ({ ...endpoint, gateway }));
 
 const staticCredential = z
   .object({ namespace: dnsLabel, serviceAccount: dnsSubdomain, revocable: z.boolean() })
@@ -77,11 +87,15 @@ const flatConfig = z
     maxTtl: wholeSeconds,
     audiences,
     labels: kubernetesLabels,
-    direct: z.object({ url: apiServerUrl, tls, token }, 'is required'),
+    direct: direct.optional(),
+    gateway: z.object({ name: dnsLabel }).optional(),
     static: staticCredential.optional(),
     dynamic: dynamicCredential.optional(),
   })
   .check(({ value, issues }) => {
+    if (!value.direct && !value.gateway) {
+      issues.push({ code: 'custom', path: ['access'], message: 'must be direct or gateway', input: value });
+    }
     const credential = value.static ?? value.dynamic;
     if (!credential) {
       issues.push({ code: 'custom', path: ['credential'], message: 'must be static or dynamic', input: value });
@@ -107,25 +121,38 @@ export function parseConfigDraft(message: ConfigMessage | undefined, stored?: Ac
   if (!credential) {
     throw violation('credential', 'is required');
   }
-  const { token, ...endpoint } = flat.direct;
   return {
     name: flat.name,
     defaultTtlSeconds: flat.defaultTtl,
     maxTtlSeconds: flat.maxTtl,
     audiences: flat.audiences,
     labels: flat.labels,
-    access: { ...endpoint, token: token === '' ? storedToken(endpoint, stored) : new Secret(token) },
+    access: accessDraft(flat, stored),
     credential,
   };
 }
 
+function accessDraft({ direct, gateway }: z.infer<typeof flatConfig>, stored: Access | undefined): AccessDraft {
+  if (gateway) {
+    return { kind: 'gateway', gateway: gateway.name };
+  }
+  if (!direct) {
+    throw violation('access', 'is required');
+  }
+  const { token, ...endpoint } = direct;
+  return { kind: 'direct', ...endpoint, token: token === '' ? storedToken(endpoint, stored) : new Secret(token) };
+}
+
 /** A stored token goes only where its owner sent it: whoever may change a config could else have it sent to himself. */
 function storedToken(endpoint: Endpoint, stored: Access | undefined): Secret {
-  if (!stored) {
+  if (stored?.kind !== 'direct') {
     throw violation('direct.token', 'is required');
   }
-  if (!sameEndpoint(endpoint, stored)) {
-    throw violation('direct.token', 'must be given with another url or tls: the stored token is not sent elsewhere');
+  if (!sameEndpoint(endpoint, { ...stored, gateway: stored.gateway?.name })) {
+    throw violation(
+      'direct.token',
+      'must be given with another url, tls or gateway: the stored token is not sent elsewhere',
+    );
   }
   return stored.token;
 }

@@ -21,6 +21,10 @@ const SETTERS: Record<string, (target: Config, source: Config) => void> = {
   'direct.url': (target, source) => setDirect(target, source, 'url'),
   'direct.tls': (target, source) => setDirect(target, source, 'tls'),
   'direct.token': (target, source) => setDirect(target, source, 'token'),
+  'direct.gateway': (target, source) => setDirect(target, source, 'gateway'),
+  gateway: (target, source) => {
+    target.access = source.access;
+  },
   static: (target, source) => setCredential(target, source, 'static'),
   dynamic: (target, source) => setCredential(target, source, 'dynamic'),
 };
@@ -45,7 +49,7 @@ export function applyFieldMask(stored: Config, wanted: Config, paths: readonly s
   return result;
 }
 
-function setDirect(target: Config, source: Config, field: 'url' | 'tls' | 'token'): void {
+function setDirect(target: Config, source: Config, field: 'url' | 'tls' | 'token' | 'gateway'): void {
   if (target.access?.$case === 'direct' && source.access?.$case === 'direct') {
     target.access = { $case: 'direct', value: { ...target.access.value, [field]: source.access.value[field] } };
   } else {

@@ -1,14 +1,15 @@
 import { z } from 'zod';
 import type { CheckConfigRequest, ConfigServiceImplementation } from '../../gen/leasehold/v1/config_service.ts';
-import { type ConfigCheck, checkConfig } from '../../shared/configs/check-config.ts';
+import { accessFor } from '../../shared/configs/access-for.ts';
+import { type CheckedConfig, type ConfigCheck, checkConfig } from '../../shared/configs/check-config.ts';
 import { createConfig } from '../../shared/configs/create-config.ts';
 import { deleteConfig } from '../../shared/configs/delete-config.ts';
 import { updateConfig } from '../../shared/configs/update-config.ts';
-import type { ConfigDraft } from '../../shared/domain/config.ts';
 import { InvalidArgument } from '../../shared/domain/errors.ts';
 import { findConfig } from '../../shared/leases/find-config.ts';
 import type { Ports } from '../../shared/ports/ports.ts';
 import { configMessage } from '../messages/config-message.ts';
+import { gatewayMessage } from '../messages/gateway-message.ts';
 import { parseConfigDraft } from '../requests/config-draft.ts';
 import { applyFieldMask } from '../requests/field-mask.ts';
 import { dnsLabel, pageSize } from '../requests/fields.ts';
@@ -58,21 +59,23 @@ export function configService(ports: Ports): ConfigServiceImplementation {
     },
 
     async checkConfig(request) {
-      return checkMessage(await checkConfig(ports, await draftToCheck(ports, request)));
+      return checkMessage(await checkConfig(ports, await configToCheck(ports, request)));
     },
   };
 }
 
-async function draftToCheck(ports: Ports, { target }: CheckConfigRequest): Promise<ConfigDraft> {
+async function configToCheck(ports: Ports, { target }: CheckConfigRequest): Promise<CheckedConfig> {
   if (!target) {
     throw new InvalidArgument([{ field: 'target', description: 'must be name or config' }]);
   }
-  return target.$case === 'config'
-    ? parseConfigDraft(target.value)
-    : findConfig(ports, parse(named, { name: target.value }).name);
+  if (target.$case === 'name') {
+    return findConfig(ports, parse(named, { name: target.value }).name);
+  }
+  const draft = parseConfigDraft(target.value);
+  return { ...draft, access: await accessFor(ports, draft.access) };
 }
 
-function checkMessage({ permissions, missingRbacManifest }: ConfigCheck) {
+function checkMessage({ permissions, missingRbacManifest, gateway }: ConfigCheck) {
   return {
     permissions: permissions.map(({ verb, apiGroup, resource, namespace = '', objectName = '', ...check }) => ({
       verb,
@@ -84,7 +87,8 @@ function checkMessage({ permissions, missingRbacManifest }: ConfigCheck) {
       optional: check.optional ?? false,
       reason: [check.purpose, check.reason].filter((part) => part !== '').join(': '),
     })),
-    allAllowed: permissions.every(({ allowed, optional }) => allowed || optional),
+    allAllowed: permissions.length > 0 && permissions.every(({ allowed, optional }) => allowed || optional),
     missingRbacManifest,
+    gateway: gateway && gatewayMessage(gateway),
   };
 }

@@ -1,7 +1,9 @@
 import pLimit from 'p-limit';
 import { v7 as uuidv7 } from 'uuid';
-import type { ConfigDraft, DynamicCredential } from '../domain/config.ts';
+import { GatewayNotConnected } from '../domain/cluster-error.ts';
+import type { Config, DynamicCredential } from '../domain/config.ts';
 import { type Permission, permissionsFor } from '../domain/permissions.ts';
+import { type GatewayView, viewGatewayOf } from '../gateways/view-gateway.ts';
 import type { Cluster, Verdict } from '../ports/cluster.ts';
 import type { Ports } from '../ports/ports.ts';
 import { rbacManifest } from './rbac-manifest.ts';
@@ -15,19 +17,38 @@ export interface ConfigCheck {
   permissions: CheckedPermission[];
   /** YAML that grants all that is needed where something is missing; empty where nothing is. */
   missingRbacManifest: string;
+  /** That of the config, where its cluster is reached through one. */
+  gateway: GatewayView | undefined;
 }
 
-/** Asks the cluster, permission by permission, what the config's token may do. Changes nothing. Throws a ClusterError. */
-export async function checkConfig(ports: Ports, config: ConfigDraft): Promise<ConfigCheck> {
-  // A stored config keeps the id of its access, and with it the connections.
-  const cluster = ports.clusters.at({ id: uuidv7(), ...config.access });
+/** What is checked of a config. */
+export type CheckedConfig = Pick<Config, 'name' | 'access' | 'credential'>;
+
+/**
+ * Asks the cluster, permission by permission, what the config's token, or its gateway's, may do; nothing where the
+ * gateway has no agent to ask by. Changes nothing. Throws a ClusterError.
+ */
+export async function checkConfig(ports: Ports, config: CheckedConfig): Promise<ConfigCheck> {
+  const { gateway } = config.access;
+  const [permissions, view] = await Promise.all([askAll(ports, config), gateway && viewGatewayOf(ports, gateway)]);
+  return { permissions, missingRbacManifest: rbacManifest(config, withMissing(permissions)), gateway: view };
+}
+
+async function askAll(ports: Ports, config: CheckedConfig): Promise<CheckedPermission[]> {
+  const cluster = ports.clusters.at(config.access);
   const limit = pLimit(QUESTIONS_AT_ONCE);
-  const permissions = await Promise.all(
-    permissionsFor(config.credential).map((permission) =>
-      limit(async () => ({ ...permission, ...(await ask(cluster, config, permission)) })),
-    ),
-  );
-  return { permissions, missingRbacManifest: rbacManifest(config, withMissing(permissions)) };
+  try {
+    return await Promise.all(
+      permissionsFor(config.credential).map((permission) =>
+        limit(async () => ({ ...permission, ...(await ask(cluster, config, permission)) })),
+      ),
+    );
+  } catch (error) {
+    if (error instanceof GatewayNotConnected) {
+      return [];
+    }
+    throw error;
+  }
 }
 
 /**
@@ -45,7 +66,7 @@ function withMissing(permissions: readonly CheckedPermission[]): CheckedPermissi
  * (kubernetes.io/docs/reference/access-authn-authz/rbac, "Restrictions on role binding creation"). Only the API server
  * can tell the latter, in a dry run.
  */
-async function ask(cluster: Cluster, config: ConfigDraft, permission: Permission): Promise<Verdict> {
+async function ask(cluster: Cluster, config: CheckedConfig, permission: Permission): Promise<Verdict> {
   const verdict = await cluster.mayI(permission);
   if (verdict.allowed || permission.verb !== 'bind' || config.credential.kind !== 'dynamic') {
     return verdict;

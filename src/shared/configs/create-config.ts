@@ -1,11 +1,12 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { Config, ConfigDraft } from '../domain/config.ts';
+import { type Config, type ConfigDraft, clusterOf } from '../domain/config.ts';
 import { AlreadyExists } from '../domain/errors.ts';
 import type { Ports } from '../ports/ports.ts';
+import { accessFor } from './access-for.ts';
 import { tryConfig } from './try-config.ts';
 
 /**
- * Tries the cluster, then stores the config. Throws AlreadyExists, a ClusterError or Unavailable; then there is no config
+ * Tries the cluster, then stores the config. Throws AlreadyExists, InvalidArgument (no such gateway), a ClusterError or Unavailable; then there is no config
  * and nothing stays in the cluster. The sealed access stays for an hour: a trial may still have to be taken down with it.
  */
 export async function createConfig(ports: Ports, draft: ConfigDraft): Promise<Config> {
@@ -15,7 +16,7 @@ export async function createConfig(ports: Ports, draft: ConfigDraft): Promise<Co
   const now = ports.clock.now();
   const config: Config = {
     ...draft,
-    access: { ...draft.access, id: uuidv7() },
+    access: await accessFor(ports, draft.access),
     uid: uuidv7(),
     version: 1,
     createTime: now,
@@ -24,6 +25,6 @@ export async function createConfig(ports: Ports, draft: ConfigDraft): Promise<Co
   await ports.configs.keepAccess(config.access);
   await tryConfig(ports, config);
   await ports.configs.create(config);
-  ports.log.info({ config: config.name, cluster: config.access.url }, 'config created');
+  ports.log.info({ config: config.name, cluster: clusterOf(config.access) }, 'config created');
   return config;
 }

@@ -1,9 +1,8 @@
 import { stringify } from 'yaml';
 import { z } from 'zod';
-import type { ConfigDraft } from '../domain/config.ts';
+import type { Access, Config } from '../domain/config.ts';
 import { parseJson } from '../domain/parse-json.ts';
 import type { Permission } from '../domain/permissions.ts';
-import type { Secret } from '../domain/secret.ts';
 
 interface Rule {
   apiGroups: string[];
@@ -13,13 +12,13 @@ interface Rule {
 }
 
 /**
- * YAML of the roles and bindings that grant `wanted` to the holder of the config's token: a Role in each namespace, a
+ * YAML of the roles and bindings that grant `wanted` to the holder of the config's token, or to its gateway's account: a Role in each namespace, a
  * ClusterRole only for what counts in the whole cluster. Empty where nothing is wanted.
  */
-export function rbacManifest({ name, access }: ConfigDraft, wanted: readonly Permission[]): string {
+export function rbacManifest({ name, access }: Pick<Config, 'name' | 'access'>, wanted: readonly Permission[]): string {
   const byNamespace = Map.groupBy(wanted, ({ namespace }) => namespace);
   const documents = [...byNamespace].flatMap(([namespace, permissions]) =>
-    roleAndBinding(`leasehold-config-${name}`, namespace, rulesFor(permissions), subjectOf(access.token)),
+    roleAndBinding(`leasehold-config-${name}`, namespace, rulesFor(permissions), subjectOf(access)),
   );
   return documents.map((document) => stringify(document)).join('---\n');
 }
@@ -63,9 +62,15 @@ const ServiceAccountClaims = z.object({
   sub: z.templateLiteral(['system:serviceaccount:', z.string(), ':', z.string()]),
 });
 
+/** The account that deploy/gateway makes. */
+const GATEWAY_ACCOUNT = { kind: 'ServiceAccount', namespace: 'leasehold', name: 'leasehold-gateway' };
+
 /** A service account's token says whose it is. Of another token only its owner knows. */
-function subjectOf(token: Secret): object {
-  const [, payload = ''] = token.reveal().split('.');
+function subjectOf(access: Access): object {
+  if (access.kind === 'gateway') {
+    return GATEWAY_ACCOUNT;
+  }
+  const [, payload = ''] = access.token.reveal().split('.');
   const claims = ServiceAccountClaims.safeParse(parseJson(Buffer.from(payload, 'base64url').toString()));
   if (!claims.success) {
     return { apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'REPLACE-WITH-THE-USER-OF-THE-CLUSTER-TOKEN' };

@@ -1,15 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
-import { v7 as uuidv7 } from 'uuid';
-import { type Access, type Config, type ConfigDraft, sameEndpoint } from '../domain/config.ts';
+import { type Config, type ConfigDraft, clusterOf } from '../domain/config.ts';
 import { findConfig } from '../leases/find-config.ts';
 import { leaveNewestAccess } from '../leases/leave-newest-access.ts';
 import type { Ports } from '../ports/ports.ts';
+import { accessFor } from './access-for.ts';
 import { requireEtag } from './etag.ts';
 import { tryConfig } from './try-config.ts';
 
 /**
  * Stores what `change` makes of the config. Where what leases do on the cluster changes, the cluster is tried first.
- * Leases that are out keep their objects and their end. Throws NotFound, Aborted, a ClusterError or Unavailable.
+ * Leases that are out keep their objects and their end. Throws NotFound, InvalidArgument (no
+ * such gateway), Aborted, a ClusterError or Unavailable.
  */
 export async function updateConfig(
   ports: Ports,
@@ -23,7 +24,7 @@ export async function updateConfig(
   const config: Config = {
     ...current,
     ...draft,
-    access: sameAccess(current.access, draft.access) ? current.access : { ...draft.access, id: uuidv7() },
+    access: await accessFor(ports, draft.access, current.access),
     version: current.version + 1,
     updateTime: ports.clock.now(),
   };
@@ -31,7 +32,7 @@ export async function updateConfig(
     await ports.configs.keepAccess(config.access);
     await tryConfig(ports, config);
   }
-  if (config.access.url !== current.access.url) {
+  if (clusterOf(config.access) !== clusterOf(current.access)) {
     await leaveNewestAccess(ports, current);
   }
   await ports.configs.replace(config);
@@ -45,8 +46,4 @@ function actsOtherwise(before: Config, after: Config): boolean {
     !isDeepStrictEqual(before.credential, after.credential) ||
     !isDeepStrictEqual(before.audiences, after.audiences)
   );
-}
-
-function sameAccess(stored: Access, wanted: Omit<Access, 'id'>): boolean {
-  return sameEndpoint(stored, wanted) && stored.token.equals(wanted.token);
 }

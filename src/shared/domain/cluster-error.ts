@@ -96,6 +96,27 @@ export class ClusterNotCalled extends ClusterError {
   }
 }
 
+/** The call was not sent: its gateway has no agent that is connected. */
+export class GatewayNotConnected extends ClusterNotCalled {
+  readonly gateway: string;
+
+  constructor(call: ClusterCall, gateway: string, options?: ErrorOptions) {
+    super(call, `gateway ${JSON.stringify(gateway)} has no agent that is connected`, options);
+    this.gateway = gateway;
+  }
+}
+
+/** The call was not sent: its gateway does not dial the cluster's URL, because its settings do not allow it. */
+export class GatewayRefused extends ClusterError {
+  readonly effectUnknown = false;
+  readonly gateway: string;
+
+  constructor(call: ClusterCall, gateway: string, why: string, options?: ErrorOptions) {
+    super(call, `gateway ${JSON.stringify(gateway)} refused to connect: ${why}`, options);
+    this.gateway = gateway;
+  }
+}
+
 /** The API server took the call, but its effect is still to come: a deleted object waits for its finalizers. */
 export class ClusterNotDone extends ClusterError {
   readonly effectUnknown = true;

@@ -9,27 +9,58 @@ export interface TlsOptions {
   serverName: string | undefined;
 }
 
+/** A gateway, told from a later one of the same name. */
+export interface GatewayRef {
+  name: string;
+  uid: string;
+}
+
 /**
  * How to reach one cluster. Never changed: another URL, token or CA is another access with another id, so a lease can
  * name the one under which it was issued.
  */
-export interface Access {
+export type Access = DirectAccess | GatewayAccess;
+
+/** With a service account's token, at a URL. */
+export interface DirectAccess {
+  kind: 'direct';
   id: string;
   url: string;
   tls: TlsOptions;
   token: Secret;
+  /** Carries the bytes, which are encrypted from end to end; undefined: straight. */
+  gateway: GatewayRef | undefined;
+}
+
+/** By a gateway that calls its API server with its own service account. */
+export interface GatewayAccess {
+  kind: 'gateway';
+  id: string;
+  gateway: GatewayRef;
 }
 
 /** Who may be sent a token: the URL, and how it is made sure that nobody else answers there. */
-export type Endpoint = Pick<Access, 'url' | 'tls'>;
+export type Endpoint = Pick<DirectAccess, 'url' | 'tls'> & { gateway: string | undefined };
 
 export function sameEndpoint(one: Endpoint, other: Endpoint): boolean {
   return (
     one.url === other.url &&
+    one.gateway === other.gateway &&
     one.tls.caPem === other.tls.caPem &&
     one.tls.insecureSkipVerify === other.tls.insecureSkipVerify &&
     one.tls.serverName === other.tls.serverName
   );
+}
+
+/**
+ * Tells the cluster that an access leads to from others: what answers at one URL, or behind one gateway. Two private
+ * clusters may well have the same URL behind their gateways.
+ */
+export function clusterOf(access: Access): string {
+  const { gateway } = access;
+  const via = gateway && `gateway ${gateway.name} (${gateway.uid})`;
+  const url = access.kind === 'direct' ? access.url : undefined;
+  return [url, via].filter((part) => part !== undefined).join(' by ');
 }
 
 export interface RoleRef {
@@ -52,6 +83,11 @@ export interface DynamicCredential {
   bindingScope: 'namespace' | 'cluster';
 }
 
+/** How to reach a cluster, as a platform team writes it: a gateway by its name. */
+export type AccessDraft =
+  | (Omit<DirectAccess, 'id' | 'gateway'> & { gateway: string | undefined })
+  | (Omit<GatewayAccess, 'id' | 'gateway'> & { gateway: string });
+
 /** What a platform team writes of a config. */
 export interface ConfigDraft {
   /** A DNS label; unique. */
@@ -60,7 +96,7 @@ export interface ConfigDraft {
   maxTtlSeconds: number;
   audiences: readonly string[];
   labels: Readonly<Record<string, string>>;
-  access: Omit<Access, 'id'>;
+  access: AccessDraft;
   credential: StaticCredential | DynamicCredential;
 }
 

@@ -22,7 +22,7 @@ export class InvalidArgument extends LeaseholdError {
   }
 }
 
-type ResourceType = 'config' | 'lease' | 'batch';
+type ResourceType = 'config' | 'lease' | 'batch' | 'gateway';
 
 /** There is no such thing. */
 export class NotFound extends LeaseholdError {
@@ -51,6 +51,13 @@ type Reason =
   | 'LEASE_NOT_GRANTED_ANY_MORE'
   | 'FORCE_NOT_ALLOWED'
   | 'LEASES_NOT_REVOKED'
+  | 'GATEWAY_NAME_TAKEN'
+  | 'GATEWAY_IN_USE'
+  | 'GATEWAY_STILL_ATTACHED'
+  | 'GATEWAY_CHANGED'
+  | 'RELAY_NOT_ENABLED'
+  | 'ENROLMENT_REFUSED'
+  | 'IDENTITY_REFUSED'
   | 'STORE_UNAVAILABLE';
 
 abstract class ReasonedError extends LeaseholdError {
@@ -67,6 +74,9 @@ export class AlreadyExists extends ReasonedError {}
 
 /** The system's state forbids it until somebody changes that state. */
 export class FailedPrecondition extends ReasonedError {}
+
+/** The caller is not who it says, or nobody that we know. */
+export class Unauthenticated extends ReasonedError {}
 
 /** The caller may not. */
 export class PermissionDenied extends ReasonedError {}

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Access, type Config, namespacesOf } from './config.ts';
+import { type Access, type Config, clusterOf, namespacesOf } from './config.ts';
 import { FailedPrecondition } from './errors.ts';
 import { endsWithToken, type Lease } from './lease.ts';
 import { planObjects } from './plan-lease.ts';
@@ -27,7 +27,7 @@ export function planRenewal(renewed: Renewed, ttlSeconds: number | undefined, no
       `lease ${lease.id} is ${standing}; only an ACTIVE one can be renewed`,
     );
   }
-  if (!config || config.access.url !== access.url || !stillGrants(config, lease)) {
+  if (!config || clusterOf(config.access) !== clusterOf(access) || !stillGrants(config, lease)) {
     throw new FailedPrecondition(
       'LEASE_NOT_GRANTED_ANY_MORE',
       `config ${JSON.stringify(lease.config)} has changed and would not grant lease ${lease.id} as it is; issue a new one`,

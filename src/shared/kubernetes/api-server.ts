@@ -6,16 +6,19 @@ import {
   ClusterNotTrusted,
   ClusterRefused,
   ClusterUnreachable,
+  GatewayNotConnected,
+  GatewayRefused,
   type Refusal,
   rbacResource,
 } from '../domain/cluster-error.ts';
-import type { Access } from '../domain/config.ts';
 import { parseJson } from '../domain/parse-json.ts';
 import { redact } from '../domain/redact.ts';
+import type { Secret } from '../domain/secret.ts';
+import { NotDialled } from '../ports/gateway-dialer.ts';
 import { inSpan } from '../telemetry/span.ts';
 import type { ClusterGuard } from './cluster-guard.ts';
-import { connectorFor, isConnectFailure } from './connector.ts';
 import { pathOf } from './path-of.ts';
+import { isConnectFailure, type Route } from './route-to.ts';
 
 /** Bounds of the connections to one API server. */
 export interface ConnectionLimits {
@@ -56,29 +59,26 @@ const MIN_TELLING_LENGTH = 16;
 /** A longer rest than this is granted to nobody: leases end meanwhile. */
 const MAX_RETRY_AFTER_MS = 60_000;
 
-/** One API server, over kept-alive connections with the config's TLS options and token. */
+/** One API server, over kept-alive connections by one route. */
 export class ApiServer {
-  readonly #access: Access;
+  readonly #route: Route;
   readonly #limits: ConnectionLimits;
   readonly #guard: ClusterGuard;
   readonly #pool: Pool;
-  readonly #basePath: string;
 
-  /** `guard` is the cluster's: all its accesses share it. */
-  constructor(access: Access, limits: ConnectionLimits, guard: ClusterGuard) {
-    this.#access = access;
+  /** `guard` is the cluster's: all routes to it share it. */
+  constructor(route: Route, limits: ConnectionLimits, guard: ClusterGuard) {
+    this.#route = route;
     this.#limits = limits;
     this.#guard = guard;
-    const { origin, pathname } = new URL(access.url);
-    this.#basePath = pathname.replace(/\/$/, '');
-    this.#pool = new Pool(origin, {
+    this.#pool = new Pool(route.origin, {
       connections: limits.connections,
       // Calls do not share a connection: the loss of one is the loss of one call.
       allowH2: false,
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxResponseSize: MAX_ANSWER_BYTES,
-      connect: connectorFor(access, limits.connectTimeoutMs),
+      connect: route.connect,
     });
   }
 
@@ -87,7 +87,7 @@ export class ApiServer {
     const method = METHODS[call.verb];
     const attributes = {
       'http.request.method': method,
-      'server.address': this.#access.url,
+      'server.address': this.#route.cluster,
       ...(call.namespace === undefined ? {} : { 'k8s.namespace.name': call.namespace }),
     };
     // Around the guard: what waits for its turn is begun by the call before it, and would be part of its trace.
@@ -100,7 +100,7 @@ export class ApiServer {
           throw new ClusterRefused(call, {
             ...refusal,
             status,
-            message: shorten(redact(refusal.message, this.#access.token)),
+            message: shorten(redact(refusal.message, ...this.#tokens())),
             retryAfterMs: retryAfterMs(retryAfter),
           });
         }
@@ -111,7 +111,7 @@ export class ApiServer {
 
   #parse(call: ClusterCall, text: string): unknown {
     // No API server says it. What repeats our token would have it written into records and errors.
-    const token = this.#access.token.reveal();
+    const token = this.#route.token?.reveal() ?? '';
     if (token.length >= MIN_TELLING_LENGTH && text.includes(token)) {
       throw new ClusterUnreachable(call, 'its answer repeats the cluster token');
     }
@@ -135,9 +135,9 @@ export class ApiServer {
     try {
       const answer = await this.#pool.request({
         method,
-        path: `${this.#basePath}${pathOf(call)}${query}`,
+        path: `${this.#route.basePath}${pathOf(call)}${query}`,
         headers: {
-          authorization: `Bearer ${this.#access.token.reveal()}`,
+          ...(this.#route.token === undefined ? {} : { authorization: `Bearer ${this.#route.token.reveal()}` }),
           accept,
           'user-agent': 'leasehold',
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -155,17 +155,35 @@ export class ApiServer {
     }
   }
 
+  #tokens(): Secret[] {
+    return this.#route.token === undefined ? [] : [this.#route.token];
+  }
+
   #explain(call: ClusterCall, error: unknown, isTimeout: boolean): Error {
     const { code = '', message } = error as NodeJS.ErrnoException;
+    if (error instanceof NotDialled) {
+      return explainGateway(call, error);
+    }
     if (isCertificateProblem(code)) {
       return new ClusterNotTrusted(call, `its certificate is not trusted (${code})`, { cause: error });
     }
     const problem = isTimeout
-      ? `no answer from ${this.#access.url} within ${this.#limits.callTimeoutMs} ms`
-      : `${this.#access.url} cannot be reached: ${redact(message || code, this.#access.token)}`;
+      ? `no answer from ${this.#route.cluster} within ${this.#limits.callTimeoutMs} ms`
+      : `${this.#route.cluster} cannot be reached: ${redact(message || code, ...this.#tokens())}`;
     return isConnectFailure(error)
       ? new ClusterNotCalled(call, problem, { cause: error })
       : new ClusterUnreachable(call, problem, { cause: error });
+  }
+}
+
+function explainGateway(call: ClusterCall, error: NotDialled): Error {
+  switch (error.reason) {
+    case 'not-connected':
+      return new GatewayNotConnected(call, error.gateway, { cause: error });
+    case 'refused':
+      return new GatewayRefused(call, error.gateway, error.message, { cause: error });
+    case 'unreachable':
+      return new ClusterNotCalled(call, error.message, { cause: error });
   }
 }
 

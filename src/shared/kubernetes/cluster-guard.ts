@@ -14,6 +14,8 @@ import {
   ClusterNotCalled,
   ClusterNotTrusted,
   ClusterRefused,
+  GatewayNotConnected,
+  GatewayRefused,
 } from '../domain/cluster-error.ts';
 import { retryDelay } from '../domain/retry-delay.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -44,15 +46,15 @@ export interface GuardLimits {
  * (a circuit breaker), and where the cluster asks for one (Retry-After). Times are of the clock that never jumps.
  */
 export class ClusterGuard {
-  readonly #url: string;
+  readonly #cluster: string;
   readonly #limits: GuardLimits;
   readonly #log: Ports['log'];
   readonly #turns: ReturnType<typeof bulkhead>;
   readonly #breaker: CircuitBreakerPolicy;
   #rest = { until: 0, because: '' };
 
-  constructor(url: string, limits: GuardLimits, log: Ports['log']) {
-    this.#url = url;
+  constructor(cluster: string, limits: GuardLimits, log: Ports['log']) {
+    this.#cluster = cluster;
     this.#limits = limits;
     this.#log = log;
     this.#turns = bulkhead(limits.connections, MAX_WAITING);
@@ -64,7 +66,7 @@ export class ClusterGuard {
         return Number.NEGATIVE_INFINITY;
       }),
     });
-    this.#breaker.onReset(() => log.info({ cluster: url }, 'the cluster answers again'));
+    this.#breaker.onReset(() => log.info({ cluster }, 'the cluster answers again'));
   }
 
   /**
@@ -110,7 +112,7 @@ export class ClusterGuard {
   }
 
   #notCalled(call: ClusterCall, because: string, retryAfterMs: number): ClusterNotCalled {
-    return new ClusterNotCalled(call, `${this.#url} is not called for now: ${because}`, { retryAfterMs });
+    return new ClusterNotCalled(call, `${this.#cluster} is not called for now: ${because}`, { retryAfterMs });
   }
 
   #open(attempt: number, failure: unknown): void {
@@ -119,8 +121,8 @@ export class ClusterGuard {
       `calls to it keep failing; the last: ${problemOf(failure)}`,
     );
     if (attempt === 1) {
-      this.#log.warn({ cluster: this.#url, err: failure }, 'calls to the cluster keep failing: it is given a rest');
-      countBreakerOpened(this.#url);
+      this.#log.warn({ cluster: this.#cluster, err: failure }, 'calls to the cluster keep failing: it is given a rest');
+      countBreakerOpened(this.#cluster);
     }
   }
 
@@ -138,6 +140,8 @@ export class ClusterGuard {
   }
 }
 
+const SAYS_NOTHING = [ClusterNotTrusted, GatewayNotConnected, GatewayRefused];
+
 /** Told to all who call the cluster: the cluster's own words, but not which call failed. */
 function problemOf(failure: unknown): string {
   return failure instanceof ClusterError ? failure.problem : String(failure);
@@ -154,12 +158,15 @@ function asksForRest(outcome: unknown): outcome is RestRequest {
 }
 
 /**
+ * A gateway without an agent costs nothing to ask for, and is to be used as soon as one is there; one that refuses is
+ * well.
+ *
  * An answer that says no, also when to come back, is from a cluster that is well. So is a 500 in an API server's own
  * words: it is about this one call, whose webhook failed for instance.
  */
 function speaksForSickness(outcome: unknown): boolean {
   if (!(outcome instanceof ClusterRefused)) {
-    return outcome instanceof ClusterError && !(outcome instanceof ClusterNotTrusted);
+    return outcome instanceof ClusterError && !SAYS_NOTHING.some((type) => outcome instanceof type);
   }
   const { status, reason } = outcome.refusal;
   const isAboutThisCall = status === 500 && reason !== '';

@@ -1,39 +1,44 @@
-import type { Access } from '../domain/config.ts';
+import { type Access, clusterOf } from '../domain/config.ts';
 import type { Cluster, Clusters } from '../ports/cluster.ts';
+import type { GatewayDialer } from '../ports/gateway-dialer.ts';
 import type { Ports } from '../ports/ports.ts';
 import { ApiServer, type ConnectionLimits } from './api-server.ts';
 import { ClusterGuard } from './cluster-guard.ts';
 import { KubernetesCluster } from './kubernetes-cluster.ts';
+import { routeTo } from './route-to.ts';
 
 /** Accesses whose connections are kept. Beyond it the one that was used least recently is forgotten. */
 const MAX_KEPT = 256;
 
 interface Kept {
   server: ApiServer;
-  url: string;
+  cluster: string;
   guard: ClusterGuard;
 }
 
 /**
  * The clusters that leases are issued on: one pool of connections for each access, made at its first use, and one guard
- * for each cluster, which is what answers at one URL.
+ * for each cluster, which is what answers at one URL or behind one gateway.
  */
 export class KubernetesClusters implements Clusters {
   readonly #limits: ConnectionLimits;
+  readonly #dialer: GatewayDialer;
   readonly #log: Ports['log'];
-  /** By the id of the access, in the order of last use. */
+  /** In the order of last use. */
   readonly #kept = new Map<string, Kept>();
 
   /** `log` is told when calls to a cluster keep failing, and when it answers again. */
-  constructor(limits: ConnectionLimits, log: Ports['log']) {
+  constructor(limits: ConnectionLimits, dialer: GatewayDialer, log: Ports['log']) {
     this.#limits = limits;
+    this.#dialer = dialer;
     this.#log = log;
   }
 
   at(access: Access): Cluster {
-    const kept = this.#kept.get(access.id) ?? this.#make(access);
-    this.#kept.delete(access.id);
-    this.#kept.set(access.id, kept);
+    const key = connectionsOf(access);
+    const kept = this.#kept.get(key) ?? this.#make(access);
+    this.#kept.delete(key);
+    this.#kept.set(key, kept);
     this.#forgetOldest();
     return new KubernetesCluster(kept.server);
   }
@@ -43,13 +48,14 @@ export class KubernetesClusters implements Clusters {
   }
 
   #make(access: Access): Kept {
-    const { url } = access;
-    const guard = this.#guardOf(url) ?? new ClusterGuard(url, this.#limits, this.#log);
-    return { url, guard, server: new ApiServer(access, this.#limits, guard) };
+    const cluster = clusterOf(access);
+    const guard = this.#guardOf(cluster) ?? new ClusterGuard(cluster, this.#limits, this.#log);
+    const route = routeTo(access, this.#limits.connectTimeoutMs, this.#dialer);
+    return { cluster, guard, server: new ApiServer(route, this.#limits, guard) };
   }
 
-  #guardOf(url: string): ClusterGuard | undefined {
-    return [...this.#kept.values()].find((kept) => kept.url === url)?.guard;
+  #guardOf(cluster: string): ClusterGuard | undefined {
+    return [...this.#kept.values()].find((kept) => kept.cluster === cluster)?.guard;
   }
 
   /** Its calls go on, also those that wait for their turn; its connections end by themselves once they idle. */
@@ -59,4 +65,9 @@ export class KubernetesClusters implements Clusters {
       this.#kept.delete(oldest);
     }
   }
+}
+
+/** Configs that call by the same gateway share its connections: it calls with one account for all. */
+function connectionsOf(access: Access): string {
+  return access.kind === 'gateway' ? clusterOf(access) : access.id;
 }

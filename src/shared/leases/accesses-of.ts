@@ -1,4 +1,4 @@
-import type { Access } from '../domain/config.ts';
+import { type Access, clusterOf } from '../domain/config.ts';
 import type { Lease } from '../domain/lease.ts';
 import type { Ports } from '../ports/ports.ts';
 
@@ -15,7 +15,8 @@ export async function accessesOf(ports: Ports, lease: Lease): Promise<[Access, .
     ports.configs.get(lease.config),
   ]);
   const isOfConfig = lease.purpose === 'lease' && config?.uid === lease.configUid;
-  const newest = config && isOfConfig && (!own || config.access.url === own.url) ? config.access : undefined;
+  const newest =
+    config && isOfConfig && (!own || clusterOf(config.access) === clusterOf(own)) ? config.access : undefined;
   const known = [newest, own, former].filter((access) => access !== undefined);
   const [first, ...others] = new Map(known.map((access) => [access.id, access])).values();
   if (!first) {

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import type { Config } from '../domain/config.ts';
+import { type Config, clusterOf } from '../domain/config.ts';
 import { type Lease, reachBy } from '../domain/lease.ts';
 import type { Ports } from '../ports/ports.ts';
 import { change } from './change.ts';
@@ -14,16 +14,16 @@ const AT_ONCE = 16;
  */
 export async function leaveNewestAccess(ports: Ports, leaving: Config): Promise<void> {
   const limit = pLimit(AT_ONCE);
-  const { id, url } = leaving.access;
+  const newest = { id: leaving.access.id, cluster: clusterOf(leaving.access) };
   for await (const page of liveLeases(ports, leaving.name)) {
-    const older = page.filter(({ state, accessId }) => state !== 'PENDING' && accessId !== id);
-    await Promise.all(older.map((lease) => limit(() => leaveTo(ports, lease, { id, url }))));
+    const older = page.filter(({ state, accessId }) => state !== 'PENDING' && accessId !== newest.id);
+    await Promise.all(older.map((lease) => limit(() => leaveTo(ports, lease, newest))));
   }
 }
 
-async function leaveTo(ports: Ports, lease: Lease, newest: { id: string; url: string }): Promise<void> {
+async function leaveTo(ports: Ports, lease: Lease, newest: { id: string; cluster: string }): Promise<void> {
   const own = await ports.configs.getAccess(lease.accessId);
-  if (own?.url === newest.url) {
+  if (own && clusterOf(own) === newest.cluster) {
     await change(ports, lease, (current) => (current.accessId === newest.id ? current : reachBy(current, newest.id)));
   }
 }

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { ClusterError, ClusterNotDone, ClusterRefused } from '../domain/cluster-error.ts';
-import type { Access } from '../domain/config.ts';
+import { type Access, clusterOf } from '../domain/config.ts';
 import { ownLabels, readMarks } from '../domain/marks.ts';
 import { isOrphan } from '../domain/orphan.ts';
 import { type Place, placesOf } from '../domain/places.ts';
@@ -108,6 +108,6 @@ export class ReadBack {
 }
 
 /** Tells places apart: the same namespace of the same cluster is read once, however many configs name it. */
-function nameOf({ url }: Access, place: Place): string {
-  return `${place.kind} ${'namespace' in place ? place.namespace : '*'} at ${url}`;
+function nameOf(access: Access, place: Place): string {
+  return `${place.kind} ${'namespace' in place ? place.namespace : '*'} at ${clusterOf(access)}`;
 }

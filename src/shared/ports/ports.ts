@@ -3,6 +3,7 @@ import type { Alarm } from './alarm.ts';
 import type { BatchStore } from './batch-store.ts';
 import type { Clusters } from './cluster.ts';
 import type { ConfigStore } from './config-store.ts';
+import type { GatewayLinks, GatewayStore } from './gateway-store.ts';
 import type { LeaseStore } from './lease-store.ts';
 
 /** Warns and tells; an error that reaches a caller is not logged here. */
@@ -36,6 +37,8 @@ export interface Ports {
   configs: ConfigStore;
   leases: LeaseStore;
   batches: BatchStore;
+  gateways: GatewayStore;
+  gatewayLinks: GatewayLinks;
   alarm: Alarm;
   clusters: Clusters;
   log: Log;

@@ -1,4 +1,4 @@
-import { type Counter, type MetricOptions, metrics } from '@opentelemetry/api';
+import { type Counter, type MetricOptions, metrics, type UpDownCounter } from '@opentelemetry/api';
 
 const countStalledBy = counter('leasehold.leases.stalled', {
   description: 'Leases whose taking down has failed so often that somebody should look',
@@ -19,6 +19,26 @@ const countBreakerOpenedBy = counter('leasehold.cluster.breaker.opened', {
   description: 'Times that calls to a cluster kept failing, so that it was given a rest',
   unit: '{time}',
 });
+
+let attached: UpDownCounter | undefined;
+
+/** `change`: 1 or -1. */
+export function countAttached(gateway: string, change: number): void {
+  attached ??= metrics.getMeter('leasehold').createUpDownCounter('leasehold.gateway.attached', {
+    description: "Agents whose streams end at this server, by their gateway's name",
+    unit: '{agent}',
+  });
+  attached.add(change, { 'leasehold.gateway': gateway });
+}
+
+const countDialBy = counter('leasehold.gateway.dials', {
+  description: 'Connections that were wanted through gateways, by what became of them',
+  unit: '{connection}',
+});
+
+export function countDial(gateway: string, outcome: string): void {
+  countDialBy(1, { 'leasehold.gateway': gateway, 'leasehold.gateway.outcome': outcome });
+}
 
 export function countStalled(config: string): void {
   countStalledBy(1, { 'leasehold.config': config });

@@ -1,0 +1,32 @@
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { ForwardRequest, ForwardResponse } from '../../gen/leasehold/tunnel/v1/tunnel_service.ts';
+import { Unauthenticated } from '../../shared/domain/errors.ts';
+import { Secret } from '../../shared/domain/secret.ts';
+import { carryForwardOnHolder } from '../../shared/tunnel/carry.ts';
+import { join } from '../../shared/tunnel/join.ts';
+import type { RelayHost } from './relay-host.ts';
+
+/** Who asked gives up sooner. */
+const OPEN_TIMEOUT_MS = 10_000;
+
+/** A worker needs channels for many clusters on one stream. */
+const MAX_CHANNELS = 4_096;
+
+/** Serves another process of the installation: joins its channels with those of agents whose streams end here. */
+export async function serveForward(
+  { relay, bearer }: RelayHost,
+  call: ServerDuplexStream<ForwardRequest, ForwardResponse>,
+): Promise<void> {
+  const [shown = ''] = call.metadata.get('authorization');
+  if (!new Secret(`Bearer ${bearer.reveal()}`).equals(new Secret(String(shown)))) {
+    throw new Unauthenticated('IDENTITY_REFUSED', 'the caller is no other process of this installation');
+  }
+  const carried = carryForwardOnHolder(call, {
+    maxChannels: MAX_CHANNELS,
+    async accept({ gatewayUid, target }) {
+      const inner = await relay.openHere(gatewayUid, target, OPEN_TIMEOUT_MS);
+      return (outer) => join(outer, inner);
+    },
+  });
+  await carried.over;
+}

@@ -1,0 +1,13 @@
+import type { Secret } from '../../shared/domain/secret.ts';
+import type { Ports } from '../../shared/ports/ports.ts';
+import type { GatewayRelay } from '../../shared/relay/gateway-relay.ts';
+
+/** What the RPCs of the relay work with. */
+export interface RelayHost {
+  ports: Ports;
+  relay: GatewayRelay;
+  /** `host:port` at which others reach this server's relay. */
+  address: string;
+  /** What they show. */
+  bearer: Secret;
+}

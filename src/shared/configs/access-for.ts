@@ -1,0 +1,37 @@
+import { v7 as uuidv7 } from 'uuid';
+import { type Access, type AccessDraft, type GatewayRef, sameEndpoint } from '../domain/config.ts';
+import { InvalidArgument } from '../domain/errors.ts';
+import type { Ports } from '../ports/ports.ts';
+
+/**
+ * The access that `draft` describes: `stored`, where that is it already, or else a new one. Throws InvalidArgument where
+ * there is no gateway of that name.
+ */
+export async function accessFor(ports: Ports, draft: AccessDraft, stored?: Access): Promise<Access> {
+  const id = uuidv7();
+  if (draft.kind === 'gateway') {
+    const gateway = await gatewayNamed(ports, draft.gateway, 'config.gateway.name');
+    return stored?.kind === 'gateway' && isSame(stored.gateway, gateway) ? stored : { kind: 'gateway', id, gateway };
+  }
+  const gateway =
+    draft.gateway === undefined ? undefined : await gatewayNamed(ports, draft.gateway, 'config.direct.gateway');
+  const isStored =
+    stored?.kind === 'direct' &&
+    isSame(stored.gateway, gateway) &&
+    sameEndpoint({ ...stored, gateway: stored.gateway?.name }, draft) &&
+    stored.token.equals(draft.token);
+  return isStored ? stored : { ...draft, id, gateway };
+}
+
+async function gatewayNamed(ports: Ports, name: string, field: string): Promise<GatewayRef> {
+  const gateway = await ports.gateways.get(name);
+  if (!gateway) {
+    throw new InvalidArgument([{ field, description: `there is no gateway ${JSON.stringify(name)}` }]);
+  }
+  return { name, uid: gateway.uid };
+}
+
+/** One that was deleted and made anew is another: it may stand in another cluster. */
+function isSame(one: GatewayRef | undefined, other: GatewayRef | undefined): boolean {
+  return one?.uid === other?.uid;
+}

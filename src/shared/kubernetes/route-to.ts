@@ -1,0 +1,86 @@
+import { buildConnector } from 'undici';
+import { type Access, clusterOf, type DirectAccess } from '../domain/config.ts';
+import type { Secret } from '../domain/secret.ts';
+import type { GatewayDialer } from '../ports/gateway-dialer.ts';
+
+/** How the calls of one access find their way to the API server. */
+export interface Route {
+  /** Names the cluster to people. */
+  cluster: string;
+  origin: string;
+  /** Stands before the path of each call; without a slash at its end. */
+  basePath: string;
+  connect: buildConnector.connector;
+  /** undefined: a gateway adds its own. */
+  token: Secret | undefined;
+}
+
+/** Failures to make a connection. Nothing was sent over a connection that never was. */
+const failures = new WeakSet<object>();
+
+/** `timeoutMs` is for TCP and TLS together, through however many hops. */
+export function routeTo(access: Access, timeoutMs: number, dialer: GatewayDialer): Route {
+  return access.kind === 'direct'
+    ? directRoute(access, timeoutMs, dialer)
+    : {
+        cluster: clusterOf(access),
+        // The gateway speaks HTTP in the clear to us, inside of its own TLS. Where it calls is its own affair.
+        origin: 'http://gateway',
+        basePath: '',
+        connect: noted((_options, callback) => {
+          dialer.dial(access.gateway, 'api-server', timeoutMs).then(
+            // An http client wants no more of a socket than a channel has.
+            (channel) => callback(null, channel as never),
+            (error: Error) => callback(error, null),
+          );
+        }),
+        token: undefined,
+      };
+}
+
+function directRoute(access: DirectAccess, timeoutMs: number, dialer: GatewayDialer): Route {
+  const { origin, pathname, hostname, port } = new URL(access.url);
+  const { tls, gateway } = access;
+  const connect = buildConnector({
+    timeout: timeoutMs,
+    allowH2: false,
+    rejectUnauthorized: !tls.insecureSkipVerify,
+    ...(tls.caPem === undefined ? {} : { ca: tls.caPem }),
+    ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+  });
+  const address = `${hostname}:${port || 443}`;
+  return {
+    cluster: clusterOf(access),
+    origin,
+    basePath: pathname.replace(/\/$/, ''),
+    connect: noted(
+      gateway === undefined
+        ? connect
+        : (options, callback) => {
+            dialer.dial(gateway, { address }, timeoutMs).then(
+              // TLS is ours, from end to end: the gateway carries what it cannot read.
+              (channel) => connect({ ...options, httpSocket: channel as never }, callback),
+              (error: Error) => callback(error, null),
+            );
+          },
+    ),
+    token: access.token,
+  };
+}
+
+/** Whether a call failed before it was sent, because there was no connection for it. */
+export function isConnectFailure(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && failures.has(error);
+}
+
+function noted(connect: buildConnector.connector): buildConnector.connector {
+  return (options, callback) =>
+    connect(options, (...[error, socket]) => {
+      if (error) {
+        failures.add(error);
+        callback(error, null);
+      } else {
+        callback(null, socket);
+      }
+    });
+}

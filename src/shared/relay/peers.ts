@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { credentials, Metadata } from '@grpc/grpc-js';
+import type { Secret } from '../domain/secret.ts';
+import { type Carried, carryForwardOnCaller } from '../tunnel/carry.ts';
+import { connectionOptions } from '../tunnel/connection-options.ts';
+import { TunnelClient } from '../tunnel/tunnel-service.ts';
+import type { Way } from './way.ts';
+
+/** How this process trusts other servers, and is trusted by them. */
+export interface PeerOptions {
+  /** Known to all processes of the installation only. */
+  bearer: Secret;
+  /** PEM file; undefined: the CAs that Node trusts. */
+  caFile: string | undefined;
+  /** Expected in their certificates; undefined: the host of the address. */
+  name: string | undefined;
+}
+
+/** Streams to the other servers of this installation: one to each that holds a gateway's stream, kept while it lasts. */
+export class Peers {
+  readonly #options: PeerOptions;
+  readonly #streams = new Map<string, Carried>();
+
+  constructor(options: PeerOptions) {
+    this.#options = options;
+  }
+
+  /** Through the server at that address, which opens the channel by an agent of its own. */
+  wayTo(gatewayUid: string, address: string): Way {
+    return {
+      name: address,
+      open: (target, timeoutMs) => this.#streamTo(address).multiplexer.open(target, { timeoutMs, gatewayUid }),
+    };
+  }
+
+  close(): void {
+    for (const { end } of this.#streams.values()) {
+      end(new Error('the process stops'));
+    }
+  }
+
+  #streamTo(address: string): Carried {
+    const stream = this.#streams.get(address) ?? this.#connect(address);
+    this.#streams.set(address, stream);
+    return stream;
+  }
+
+  #connect(address: string): Carried {
+    const { caFile, name, bearer } = this.#options;
+    const client = new TunnelClient(address, credentials.createSsl(caFile ? readFileSync(caFile) : null), {
+      ...connectionOptions,
+      ...(name === undefined ? {} : { 'grpc.ssl_target_name_override': name, 'grpc.default_authority': name }),
+    });
+    const metadata = new Metadata();
+    metadata.set('authorization', `Bearer ${bearer.reveal()}`);
+    const stream = carryForwardOnCaller(client.forward(metadata));
+    void stream.over.then(() => {
+      this.#streams.delete(address);
+      client.close();
+    });
+    return stream;
+  }
+}
