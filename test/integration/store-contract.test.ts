@@ -6,6 +6,8 @@ import { RedisConnections } from '../../src/shared/redis/connect-redis.ts';
 import { Keys } from '../../src/shared/redis/keys.ts';
 import { RedisBatchStore } from '../../src/shared/redis/redis-batch-store.ts';
 import { RedisConfigStore } from '../../src/shared/redis/redis-config-store.ts';
+import { RedisGatewayLinks } from '../../src/shared/redis/redis-gateway-links.ts';
+import { RedisGatewayStore } from '../../src/shared/redis/redis-gateway-store.ts';
 import { RedisLeaseStore } from '../../src/shared/redis/redis-lease-store.ts';
 import { RedisUrl } from '../../src/shared/redis/redis-url.ts';
 import { PlainScripts } from '../../src/shared/redis/script-runner.ts';
@@ -13,6 +15,8 @@ import { Seal } from '../../src/shared/sealing/seal.ts';
 import { describeAlarm } from '../contract/alarm.ts';
 import { describeBatchStore } from '../contract/batch-store.ts';
 import { describeConfigStore } from '../contract/config-store.ts';
+import { describeGatewayLinks } from '../contract/gateway-links.ts';
+import { describeGatewayStore } from '../contract/gateway-store.ts';
 import { describeLeaseStore } from '../contract/lease-store.ts';
 import { describeRequestMemory } from '../contract/request-memory.ts';
 import type { Stores } from '../contract/stores.ts';
@@ -55,6 +59,15 @@ function openStores(retentionMs: number): Stores {
 }
 
 describe('RedisBatchStore', () => describeBatchStore(() => new RedisBatchStore(redis, scripts, freshKeys())));
+
+describe('RedisGatewayStore', () => describeGatewayStore(() => new RedisGatewayStore(redis, scripts, freshKeys())));
+
+describe('RedisGatewayLinks', () => {
+  describeGatewayLinks(() => {
+    const keys = freshKeys();
+    return { store: new RedisGatewayStore(redis, scripts, keys), links: new RedisGatewayLinks(redis, keys) };
+  });
+});
 
 describe('BullmqAlarm', () => {
   describeAlarm(() => {

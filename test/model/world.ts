@@ -38,7 +38,7 @@ export class World {
   readonly configs = new MemoryConfigStore(this.records);
   readonly batches = new MemoryBatchStore(this.records);
   readonly gateways = new MemoryGatewayStore(() => this.clock.now());
-  readonly gatewayLinks = new MemoryGatewayLinks();
+  readonly gatewayLinks = new MemoryGatewayLinks(this.gateways);
   readonly alarm = new MemoryAlarm(this.records.journal);
   readonly clusters = new MemoryClusters(this.clock.now);
   readonly random: () => number;

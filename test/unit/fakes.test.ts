@@ -3,6 +3,8 @@ import { describeAlarm } from '../contract/alarm.ts';
 import { describeBatchStore } from '../contract/batch-store.ts';
 import { describeCluster, type OpenCluster } from '../contract/cluster.ts';
 import { describeConfigStore } from '../contract/config-store.ts';
+import { describeGatewayLinks } from '../contract/gateway-links.ts';
+import { describeGatewayStore } from '../contract/gateway-store.ts';
 import { describeLeaseStore } from '../contract/lease-store.ts';
 import { describeMarkedObjects } from '../contract/marked-objects.ts';
 import { describeRequestMemory } from '../contract/request-memory.ts';
@@ -12,6 +14,8 @@ import { MemoryAlarm } from '../fakes/memory-alarm.ts';
 import { MemoryBatchStore } from '../fakes/memory-batch-store.ts';
 import { MemoryClusters } from '../fakes/memory-clusters.ts';
 import { MemoryConfigStore } from '../fakes/memory-config-store.ts';
+import { MemoryGatewayLinks } from '../fakes/memory-gateway-links.ts';
+import { MemoryGatewayStore } from '../fakes/memory-gateway-store.ts';
 import { MemoryLeaseStore } from '../fakes/memory-lease-store.ts';
 import { MemoryRecords } from '../fakes/memory-records.ts';
 import { VirtualClock } from '../fakes/virtual-clock.ts';
@@ -37,6 +41,15 @@ function openStores(retentionMs: number): Stores {
 }
 
 describe('MemoryBatchStore', () => describeBatchStore(() => new MemoryBatchStore(new MemoryRecords(Date.now))));
+
+describe('MemoryGatewayStore', () => describeGatewayStore(() => new MemoryGatewayStore()));
+
+describe('MemoryGatewayLinks', () => {
+  describeGatewayLinks(() => {
+    const store = new MemoryGatewayStore();
+    return { store, links: new MemoryGatewayLinks(store) };
+  });
+});
 
 describe('MemoryAlarm', () => {
   describeAlarm(() => {

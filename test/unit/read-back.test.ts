@@ -19,12 +19,13 @@ const DAY_MS = 86_400_000;
 function portsWith(clusters: MemoryClusters): Ports {
   const now = () => Date.now() + DAY_MS;
   const records = new MemoryRecords(now);
+  const gateways = new MemoryGatewayStore(now);
   return {
     configs: new MemoryConfigStore(records),
     leases: new MemoryLeaseStore(records, DAY_MS),
     batches: new MemoryBatchStore(records),
-    gateways: new MemoryGatewayStore(),
-    gatewayLinks: new MemoryGatewayLinks(),
+    gateways,
+    gatewayLinks: new MemoryGatewayLinks(gateways),
     alarm: new MemoryAlarm(),
     clusters,
     log: { info() {}, warn() {} },

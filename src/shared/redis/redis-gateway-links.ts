@@ -14,7 +14,7 @@ const announceScript = loadScript('announce-link');
 const listScript = loadScript('list-links');
 
 /** Three announcements may be lost before a link is given up. */
-export const BELIEVED_MS = 4_000;
+const BELIEVED_MS = 4_000;
 
 /** Links of a gateway that nobody asks for are forgotten by Redis itself. */
 const FORGOTTEN_MS = 60_000;
