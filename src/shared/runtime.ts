@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Secret } from './domain/secret.ts';
 import { KubernetesClusters } from './kubernetes/kubernetes-clusters.ts';
@@ -54,7 +55,7 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
   const peerBearer = deriveSecret(settings.LEASEHOLD_SEAL_KEY, 'leasehold/forward/v1');
   const peers = new Peers({
     bearer: peerBearer,
-    caFile: settings.LEASEHOLD_RELAY_CA,
+    ca: settings.LEASEHOLD_RELAY_CA === undefined ? undefined : readFileSync(settings.LEASEHOLD_RELAY_CA),
     name: settings.LEASEHOLD_RELAY_NAME,
   });
   const relay = new GatewayRelay(gatewayLinks, peers);

@@ -55,6 +55,8 @@ const directWith = (fields: object): ConfigFields => ({
   access: { $case: 'direct', value: { url: 'https://127.0.0.1:1', token: 'token', ...fields } },
 });
 
+const gatewayNamed = (name: string): ConfigFields => ({ access: { $case: 'gateway', value: { name } } });
+
 const badConfigs: [string, ConfigFields, string][] = [
   ['no name', { name: '' }, 'config.name'],
   ['a name with capitals', { name: 'Prod' }, 'config.name'],
@@ -80,7 +82,10 @@ const badConfigs: [string, ConfigFields, string][] = [
     { labels: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`l${i}`, ''])) },
     'config.labels',
   ],
-  ['no access', { access: undefined }, 'config.direct'],
+  ['no access', { access: undefined }, 'config.access'],
+  ['a gateway that there is not', gatewayNamed('none'), 'config.gateway.name'],
+  ['a gateway with a bad name', gatewayNamed('A'), 'config.gateway.name'],
+  ['a path by a gateway that there is not', directWith({ gateway: 'none' }), 'config.direct.gateway'],
   ['no url', directWith({ url: '' }), 'config.direct.url'],
   ['a url that is none', directWith({ url: 'cluster' }), 'config.direct.url'],
   ['a url without TLS', directWith({ url: 'http://127.0.0.1:1' }), 'config.direct.url'],

@@ -37,7 +37,9 @@ export async function serveAttach(host: RelayHost, call: AttachCall): Promise<vo
     throw refused();
   }
   call.write({ kind: { $case: 'welcome', value: { gateway: gateway.name } } });
-  await carryChannels(host, link, carryAttachOnServer(call, {}));
+  const carried = carryAttachOnServer(call, {});
+  call.resume();
+  await carryChannels(host, link, carried);
 }
 
 async function readHello(call: AttachCall): Promise<Hello> {

@@ -15,10 +15,10 @@ export class GatewayRelay implements GatewayDialer {
   /** A worker has none. */
   readonly local = new LocalLinks();
   readonly #links: Pick<GatewayLinks, 'of'>;
-  readonly #peers: Peers;
+  readonly #peers: Pick<Peers, 'wayTo'>;
   readonly #slow = new SlowOnes();
 
-  constructor(links: Pick<GatewayLinks, 'of'>, peers: Peers) {
+  constructor(links: Pick<GatewayLinks, 'of'>, peers: Pick<Peers, 'wayTo'>) {
     this.#links = links;
     this.#peers = peers;
   }
@@ -43,18 +43,20 @@ export class GatewayRelay implements GatewayDialer {
   }
 
   async #open(gateway: GatewayRef, target: Target, deadline: number): Promise<Duplex> {
+    const here = this.local.waysTo(gateway.uid);
+    const good = here.filter((way) => !this.#slow.has(way));
     try {
-      return await this.#openBy(this.local.waysTo(gateway.uid), target, deadline);
+      return await this.#openBy(good, target, deadline);
     } catch (failure) {
       if (!(failure instanceof ChannelNotOpened) || failure.reason === 'refused') {
         throw failure;
       }
       // Others are looked for only where nobody here can: it takes a look into the store.
-      const elsewhere = await this.#waysElsewhere(gateway);
-      if (elsewhere.length === 0) {
+      const others = [...(await this.#waysElsewhere(gateway)), ...here.filter((way) => !good.includes(way))];
+      if (others.length === 0 || performance.now() >= deadline) {
         throw failure;
       }
-      return this.#openBy(elsewhere, target, deadline);
+      return this.#openBy(others, target, deadline);
     }
   }
 
@@ -67,7 +69,7 @@ export class GatewayRelay implements GatewayDialer {
   /** Tries one way after the other, each for its share of the time. Throws ChannelNotOpened, at once where one refuses. */
   async #openBy(ways: readonly Way[], target: Target, deadline: number): Promise<Duplex> {
     let failure = new ChannelNotOpened('not-attached', 'none of its agents is connected');
-    for (const [index, way] of this.#slow.last(ways).entries()) {
+    for (const [index, way] of ways.toSorted((a, b) => this.#slow.rank(a) - this.#slow.rank(b)).entries()) {
       try {
         return await way.open(target, Math.max(0, deadline - performance.now()) / (ways.length - index));
       } catch (error) {
@@ -75,7 +77,7 @@ export class GatewayRelay implements GatewayDialer {
           throw error;
         }
         if (error.reason === 'timeout') {
-          this.#slow.note(way.name);
+          this.#slow.note(way);
         }
         failure = error;
       }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { credentials, Metadata } from '@grpc/grpc-js';
 import type { Secret } from '../domain/secret.ts';
 import { type Carried, carryForwardOnCaller } from '../tunnel/carry.ts';
@@ -10,8 +9,8 @@ import type { Way } from './way.ts';
 export interface PeerOptions {
   /** Known to all processes of the installation only. */
   bearer: Secret;
-  /** PEM file; undefined: the CAs that Node trusts. */
-  caFile: string | undefined;
+  /** PEM; undefined: the CAs that Node trusts. */
+  ca: Buffer | undefined;
   /** Expected in their certificates; undefined: the host of the address. */
   name: string | undefined;
 }
@@ -46,8 +45,8 @@ export class Peers {
   }
 
   #connect(address: string): Carried {
-    const { caFile, name, bearer } = this.#options;
-    const client = new TunnelClient(address, credentials.createSsl(caFile ? readFileSync(caFile) : null), {
+    const { ca, name, bearer } = this.#options;
+    const client = new TunnelClient(address, credentials.createSsl(ca ?? null), {
       ...connectionOptions,
       ...(name === undefined ? {} : { 'grpc.ssl_target_name_override': name, 'grpc.default_authority': name }),
     });

@@ -7,17 +7,25 @@ const SLOW_FOR_MS = 15_000;
 export class SlowOnes {
   readonly #until = new Map<string, number>();
 
-  note(name: string): void {
+  note({ name }: Way): void {
+    this.#forget();
     this.#until.set(name, performance.now() + SLOW_FOR_MS);
   }
 
-  last(ways: readonly Way[]): Way[] {
-    const now = performance.now();
+  has({ name }: Way): boolean {
+    return (this.#until.get(name) ?? 0) > performance.now();
+  }
+
+  /** For sorting. */
+  rank(way: Way): number {
+    return this.has(way) ? 1 : 0;
+  }
+
+  #forget(): void {
     for (const [name, until] of this.#until) {
-      if (until < now) {
+      if (until <= performance.now()) {
         this.#until.delete(name);
       }
     }
-    return ways.toSorted((a, b) => Number(this.#until.has(a.name)) - Number(this.#until.has(b.name)));
   }
 }
