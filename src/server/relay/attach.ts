@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { AttachRequest, AttachResponse } from '../../gen/leasehold/tunnel/v1/tunnel_service.ts';
 import { Unauthenticated } from '../../shared/domain/errors.ts';
 import type { GatewayIdentity, GatewayLink } from '../../shared/domain/gateway.ts';
+import { retryWaiting } from '../../shared/leases/retry-waiting.ts';
 import { countAttached } from '../../shared/telemetry/metrics.ts';
 import { type Carried, carryAttachOnServer } from '../../shared/tunnel/carry.ts';
 import { attachText, isSigned } from '../../shared/tunnel/signed-texts.ts';
@@ -78,6 +79,7 @@ async function carryChannels(host: RelayHost, link: GatewayLink, carried: Carrie
   relay.local.add(link, carried.multiplexer);
   countAttached(link.gateway.name, 1);
   ports.log.info(fields, 'gateway attached');
+  void retryAfterOutage(host, link);
   void announceUntil(over.signal, ports, link, () => carried.end(statusError(refused())));
 
   const why = await carried.over;
@@ -88,4 +90,18 @@ async function carryChannels(host: RelayHost, link: GatewayLink, carried: Carrie
   await ports.gatewayLinks.withdraw(link).catch((error: unknown) => {
     ports.log.warn({ ...fields, err: error }, 'a link that is gone will be forgotten a little later');
   });
+}
+
+/** The first agent after a time without any: leases may have waited for it. */
+async function retryAfterOutage({ ports }: RelayHost, { gateway }: GatewayLink): Promise<void> {
+  const fields = { gateway: gateway.name };
+  try {
+    const isFirst = (await ports.gatewayLinks.of(gateway)).length === 1;
+    const leases = isFirst ? await retryWaiting(ports, gateway) : 0;
+    if (leases > 0) {
+      ports.log.info({ ...fields, leases }, 'leases that waited for the gateway are taken down now');
+    }
+  } catch (error) {
+    ports.log.warn({ ...fields, err: error }, 'leases that wait for the gateway are left to their own next tries');
+  }
 }

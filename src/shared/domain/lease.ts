@@ -156,6 +156,11 @@ export function noteFailure(
   return { ...next(lease), tries, lastError, nextTryTime, stalled: tries >= stalledAfter };
 }
 
+/** REVOKING stays so: what kept it from being taken down may be over, so it is tried at `nextTryTime`. */
+export function tryAgainAt(lease: Lease, nextTryTime: number): Lease {
+  return { ...next(lease), nextTryTime };
+}
+
 /** REVOKING stays so: all is gone, but what was asked for may still appear. */
 export function awaitSettling(lease: Lease, settleTime: number): Lease {
   return { ...next(lease), lastError: undefined, nextTryTime: settleTime };
