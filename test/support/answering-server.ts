@@ -33,7 +33,7 @@ export async function startAnsweringServer(
 }
 
 /** Of 127.0.0.1, signed by itself. The key is for these tests only. */
-const cert = `-----BEGIN CERTIFICATE-----
+export const cert = `-----BEGIN CERTIFICATE-----
 MIIBjzCCATagAwIBAgIUcbY0rAqI7j/78JuuxowrEXy6upswCgYIKoZIzj0EAwIw
 FDESMBAGA1UEAwwJMTI3LjAuMC4xMCAXDTI2MTEyNDEyNTEyNVoYDzIxMjYxMDMx
 MTI1MTI1WjAUMRIwEAYDVQQDDAkxMjcuMC4wLjEwWTATBgcqhkjOPQIBBggqhkjO
@@ -44,7 +44,7 @@ VR0TAQH/BAUwAwEB/zAPBgNVHREECDAGhwR/AAABMAoGCCqGSM49BAMCA0cAMEQC
 IEAuLiXy3V34vc8yDfh7ohAARMyc71pY5KBx+SsKS5HsAiBd0vGUiCrXmYLu4lBT
 sKmbBbCern8Vn9S+vLYyre2cTQ==
 -----END CERTIFICATE-----`;
-const key = `-----BEGIN PRIVATE KEY-----
+export const key = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgGSyev+rYH/qZ7MJG
 qcgxO2quk0MxvN+6nZ34713HwRGhRANCAAS3WYVJvPMhE5heHoAb9BTKBSDtc1oU
 TlLmup3Z7n9z9WY9rf7+UbpzUIyv8UjNXa33VZwhA8LGebpinXZao/CP

@@ -28,11 +28,6 @@ function pass(frames: Frame[], log: Frame[], to: Multiplexer): void {
   to.receive(Frames.decode(Frames.encode({ frames }).finish()).frames);
 }
 
-/** A tunnel whose channels are given to `use`, whatever they are for. */
-export function openTunnel(use: (channel: Channel) => void): Tunnel {
-  return tunnelOf({ accept: async () => use });
-}
-
 /** Opens a channel of a tunnel and returns both of its ends. */
 export async function openChannel(
   tunnelOptions: Options = {},

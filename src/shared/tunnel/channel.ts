@@ -71,7 +71,7 @@ export class Channel extends Duplex implements Member {
     } else if (!this.#granted.spend(data.length)) {
       this.#breakRules('more data than there was credit for');
     } else {
-      this.push(data);
+      this.push(onItsOwn(data));
       this.#renewCredit();
     }
   }
@@ -216,4 +216,9 @@ export class Channel extends Duplex implements Member {
   unref(): this {
     return this;
   }
+}
+
+/** A small part of a message must not keep the whole of it in memory until it is read. */
+function onItsOwn(data: Uint8Array): Uint8Array {
+  return data.byteLength * 2 < data.buffer.byteLength ? Buffer.from(data) : data;
 }

@@ -35,6 +35,7 @@ export interface OpenOptions extends Patience {
 }
 
 const MAX_CHANNELS = 512;
+const TOO_MANY = 'there are too many channels';
 
 /** Numbers are uint32. */
 const LAST_NUMBER = 0xffff_ffff;
@@ -44,11 +45,14 @@ export class Multiplexer {
   readonly #options: MultiplexerOptions;
   readonly #outbox: Outbox;
   readonly #members = new Map<number, Member>();
+  readonly #maxChannels: number;
   #lastNumber = 0;
+  #refusals = 0;
   #closedBy: Error | undefined;
 
   constructor(options: MultiplexerOptions) {
     this.#options = options;
+    this.#maxChannels = options.maxChannels ?? MAX_CHANNELS;
     this.#outbox = new Outbox((frames) => options.send(frames));
   }
 
@@ -69,14 +73,20 @@ export class Multiplexer {
       throw new ChannelNotOpened('refused', TOO_MANY);
     }
     if (this.#lastNumber === LAST_NUMBER) {
-      this.#fail(new Error('the stream has no number left for a channel'));
-      throw new ChannelNotOpened('lost', 'the stream has no number left for a channel');
+      const why = new Error('the stream has no number left for a channel');
+      this.#fail(why);
+      throw new ChannelNotOpened('lost', why.message);
     }
     this.#lastNumber += 1;
     const link = this.#linkOf(this.#lastNumber);
     const opening = new Opening(link, options);
     link.send({ $case: 'open', value: openOf(target, options.gatewayUid ?? '') });
-    return opening.channel;
+    const channel = await opening.channel;
+    if (channel.destroyed) {
+      // It broke in the turn in which it was opened: its events are over before anybody could listen.
+      throw new ChannelNotOpened('lost', channel.errored?.message ?? 'the channel closed at once');
+    }
+    return channel;
   }
 
   /** Takes the frames of the other side. Never throws: a frame that breaks the rules breaks its channel. */
@@ -112,19 +122,37 @@ export class Multiplexer {
       return;
     }
     this.#lastNumber = number;
-    const link = this.#linkOf(number);
-    const target = targetOf(open);
     const { accept } = this.#options;
-    if (accept === undefined || target === undefined || this.#isFull()) {
-      const why = accept === undefined ? 'channels are opened from here only' : target ? TOO_MANY : 'unknown target';
-      link.send({ $case: 'close', value: closeInsteadOfOpening(new ChannelNotOpened('refused', why)) });
-      return;
+    const target = targetOf(open);
+    if (accept === undefined) {
+      this.#refuseForGood(number);
+    } else if (target === undefined) {
+      this.#refuse(number, 'there is no such kind of target here');
+    } else if (this.#isFull()) {
+      this.#refuse(number, TOO_MANY);
+    } else {
+      const asked = { target, gatewayUid: open.gatewayUid };
+      new Accepting(this.#linkOf(number), (signal) => accept(asked, signal));
     }
-    new Accepting(link, (signal) => accept({ target, gatewayUid: open.gatewayUid }, signal));
+  }
+
+  /** Who goes on asking, and does not read the answers, would have them gather here. */
+  #refuseForGood(number: number): void {
+    this.#refusals += 1;
+    if (this.#refusals > this.#maxChannels) {
+      this.#fail(new Error('the other side opens channels, though it must not'));
+    } else {
+      this.#refuse(number, 'channels are opened from the other side only');
+    }
+  }
+
+  #refuse(number: number, why: string): void {
+    const close = closeInsteadOfOpening(new ChannelNotOpened('refused', why));
+    this.#linkOf(number).send({ $case: 'close', value: close });
   }
 
   #isFull(): boolean {
-    return this.#members.size >= (this.#options.maxChannels ?? MAX_CHANNELS);
+    return this.#members.size >= this.#maxChannels;
   }
 
   #fail(why: Error): void {
@@ -144,5 +172,3 @@ export class Multiplexer {
     };
   }
 }
-
-const TOO_MANY = 'there are too many channels';

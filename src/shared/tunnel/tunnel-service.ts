@@ -1,11 +1,12 @@
 import type {
   CallOptions,
+  ChannelOptions,
   ClientDuplexStream,
   handleBidiStreamingCall,
   handleUnaryCall,
   ServiceDefinition,
 } from '@grpc/grpc-js';
-import { Client, Metadata, type MethodDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { Client, Metadata, type MethodDefinition } from '@grpc/grpc-js';
 import {
   AttachRequest,
   AttachResponse,
@@ -18,11 +19,11 @@ import {
 } from '../../gen/leasehold/tunnel/v1/tunnel_service.ts';
 
 /** What a server of the tunnel does. */
-export interface TunnelHandlers extends UntypedServiceImplementation {
+export type TunnelHandlers = {
   enrol: handleUnaryCall<EnrolRequest, EnrolResponse>;
   attach: handleBidiStreamingCall<AttachRequest, AttachResponse>;
   forward: handleBidiStreamingCall<ForwardRequest, ForwardResponse>;
-}
+};
 
 /** The service for `Server.addService`. */
 export const tunnelService = {
@@ -30,6 +31,15 @@ export const tunnelService = {
   attach: method('attach', AttachRequest, AttachResponse),
   forward: method('forward', ForwardRequest, ForwardResponse),
 } satisfies ServiceDefinition<TunnelHandlers>;
+
+/**
+ * For servers and clients. Messages are small (`inMessages`). HTTP/2 lets 64 KiB be under way by default, for all channels
+ * together: too little for a stream that comes from far.
+ */
+export const tunnelOptions = {
+  'grpc.max_receive_message_length': 1024 * 1024,
+  'grpc-node.flow_control_window': 4 * 1024 * 1024,
+} satisfies ChannelOptions;
 
 /** A client of the tunnel. */
 export class TunnelClient extends Client {
