@@ -1,21 +1,11 @@
-import type { Duplex } from 'node:stream';
+import { type Duplex, pipeline } from 'node:stream';
 
-/** Makes one connection of two. Where one breaks, so does the other. */
+/**
+ * Makes one of two byte streams, as who stands between them does. What ends on one side ends on the other, and what closes
+ * or breaks takes the other with it. Both must allow to be half open; a slow one slows the other down.
+ */
 export function join(one: Duplex, other: Duplex): void {
-  for (const [from, to] of [
-    [one, other],
-    [other, one],
-  ] as const) {
-    from.pipe(to);
-    from.on('error', () => undefined);
-    from.once('close', () => {
-      const hasEndedWell = from.readableEnded && from.writableFinished;
-      if (!hasEndedWell) {
-        to.destroy();
-      }
-    });
-    if (from.destroyed) {
-      to.destroy();
-    }
-  }
+  // What broke is told by the streams themselves, which pipeline destroys with it.
+  pipeline(one, other, () => undefined);
+  pipeline(other, one, () => undefined);
 }
