@@ -1,0 +1,173 @@
+import { z } from 'zod';
+import { DNS_LABEL, DNS_SUBDOMAIN } from '../shared/domain/kubernetes-names.ts';
+import { parseJson } from '../shared/domain/parse-json.ts';
+import {
+  accessReview,
+  clusterRoleBinding,
+  deleteOptions,
+  LEASE_OBJECT,
+  rehearsedClusterRoleBinding,
+  rehearsedRoleBinding,
+  roleBinding,
+  secret,
+  serviceAccount,
+  tokenRequest,
+} from './request-bodies.ts';
+
+/** What stands for `{...}` in a path. None of them needs percent-encoding, so nothing that is encoded is let through. */
+const SEGMENTS: Readonly<Record<string, RegExp>> = {
+  '{namespace}': DNS_LABEL,
+  '{account}': DNS_SUBDOMAIN,
+  '{ours}': LEASE_OBJECT,
+};
+
+const JSON_TYPE = 'application/json';
+
+/** A verb of RBAC in HTTP. A list is of metadata only: no Secret's data comes out. */
+const VERBS = {
+  get: { method: 'GET', accept: JSON_TYPE },
+  list: { method: 'GET', accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' },
+  create: { method: 'POST', accept: JSON_TYPE },
+  delete: { method: 'DELETE', accept: JSON_TYPE },
+} as const;
+
+const dryRun = z.strictObject({ dryRun: z.literal('All') });
+
+/** Only of objects that Leasehold made: the annotations of others may hold what their Secrets do. */
+const page = z.strictObject({
+  labelSelector: z
+    .string()
+    .regex(/^app\.kubernetes\.io\/managed-by=leasehold,leasehold\.dev\/installation=[-a-z0-9]+$/),
+  limit: z.string().regex(/^[1-9]\d{0,2}$/),
+  continue: z
+    .string()
+    .regex(/^[\w=-]{1,4096}$/)
+    .optional(),
+});
+
+const SERVICE_ACCOUNTS = '/api/v1/namespaces/{namespace}/serviceaccounts';
+const SECRETS = '/api/v1/namespaces/{namespace}/secrets';
+const ROLE_BINDINGS = '/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings';
+const CLUSTER_ROLE_BINDINGS = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings';
+const ACCESS_REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+
+interface Row {
+  verb: keyof typeof VERBS;
+  path: string;
+  /** Left out: none. */
+  query?: z.ZodType;
+  /** Left out: none. */
+  body?: z.ZodType;
+}
+
+/** All calls that leases need. Whatever no row describes is refused, and does not reach the API server. */
+const ALLOWLIST: readonly Row[] = [
+  { verb: 'get', path: '/version' },
+  { verb: 'create', path: ACCESS_REVIEWS, body: accessReview },
+
+  { verb: 'get', path: `${SERVICE_ACCOUNTS}/{account}` },
+  { verb: 'list', path: SERVICE_ACCOUNTS, query: page },
+  { verb: 'create', path: SERVICE_ACCOUNTS, body: serviceAccount },
+  { verb: 'delete', path: `${SERVICE_ACCOUNTS}/{ours}`, body: deleteOptions },
+  { verb: 'create', path: `${SERVICE_ACCOUNTS}/{account}/token`, body: tokenRequest },
+
+  { verb: 'list', path: SECRETS, query: page },
+  { verb: 'create', path: SECRETS, body: secret },
+  { verb: 'delete', path: `${SECRETS}/{ours}`, body: deleteOptions },
+
+  { verb: 'list', path: ROLE_BINDINGS, query: page },
+  { verb: 'create', path: ROLE_BINDINGS, body: roleBinding },
+  { verb: 'create', path: ROLE_BINDINGS, query: dryRun, body: rehearsedRoleBinding },
+  { verb: 'delete', path: `${ROLE_BINDINGS}/{ours}`, body: deleteOptions },
+
+  { verb: 'list', path: CLUSTER_ROLE_BINDINGS, query: page },
+  { verb: 'create', path: CLUSTER_ROLE_BINDINGS, body: clusterRoleBinding },
+  { verb: 'create', path: CLUSTER_ROLE_BINDINGS, query: dryRun, body: rehearsedClusterRoleBinding },
+  { verb: 'delete', path: `${CLUSTER_ROLE_BINDINGS}/{ours}`, body: deleteOptions },
+];
+
+/** A request as it came, before its body. */
+export interface RequestHead {
+  method: string | undefined;
+  /** The request target of its first line, as it stood there. */
+  target: string | undefined;
+  accept: string | undefined;
+  contentType: string | undefined;
+}
+
+/** A call that the allowlist has, put together anew: nothing is copied from the request but what was checked. */
+export interface AllowedCall {
+  method: 'GET' | 'POST' | 'DELETE';
+  /** With its query. */
+  path: string;
+  accept: string;
+  /** JSON; undefined where the call has none. */
+  body: string | undefined;
+}
+
+/** The allowlist does not have it. The message says what of it. */
+export class NotAllowed extends Error {
+  override readonly name = 'NotAllowed';
+}
+
+/** Finds the row that a request falls under; what it returns checks the body. Both throw NotAllowed. */
+export function admit({ method, target = '', accept, contentType }: RequestHead): (body: string) => AllowedCall {
+  const [path = '', query] = splitOnce(target, '?');
+  const row = ALLOWLIST.find(
+    (candidate) =>
+      VERBS[candidate.verb].method === method &&
+      VERBS[candidate.verb].accept === accept &&
+      pathFits(candidate.path, path) &&
+      queryFits(candidate.query, query),
+  );
+  if (!row) {
+    throw new NotAllowed('no row has this method, path, query and Accept');
+  }
+  if (row.body && contentType !== JSON_TYPE) {
+    throw new NotAllowed(`its content type must be ${JSON_TYPE}`);
+  }
+  return (body) => ({ ...VERBS[row.verb], path: target, body: checkedBody(row.body, body) });
+}
+
+function splitOnce(text: string, separator: string): [string, string?] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** Segment by segment, on the text as it came: there is no decoding that an API server could do otherwise. */
+function pathFits(pattern: string, path: string): boolean {
+  const expected = pattern.split('/');
+  const actual = path.split('/');
+  return (
+    actual.length === expected.length &&
+    expected.every((segment, index) => {
+      const type = SEGMENTS[segment];
+      return type ? type.test(actual[index] ?? '') : segment === actual[index];
+    })
+  );
+}
+
+/** Each parameter once, and written as Leasehold writes it. */
+function queryFits(schema: z.ZodType | undefined, query: string | undefined): boolean {
+  if (!schema || query === undefined) {
+    return schema === undefined && query === undefined;
+  }
+  const parameters = Object.fromEntries(new URLSearchParams(query));
+  return String(new URLSearchParams(parameters)) === query && schema.safeParse(parameters).success;
+}
+
+/** Written anew from what was parsed: no two parsers can see different things in it. */
+function checkedBody(schema: z.ZodType | undefined, body: string): string | undefined {
+  if (!schema) {
+    if (body !== '') {
+      throw new NotAllowed('it has no body');
+    }
+    return undefined;
+  }
+  const parsed = schema.safeParse(parseJson(body));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new NotAllowed(`its body: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`);
+  }
+  return JSON.stringify(parsed.data);
+}
