@@ -8,6 +8,23 @@ RUN npm ci
 # --ignore-scripts: prepare would run again, without its tools.
 RUN npm prune --omit=dev --ignore-scripts
 
+# The agent of a gateway, for clusters of others: `docker build --target gateway`. No more of Leasehold than it imports.
+FROM node:24-slim AS gateway
+ENV NODE_ENV=production
+WORKDIR /app
+COPY package.json ./
+COPY --from=dependencies /app/node_modules node_modules
+COPY src/shared/domain src/shared/domain
+COPY src/shared/telemetry src/shared/telemetry
+COPY src/shared/tunnel src/shared/tunnel
+COPY src/shared/run-process.ts src/shared/parse-settings.ts src/shared/
+COPY --from=dependencies /app/src/gen/leasehold/tunnel src/gen/leasehold/tunnel
+COPY src/gateway src/gateway
+USER 1000:1000
+ENTRYPOINT ["node"]
+CMD ["src/gateway/main.ts"]
+
+# Server and worker. The last stage is what `docker build` makes.
 FROM node:24-slim
 ENV NODE_ENV=production
 WORKDIR /app

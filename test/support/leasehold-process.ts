@@ -29,7 +29,7 @@ export interface LeaseholdProcess {
 
 /** Starts `src/<role>/main.ts`, or another entry for that role, with exactly the given environment. */
 export function spawnLeasehold(
-  role: 'server' | 'worker',
+  role: 'server' | 'worker' | 'gateway',
   environment: Record<string, string>,
   entry = new URL(`../../src/${role}/main.ts`, import.meta.url),
 ): LeaseholdProcess {
