@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { type Duplex, pipeline } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import { ChannelNotOpened } from '../shared/tunnel/channel-errors.ts';
+import { join } from '../shared/tunnel/join.ts';
 import type { CallsUnderWay } from './calls-under-way.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -39,9 +40,7 @@ export class Dialler {
 
   #join(channel: Duplex, socket: Socket): void {
     this.#watch(channel, socket);
-    // Either stream's failure destroys both: whoever used them learns of it by his own end.
-    pipeline(channel, socket, () => undefined);
-    pipeline(socket, channel, () => undefined);
+    join(channel, socket);
   }
 
   /** What goes through is TLS. Most likely a call is under way while the last word is the caller's. */

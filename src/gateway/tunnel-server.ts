@@ -1,14 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { type ChannelOptions, credentials } from '@grpc/grpc-js';
+import { connectionOptions } from '../shared/tunnel/connection-options.ts';
 import { TunnelClient } from '../shared/tunnel/tunnel-service.ts';
 import type { GatewaySettings } from './settings.ts';
-
-/** A dead connection is noticed within these two together, and middleboxes see that a living one is used. */
-const KEEPALIVE: ChannelOptions = {
-  'grpc.keepalive_time_ms': 10_000,
-  'grpc.keepalive_timeout_ms': 5_000,
-  'grpc.keepalive_permit_without_calls': 1,
-};
 
 /** One of Leasehold's servers. */
 export interface TunnelServer {
@@ -23,7 +17,7 @@ export function tunnelServers(settings: GatewaySettings): TunnelServer[] {
   const { LEASEHOLD_GATEWAY_SERVER_CA: caFile, LEASEHOLD_GATEWAY_SERVER_NAME: name } = settings;
   const tls = credentials.createSsl(caFile === undefined ? null : readFileSync(caFile));
   const options: ChannelOptions = {
-    ...KEEPALIVE,
+    ...connectionOptions,
     ...(name === undefined ? {} : { 'grpc.ssl_target_name_override': name, 'grpc.default_authority': name }),
     // Each stream that is attached anew gets a connection of its own, not one that may be dead.
     'grpc.use_local_subchannel_pool': 1,

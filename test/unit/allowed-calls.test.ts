@@ -10,6 +10,7 @@ import { ownLabels } from '../../src/shared/domain/marks.ts';
 import { Secret } from '../../src/shared/domain/secret.ts';
 import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clusters.ts';
 import { createLogger } from '../../src/shared/telemetry/logger.ts';
+import { noGateways } from '../fakes/no-gateways.ts';
 
 /** What the allowlist made of the requests so far. */
 const admitted: AllowedCall[] = [];
@@ -40,9 +41,12 @@ const ANSWER = {
 
 const cluster = new KubernetesClusters(
   { connections: 1, connectTimeoutMs: 1_000, callTimeoutMs: 5_000 },
+  noGateways,
   createLogger('test', 'silent'),
 ).at({
+  kind: 'direct',
   id: 'a-1',
+  gateway: undefined,
   url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
   tls: { caPem: undefined, insecureSkipVerify: false, serverName: undefined },
   token: new Secret('token'),

@@ -33,7 +33,7 @@ export interface DirectAccess {
 }
 
 /** By a gateway that calls its API server with its own service account. */
-export interface GatewayAccess {
+interface GatewayAccess {
   kind: 'gateway';
   id: string;
   gateway: GatewayRef;

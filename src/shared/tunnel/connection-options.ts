@@ -1,6 +1,7 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
 
-/** For both ends of a tunnel's connection. One that shows no sign of life for 15 s is given up. */
+/** For both ends of a tunnel's connection. One that shows no sign of life for 15 s is given up, and
+ * middleboxes see that a living one is used. */
 export const connectionOptions: ChannelOptions = {
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 5_000,
