@@ -10,6 +10,9 @@ import type { Peers } from './peers.ts';
 import { SlowOnes } from './slow-ones.ts';
 import type { Way } from './way.ts';
 
+/** In less time no way is found; it would only be taken for a slow one. */
+const WORTH_TRYING_MS = 20;
+
 /** Finds a way to a gateway: an agent whose stream ends here, or else one whose stream ends at another server. */
 export class GatewayRelay implements GatewayDialer {
   /** A worker has none. */
@@ -53,7 +56,7 @@ export class GatewayRelay implements GatewayDialer {
       }
       // Others are looked for only where nobody here can: it takes a look into the store.
       const others = [...(await this.#waysElsewhere(gateway)), ...here.filter((way) => !good.includes(way))];
-      if (others.length === 0 || performance.now() >= deadline) {
+      if (others.length === 0 || deadline - performance.now() < WORTH_TRYING_MS) {
         throw failure;
       }
       return this.#openBy(others, target, deadline);
