@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { LeaseState } from '../../src/gen/leasehold/v1/lease.ts';
+import { issueLease } from '../../src/shared/leases/issue.ts';
+import type { Ports } from '../../src/shared/ports/ports.ts';
+import { createRuntime } from '../../src/shared/runtime.ts';
+import { createLogger } from '../../src/shared/telemetry/logger.ts';
+import { eventually } from '../support/eventually.ts';
+import { setUpDynamic } from '../support/set-ups.ts';
+import { openWorld, type World } from '../support/world.ts';
+
+// The sweep finds what a server that died in the middle of issuing left behind.
+
+let world: World;
+beforeAll(async () => {
+  world = await openWorld({
+    LEASEHOLD_SWEEP_INTERVAL: '1',
+    LEASEHOLD_CLUSTER_CALL_TIMEOUT: '2',
+    LEASEHOLD_SETTLE_TIME: '1',
+  });
+  await world.configs.createConfig({ config: (await setUpDynamic(world, 'dynamic')).config });
+});
+afterAll(() => world.stop());
+
+const ownObjects = () => world.admin.leaseholdObjects(world.settings.LEASEHOLD_INSTALLATION);
+
+test('a lease that its server left half-issued is undone long before its planned end', async () => {
+  const runtime = await createRuntime(world.settings, createLogger('test', 'silent'));
+  const { clusters } = runtime.ports;
+  const dying: Ports = {
+    ...runtime.ports,
+    clusters: {
+      at: (access) => Object.assign(clusters.at(access), { mintToken: () => new Promise(() => undefined) }),
+    },
+  };
+  void issueLease(dying, { config: 'dynamic', audiences: [], principal: 'test', ttlSeconds: 3600 });
+  await eventually(async () => expect(await ownObjects()).toHaveLength(2));
+
+  await eventually(async () => expect(await ownObjects()).toEqual([]), { withinMs: 40_000 });
+  await eventually(async () => {
+    const [lease] = (await world.leases.listLeases({ config: 'dynamic', pageSize: 1 })).leases;
+    expect(lease).toMatchObject({ principal: 'test', state: LeaseState.LEASE_STATE_FAILED });
+  });
+  await runtime.close();
+});
