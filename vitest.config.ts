@@ -1,5 +1,29 @@
 import { defineConfig } from 'vitest/config';
 
+/** What a lease is to its caller, whichever way Leasehold reaches the cluster. */
+const LEASE_TESTS = [
+  'batch',
+  'check-config',
+  'documented-rbac',
+  'ending',
+  'leases',
+  'renewal',
+  'revocable',
+  'stalled',
+  'sweep',
+].map((name) => `test/integration/${name}.test.ts`);
+
+/** Only where the cluster is private. */
+const PRIVATE_TESTS = ['test/integration/private-cluster.test.ts'];
+
+const onControlPlane = {
+  globalSetup: ['test/support/global-setup.ts'],
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  // Two cores: the API server needs one of them.
+  maxWorkers: 2,
+};
+
 export default defineConfig({
   test: {
     projects: [
@@ -7,23 +31,36 @@ export default defineConfig({
       { test: { name: 'model', include: ['test/model/**/*.test.ts'] } },
       {
         test: {
+          ...onControlPlane,
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          globalSetup: ['test/support/global-setup.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          // Two cores: the API server needs one of them.
-          maxWorkers: 2,
+          exclude: PRIVATE_TESTS,
+          provide: { transport: 'direct' },
         },
       },
       {
         test: {
+          ...onControlPlane,
+          name: 'gateway-auth',
+          include: [...LEASE_TESTS, ...PRIVATE_TESTS],
+          provide: { transport: 'gateway' },
+        },
+      },
+      {
+        test: {
+          ...onControlPlane,
+          name: 'gateway-path',
+          include: [...LEASE_TESTS, ...PRIVATE_TESTS],
+          provide: { transport: 'path' },
+        },
+      },
+      {
+        test: {
+          ...onControlPlane,
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
-          globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 600_000,
-          hookTimeout: 60_000,
-          maxWorkers: 2,
+          provide: { transport: 'direct' },
         },
       },
     ],

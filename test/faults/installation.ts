@@ -76,7 +76,7 @@ export async function openInstallation(site: Site, overrides: Record<string, str
       return lease;
     },
     spawn(role, further = {}) {
-      const child = spawnLeasehold(role, { ...environment, ...further }, ENTRIES[role]);
+      const child = spawnLeasehold(role, { ...environment, ...further }, { entry: ENTRIES[role] });
       running.defer(async () => {
         child.kill('SIGKILL');
         await child.exited;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BindingScope, RoleKind } from '../../src/gen/leasehold/v1/config.ts';
 import { READ_PODS } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
-import { type ConfigFields, directAccess, seconds, setUpDynamic, setUpStatic } from '../support/set-ups.ts';
+import { type ConfigFields, seconds, setUpDynamic, setUpStatic } from '../support/set-ups.ts';
 import { openWorld, type World } from '../support/world.ts';
 
 let world: World;
@@ -71,7 +71,7 @@ test.each(shapes)(
   async ({ shape, scope, kind }) => {
     const namespaces = [await world.admin.createNamespace(), await world.admin.createNamespace()] as const;
     const [namespace] = namespaces;
-    const requester = await world.admin.createServiceAccount(namespace, 'bare');
+    const account = await world.admin.createServiceAccount(namespace, 'bare');
     await world.admin.createServiceAccount(namespace, 'reader');
     const role = kind === RoleKind.ROLE_KIND_ROLE ? 'reads-pods' : await world.admin.createClusterRole([READ_PODS]);
     if (kind === RoleKind.ROLE_KIND_ROLE) {
@@ -81,7 +81,7 @@ test.each(shapes)(
       name: `bare-${shapes.findIndex((each) => each.shape === shape)}-${namespace}`,
       defaultTtl: seconds(600),
       maxTtl: seconds(600),
-      access: directAccess(world.cluster, await world.admin.mintToken(requester)),
+      access: await world.accessOf({ account, token: await world.admin.mintToken(account) }),
       credential:
         scope === undefined
           ? { $case: 'static', value: { namespace, serviceAccount: 'reader' } }
@@ -94,7 +94,7 @@ test.each(shapes)(
     expect(before.allAllowed).toBe(false);
     expect(before.permissions.every(({ allowed }) => !allowed)).toBe(true);
 
-    await world.admin.apply(before.missingRbacManifest);
+    await world.admin.apply(world.manifestFor(account, before.missingRbacManifest));
 
     const after = await untilAllAllowed(config);
     expect(after.missingRbacManifest).toBe('');
@@ -111,8 +111,8 @@ test.each(shapes)(
 
 test('a second manifest takes nothing away that the first granted', async () => {
   const namespace = await world.admin.createNamespace();
-  const requester = await world.admin.createServiceAccount(namespace, 'bare');
-  const access = directAccess(world.cluster, await world.admin.mintToken(requester));
+  const account = await world.admin.createServiceAccount(namespace, 'bare');
+  const access = await world.accessOf({ account, token: await world.admin.mintToken(account) });
   const handingOut = async (): Promise<ConfigFields> => ({
     name: `again-${namespace}`,
     defaultTtl: seconds(600),
@@ -129,7 +129,7 @@ test('a second manifest takes nothing away that the first granted', async () => 
   for (const config of [await handingOut(), await handingOut()]) {
     const check = await world.configs.checkConfig({ target: { $case: 'config', value: config } });
     expect(check.allAllowed).toBe(false);
-    await world.admin.apply(check.missingRbacManifest);
+    await world.admin.apply(world.manifestFor(account, check.missingRbacManifest));
     await untilAllAllowed(config);
   }
 });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BindingScope, RoleKind } from '../../src/gen/leasehold/v1/config.ts';
 import { READ_PODS } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
-import { type ConfigFields, directAccess, seconds } from '../support/set-ups.ts';
+import { type ConfigFields, seconds } from '../support/set-ups.ts';
 import { openWorld, type World } from '../support/world.ts';
 
 // The manifests of deploy/rbac suffice, as they tell to use them, and grant nothing that CheckConfig does not ask for.
@@ -58,7 +58,7 @@ test.each(manifests)('%s.yaml', async (file, credentialFor) => {
     name: file,
     defaultTtl: seconds(600),
     maxTtl: seconds(600),
-    access: directAccess(world.cluster, await world.admin.mintToken(account)),
+    access: await world.accessOf({ account, token: await world.admin.mintToken(account) }),
     credential: credentialFor(namespace, role),
   };
 

@@ -7,14 +7,7 @@ import type { IssueLeaseResponse } from '../../src/gen/leasehold/v1/lease_servic
 import { READ_PODS } from '../support/admin.ts';
 import { rejectionOf } from '../support/rejection.ts';
 import { createDynamicRequester } from '../support/seed-rbac.ts';
-import {
-  type DynamicSetup,
-  directAccess,
-  type StaticSetup,
-  seconds,
-  setUpDynamic,
-  setUpStatic,
-} from '../support/set-ups.ts';
+import { type DynamicSetup, type StaticSetup, seconds, setUpDynamic, setUpStatic } from '../support/set-ups.ts';
 import {
   authenticationStatus,
   claimsOf,
@@ -67,8 +60,7 @@ describe('a static lease', () => {
     expect(credential).toMatchObject({
       namespace: fixed.namespace,
       serviceAccount: fixed.serviceAccount,
-      clusterUrl: world.cluster.url,
-      tls: { caPem: world.cluster.caPem },
+      ...world.inCredential,
       accessEndTime: lease.expireTime,
       tokenExpireTime: lease.tokenExpireTime,
     });
@@ -218,7 +210,7 @@ describe('the role', () => {
       config: {
         ...dynamic.config,
         name: 'role',
-        access: directAccess(world.cluster, requester.token),
+        access: await world.accessOf(requester),
         credential: {
           $case: 'dynamic',
           value: { allowedNamespaces: [namespace], role: { kind: RoleKind.ROLE_KIND_ROLE, name: role } },

@@ -3,7 +3,7 @@ import { LeaseState } from '../../src/gen/leasehold/v1/lease.ts';
 import { eventually } from '../support/eventually.ts';
 import { rejectionOf } from '../support/rejection.ts';
 import { createRequester, STATIC_RULES } from '../support/seed-rbac.ts';
-import { directAccess, type StaticSetup, seconds, setUpStatic } from '../support/set-ups.ts';
+import { type StaticSetup, seconds, setUpStatic } from '../support/set-ups.ts';
 import { authenticationStatus, claimsOf, waitForPodsStatus } from '../support/token-use.ts';
 import { openWorld, type World } from '../support/world.ts';
 
@@ -70,7 +70,7 @@ test('it may be shorter than ten minutes', async () => {
 
 test('its account needs to create and delete Secrets: the trial and CheckConfig say so', async () => {
   const poor = await createRequester(world.admin, fixed.namespace, STATIC_RULES);
-  const config = { ...fixed.config, name: 'poor', access: directAccess(world.cluster, poor.token) };
+  const config = { ...fixed.config, name: 'poor', access: await world.accessOf(poor) };
   const rejection = await rejectionOf(world.configs.createConfig({ config }));
   expect(rejection).toMatchObject({
     reason: 'CLUSTER_FORBIDDEN',
@@ -83,7 +83,7 @@ test('its account needs to create and delete Secrets: the trial and CheckConfig 
     ['create', 'secrets'],
     ['delete', 'secrets'],
   ]);
-  await world.admin.apply(check.missingRbacManifest);
+  await world.admin.apply(world.manifestFor(poor.account, check.missingRbacManifest));
   await world.admin.waitUntilMay(poor.account, { verb: 'delete', resource: 'secrets', namespace: fixed.namespace });
   await world.configs.createConfig({ config });
 });

@@ -97,7 +97,7 @@ test('force on a lease that can be taken down is no more than a revocation', asy
 
 test('force is refused where the server does not allow it', async () => {
   const strict = await openWorld();
-  await strict.configs.createConfig({ config: dynamic.config });
+  await strict.configs.createConfig({ config: (await setUpDynamic(strict, 'dynamic')).config });
   const { lease } = await strict.leases.issueLease({ config: 'dynamic' });
   const id = lease?.id ?? '';
   expect(await rejectionOf(strict.leases.revokeLease({ id, force: true }))).toMatchObject({

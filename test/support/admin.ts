@@ -16,6 +16,8 @@ import { eventually } from './eventually.ts';
 export interface ClusterAddress {
   url: string;
   caPem: string;
+  /** Name in its certificate, where it is not that of the URL. */
+  serverName?: string;
 }
 
 /** The official client with a bearer token: an eye of its own on what Leasehold does. */

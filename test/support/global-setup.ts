@@ -1,22 +1,31 @@
 import type { TestProject } from 'vitest/node';
 import { type ControlPlane, startControlPlane } from '../servers/control-plane.ts';
 import { startRedisServer } from '../servers/redis-server.ts';
+import type { TransportName } from './transports/transports.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
     controlPlane: Omit<ControlPlane, 'stop'>;
     redisUrl: string;
+    transport: TransportName;
   }
 }
 
-/** One control plane and one Redis for all integration tests; each test file is an installation of its own on them. */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+/**
+ * One control plane and one Redis for all tests that need them, of all projects of a run: the first to come starts them.
+ * Each test file is an installation of its own on them.
+ */
+export default async function setup({ vitest }: TestProject): Promise<() => Promise<void>> {
+  const run = vitest.getRootProject();
+  if (run.getProvidedContext().controlPlane !== undefined) {
+    return async () => undefined;
+  }
   const progress = (line: string) => console.error(line);
   const controlPlane = await startControlPlane({ progress });
   const redis = await startRedisServer({ progress });
   const { url, caPem, adminToken, maxTokenSeconds } = controlPlane;
-  project.provide('controlPlane', { url, caPem, adminToken, maxTokenSeconds });
-  project.provide('redisUrl', redis.url);
+  run.provide('controlPlane', { url, caPem, adminToken, maxTokenSeconds });
+  run.provide('redisUrl', redis.url);
   return async () => {
     await redis.stop();
     await controlPlane.stop();

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { atProcessEnd } from '../servers/at-process-end.ts';
+import { dyingWithParent } from '../servers/dying-with-parent.ts';
 
 interface LogLine {
   msg: string;
@@ -12,7 +13,7 @@ interface LogLine {
 
 const LogLine = z.looseObject({ msg: z.string(), address: z.string().optional() });
 
-/** A Leasehold server or worker as a process of its own, as in production. */
+/** A Leasehold server, worker or gateway as a process of its own, as in production. */
 export interface LeaseholdProcess {
   pid: number;
   logs: LogLine[];
@@ -27,18 +28,32 @@ export interface LeaseholdProcess {
   stop(): Promise<number | null>;
 }
 
-/** Starts `src/<role>/main.ts`, or another entry for that role, with exactly the given environment. */
+export type Role = 'server' | 'worker' | 'gateway';
+
+export interface SpawnOptions {
+  /** Instead of `src/<role>/main.ts`. */
+  entry?: URL;
+  /** A command that runs the command line that follows it, in its own process: where else, or how, it is to run. */
+  launcher?: readonly string[];
+  /** Gets every line of the log, too. */
+  alsoLogTo?: string[];
+}
+
+/** Starts a process of that role with exactly the given environment. It lives no longer than this process. */
 export function spawnLeasehold(
-  role: 'server' | 'worker' | 'gateway',
+  role: Role,
   environment: Record<string, string>,
-  entry = new URL(`../../src/${role}/main.ts`, import.meta.url),
+  { entry = new URL(`../../src/${role}/main.ts`, import.meta.url), launcher = [], alsoLogTo = [] }: SpawnOptions = {},
 ): LeaseholdProcess {
-  const child = spawn(process.execPath, [entry.pathname], { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
+  const [launched = process.execPath, ...rest] = [...launcher, process.execPath, entry.pathname];
+  const { command, args } = dyingWithParent(launched, rest, 'KILL');
+  const child = spawn(command, args, { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
   const forget = atProcessEnd(() => child.kill('SIGKILL'));
   const exited = exitCodeOf(child).finally(forget);
   const logs: LogLine[] = [];
   const lines = createInterface({ input: child.stdout });
   lines.on('line', (line) => {
+    alsoLogTo.push(line);
     logs.push(LogLine.parse(JSON.parse(line)));
     lines.emit('logged');
   });

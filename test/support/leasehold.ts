@@ -4,6 +4,7 @@ import { createChannel, createClientFactory } from 'nice-grpc';
 import { type DeadlineOptions, deadlineMiddleware } from 'nice-grpc-client-middleware-deadline';
 import { errorDetailsClientMiddleware } from 'nice-grpc-error-details';
 import { type ConfigServiceClient, ConfigServiceDefinition } from '../../src/gen/leasehold/v1/config_service.ts';
+import { type GatewayServiceClient, GatewayServiceDefinition } from '../../src/gen/leasehold/v1/gateway_service.ts';
 import { type LeaseServiceClient, LeaseServiceDefinition } from '../../src/gen/leasehold/v1/lease_service.ts';
 import { startServer } from '../../src/server/start-server.ts';
 import { readSettings, type Settings } from '../../src/shared/settings.ts';
@@ -13,6 +14,7 @@ import { startWorker } from '../../src/worker/start-worker.ts';
 export interface LeaseholdClient {
   configs: ConfigServiceClient<DeadlineOptions>;
   leases: LeaseServiceClient<DeadlineOptions>;
+  gateways: GatewayServiceClient<DeadlineOptions>;
   close(): void;
 }
 
@@ -23,6 +25,7 @@ export function connectTo(address: string): LeaseholdClient {
   return {
     configs: factory.create(ConfigServiceDefinition, channel),
     leases: factory.create(LeaseServiceDefinition, channel),
+    gateways: factory.create(GatewayServiceDefinition, channel),
     close: () => channel.close(),
   };
 }

@@ -31,10 +31,14 @@ export const READ_BACK_RULES: readonly V1PolicyRule[] = [
   { apiGroups: ['rbac.authorization.k8s.io'], resources: ['rolebindings', 'clusterrolebindings'], verbs: ['list'] },
 ];
 
-/** The service account that Leasehold uses, and a token of it. */
-export interface Requester {
+/** A service account and a token of it. */
+export interface AccountWithToken {
   account: Account;
   token: string;
+}
+
+/** The service account that Leasehold uses: itself by its token, or its gateway. */
+export interface Requester extends AccountWithToken {
   /** The ClusterRole with its rules: tests take some away. */
   clusterRole: string;
 }

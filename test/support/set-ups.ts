@@ -2,6 +2,7 @@ import { BindingScope, type Config, RoleKind } from '../../src/gen/leasehold/v1/
 import type { DeepPartial } from '../../src/gen/leasehold/v1/config_service.ts';
 import { type Admin, type ClusterAddress, READ_PODS } from './admin.ts';
 import {
+  type AccountWithToken,
   createDynamicRequester,
   createRequester,
   READ_BACK_RULES,
@@ -12,9 +13,11 @@ import {
 
 export type ConfigFields = DeepPartial<Config>;
 
+export type Access = NonNullable<ConfigFields['access']>;
+
 /** The access of a config as the seed's form has it. */
-export function directAccess(cluster: ClusterAddress, token: string): NonNullable<ConfigFields['access']> {
-  return { $case: 'direct', value: { url: cluster.url, tls: { caPem: cluster.caPem }, token } };
+export function directAccess({ url, ...tls }: ClusterAddress, token: string): Extract<Access, { $case: 'direct' }> {
+  return { $case: 'direct', value: { url, tls, token } };
 }
 
 export function seconds(count: number): { seconds: bigint; nanos: number } {
@@ -33,6 +36,12 @@ export interface StaticSetup {
 export interface Place {
   admin: Admin;
   cluster: ClusterAddress;
+  /** The access of a config with the rights of that account. Left out: straight to the cluster, with its token. */
+  accessOf?: (requester: AccountWithToken) => Promise<Access>;
+}
+
+function accessIn({ cluster, accessOf }: Place, requester: AccountWithToken): Promise<Access> | Access {
+  return accessOf?.(requester) ?? directAccess(cluster, requester.token);
 }
 
 /** A namespace with a service account that may read pods, the seed's static requester, and a config for both. */
@@ -51,7 +60,7 @@ export async function setUpStatic(
     name,
     defaultTtl: seconds(900),
     maxTtl: seconds(3600),
-    access: directAccess(world.cluster, requester.token),
+    access: await accessIn(world, requester),
     credential: { $case: 'static', value: { namespace, serviceAccount: account.name, revocable } },
   };
   return { namespace, serviceAccount: account.name, requester, config };
@@ -87,7 +96,7 @@ export async function setUpDynamic(
     name,
     defaultTtl: seconds(900),
     maxTtl: seconds(3600),
-    access: directAccess(world.cluster, requester.token),
+    access: await accessIn(world, requester),
     credential: {
       $case: 'dynamic',
       value: {
