@@ -42,7 +42,7 @@ export class Agent {
   /** Ends the stream, and with it the channels. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#attached?.end(new Error('the agent stops'));
+    await this.#attached?.leave();
     await this.#ended;
   }
 
@@ -74,7 +74,7 @@ export class Agent {
       this.#attached = attached;
       log.info({ server: server.address, gateway: attached.gateway, instance: instance.instanceId }, 'attached');
       if (signal.aborted) {
-        attached.end(new Error('the agent stops'));
+        await attached.leave();
       }
       const error = await attached.over;
       return { error, livedMs: Math.max(1, performance.now() - since) };

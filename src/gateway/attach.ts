@@ -1,3 +1,4 @@
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { AttachResponse } from '../gen/leasehold/tunnel/v1/tunnel_service.ts';
 import { type Carried, type CarryOptions, carryAttachOnAgent } from '../shared/tunnel/carry.ts';
 import { attachText, signText } from '../shared/tunnel/signed-texts.ts';
@@ -7,6 +8,9 @@ import type { TunnelServer } from './tunnel-server.ts';
 /** From the first byte to the welcome. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
+/** For the last frames to get there, and for the server's word that it has seen the end. */
+const LEAVE_MS = 2_000;
+
 /** This agent, among those of its identity. */
 export interface Instance {
   /** UUID. */
@@ -14,9 +18,11 @@ export interface Instance {
   version: string;
 }
 
-export interface Attached extends Pick<Carried, 'over' | 'end'> {
+export interface Attached extends Pick<Carried, 'over'> {
   /** Name of the gateway. */
   gateway: string;
+  /** Ends the stream, after what was written. */
+  leave(): Promise<void>;
 }
 
 /**
@@ -47,7 +53,17 @@ export async function attach(
       call.off('data', receive).off('end', ended);
       const { over, end } = carryAttachOnAgent(call, { accept });
       void over.then(() => client.close());
-      resolve({ gateway: kind.value.gateway, over, end });
+      resolve({
+        gateway: kind.value.gateway,
+        over,
+        async leave() {
+          // The frames of this turn are put on the stream at its end.
+          await setImmediate();
+          call.end();
+          await Promise.race([over, sleep(LEAVE_MS, undefined, { ref: false })]);
+          end(new Error('the agent stops'));
+        },
+      });
     } else {
       reject(new Error(`the server sent ${kind?.$case ?? 'nothing known'} where its ${expected} should come`));
     }

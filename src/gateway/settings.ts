@@ -6,16 +6,18 @@ const HOST_AND_PORT = /^(?:\[[\da-f:.]+\]|[\w.-]+):\d{1,5}$/i;
 
 const addresses = z
   .string()
-  .transform((text) => text.split(',').map((part) => part.trim()))
+  .transform((text) => (text.trim() === '' ? [] : text.split(',').map((part) => part.trim())))
   .pipe(z.array(z.string().regex(HOST_AND_PORT, 'must be host:port, or several with commas between')));
 
 const MOUNTED = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /** Settings of the gateway's agent, as environment variables. The table in deploy/gateway/README.md is made of these. */
 export const GatewaySettings = z.object({
-  LEASEHOLD_GATEWAY_SERVERS: addresses.describe(
-    'Where Leasehold takes gateways: `host:port` of its LEASEHOLD_RELAY_LISTEN; several with commas, tried in turn. Required',
-  ),
+  LEASEHOLD_GATEWAY_SERVERS: addresses
+    .refine(({ length }) => length > 0, 'must name a server')
+    .describe(
+      'Where Leasehold takes gateways: `host:port` of its LEASEHOLD_RELAY_LISTEN; several with commas, tried in turn. Required',
+    ),
   LEASEHOLD_GATEWAY_SERVER_CA: z
     .string()
     .optional()
@@ -47,7 +49,7 @@ export const GatewaySettings = z.object({
   LEASEHOLD_GATEWAY_TARGETS: addresses
     .optional()
     .describe(
-      'Where network-path channels may lead: `host:port`, several with commas, compared letter by letter. Left out: that API server, under the name in its URL and under the address that Kubernetes gives to pods',
+      'Where network-path channels may lead: `host:port`, several with commas, compared letter by letter. Empty: nowhere. Left out: that API server, under the name in its URL and under the address that Kubernetes gives to pods',
     ),
   KUBERNETES_SERVICE_HOST: z.string().optional().describe('Set by Kubernetes'),
   KUBERNETES_SERVICE_PORT: z.string().optional().describe('Set by Kubernetes'),

@@ -33,6 +33,8 @@ export type Role = 'server' | 'worker' | 'gateway';
 export interface SpawnOptions {
   /** Instead of `src/<role>/main.ts`. */
   entry?: URL;
+  /** What stands behind the entry on the command line. */
+  args?: readonly string[];
   /** A command that runs the command line that follows it, in its own process: where else, or how, it is to run. */
   launcher?: readonly string[];
   /** Gets every line of the log, too. */
@@ -43,9 +45,11 @@ export interface SpawnOptions {
 export function spawnLeasehold(
   role: Role,
   environment: Record<string, string>,
-  { entry = new URL(`../../src/${role}/main.ts`, import.meta.url), launcher = [], alsoLogTo = [] }: SpawnOptions = {},
+  options: SpawnOptions = {},
 ): LeaseholdProcess {
-  const [launched = process.execPath, ...rest] = [...launcher, process.execPath, entry.pathname];
+  const { entry = new URL(`../../src/${role}/main.ts`, import.meta.url), launcher = [], alsoLogTo = [] } = options;
+  const ownArgs = options.args ?? [];
+  const [launched = process.execPath, ...rest] = [...launcher, process.execPath, entry.pathname, ...ownArgs];
   const { command, args } = dyingWithParent(launched, rest, 'KILL');
   const child = spawn(command, args, { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
   const forget = atProcessEnd(() => child.kill('SIGKILL'));

@@ -10,7 +10,7 @@ import type { Certificate } from './certificates.ts';
 
 /** What an agent dials out to. It knows one gateway, `test`, and does with the agent's channels what a test wants. */
 export interface Relay {
-  /** `127.0.0.1:port`. */
+  /** `localhost:port`. */
   address: string;
   /** The agents that are attached, in the order in which they came. */
   agents: (Carried & { hello: Hello })[];
@@ -83,7 +83,7 @@ export async function startRelay({ cert, key }: Certificate, port = 0): Promise<
     server.bindAsync(`127.0.0.1:${port}`, credentials, (error, actual) => (error ? reject(error) : resolve(actual))),
   );
   const relay: Relay = {
-    address: `127.0.0.1:${bound}`,
+    address: `localhost:${bound}`,
     agents: [],
     enrolments: [],
     isOpen: true,

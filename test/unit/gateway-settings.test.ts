@@ -44,6 +44,7 @@ test.each([
     ['kubernetes.default.svc:443', '[fd00::1]:6443'],
   ],
   ['another API server', { LEASEHOLD_GATEWAY_API_SERVER: 'https://API.example:6443/base' }, ['api.example:6443']],
+  ['none', { LEASEHOLD_GATEWAY_TARGETS: '' }, []],
   ['what is said', { LEASEHOLD_GATEWAY_TARGETS: 'A.example:1,b.example:2' }, ['a.example:1', 'b.example:2']],
 ])('targets: %s', (_what, environment, expected) => {
   expect([...allowedTargets(readGatewaySettings({ ...SERVERS, ...environment }))]).toEqual(expected);
