@@ -101,7 +101,6 @@ test('`enrol` enrols and ends, also where it was done before', async () => {
     apiServer,
     token: 'first-token',
   });
-  const enrol = new URL('../../src/gateway/main.ts', import.meta.url);
   for (const message of ['enrolled', 'enrolled already']) {
     const agent = spawnLeasehold('gateway', site.environment, { args: ['enrol'] });
     agents.push(agent);
