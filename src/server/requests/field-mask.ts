@@ -15,16 +15,12 @@ const SETTERS: Record<string, (target: Config, source: Config) => void> = {
   labels: (target, source) => {
     target.labels = source.labels;
   },
-  direct: (target, source) => {
-    target.access = source.access;
-  },
+  direct: (target, source) => setAccess(target, source, 'direct'),
   'direct.url': (target, source) => setDirect(target, source, 'url'),
   'direct.tls': (target, source) => setDirect(target, source, 'tls'),
   'direct.token': (target, source) => setDirect(target, source, 'token'),
   'direct.gateway': (target, source) => setDirect(target, source, 'gateway'),
-  gateway: (target, source) => {
-    target.access = source.access;
-  },
+  gateway: (target, source) => setAccess(target, source, 'gateway'),
   static: (target, source) => setCredential(target, source, 'static'),
   dynamic: (target, source) => setCredential(target, source, 'dynamic'),
 };
@@ -47,6 +43,13 @@ export function applyFieldMask(stored: Config, wanted: Config, paths: readonly s
     SETTERS[path]?.(result, wanted);
   }
   return result;
+}
+
+function setAccess(target: Config, source: Config, kind: 'direct' | 'gateway'): void {
+  if (source.access?.$case !== kind) {
+    throw new InvalidArgument([{ field: `config.${kind}`, description: 'is required by the update_mask' }]);
+  }
+  target.access = source.access;
 }
 
 function setDirect(target: Config, source: Config, field: 'url' | 'tls' | 'token' | 'gateway'): void {

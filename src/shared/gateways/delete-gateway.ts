@@ -3,8 +3,7 @@ import type { Gateway } from '../domain/gateway.ts';
 import { allConfigs } from '../leases/all-configs.ts';
 import type { Ports } from '../ports/ports.ts';
 import { findGateway } from './find-gateway.ts';
-
-const POLL_MS = 100;
+import { untilCutOff } from './until-cut-off.ts';
 
 /**
  * Removes a gateway and waits until no server holds a stream of it. Throws NotFound, FailedPrecondition while configs
@@ -17,7 +16,7 @@ export async function deleteGateway(ports: Ports, name: string, { force }: { for
   }
   await ports.gateways.delete(gateway);
   ports.log.info({ gateway: name }, 'gateway deleted');
-  await untilDetached(ports, gateway);
+  await untilCutOff(ports, gateway);
 }
 
 async function requireUnused(ports: Ports, gateway: Gateway): Promise<void> {
@@ -28,12 +27,5 @@ async function requireUnused(ports: Ports, gateway: Gateway): Promise<void> {
         `config ${JSON.stringify(name)} names gateway ${JSON.stringify(gateway.name)}: change or delete it first; force would leave its leases in the cluster`,
       );
     }
-  }
-}
-
-/** It ends soon: no link of it can be announced again, and one that is not is forgotten. */
-async function untilDetached(ports: Ports, gateway: Gateway): Promise<void> {
-  while ((await ports.gatewayLinks.of(gateway)).length > 0) {
-    await ports.clock.sleep(POLL_MS);
   }
 }

@@ -3,6 +3,7 @@ import type { GatewayRef } from '../domain/config.ts';
 import { Secret } from '../domain/secret.ts';
 import type { Ports } from '../ports/ports.ts';
 import { findGateway } from './find-gateway.ts';
+import { untilCutOff } from './until-cut-off.ts';
 
 /** Tells secret scanners, and people, what was found. */
 const PREFIX = 'leasehold-enrol-';
@@ -28,6 +29,7 @@ export async function createEnrolmentToken(
   if (revokeIdentities) {
     await ports.gateways.revokeIdentities(gateway);
     ports.log.info({ gateway: name }, 'identities of the gateway revoked');
+    await untilCutOff(ports, gateway);
   }
   return newToken(ports, gateway, ttlSeconds);
 }
