@@ -72,6 +72,47 @@ test('a server opens channels to one that holds a stream', async () => {
   await expectEcho(await multiplexer.open(target, { ...TIMEOUT, gatewayUid: 'uid' }), 1_000_000);
 });
 
+test('all that is ready goes in messages that the other side takes', async () => {
+  const { client } = await connect();
+  const { multiplexer } = carryForwardOnCaller(client.forward());
+  const channels = await Promise.all(Array.from({ length: 60 }, () => multiplexer.open(target, TIMEOUT)));
+  await Promise.all(channels.map((channel) => expectEcho(channel, 200_000)));
+});
+
+test('either side may end the stream as gRPC has it', async () => {
+  const { client, attached, forwarded } = await connect();
+  const call = client.forward();
+  const caller = carryForwardOnCaller(call);
+  call.end();
+  await expect((await forwarded).over).resolves.toMatchObject({ message: 'the other side ended the stream' });
+  await caller.over;
+
+  const agent = carryAttachOnAgent(client.attach(), { accept: echo });
+  (await attached).end(Object.assign(new Error('done'), { code: 0 }));
+  await expect(agent.over).resolves.toMatchObject({ message: 'the other side ended the stream' });
+});
+
+test('a caller that goes away is noticed', async () => {
+  const { client, forwarded } = await connect();
+  const call = client.forward();
+  const broken = closing(await carryForwardOnCaller(call).multiplexer.open(target, TIMEOUT));
+  const { over, multiplexer } = await forwarded;
+  call.cancel();
+  await over;
+  expect(multiplexer.channels).toBe(0);
+  expect(await broken).toMatchObject({ code: 'ECONNRESET' });
+});
+
+test('a peer that breaks the rules of the stream has it ended', async () => {
+  const { client, forwarded } = await connect();
+  const call = client.forward();
+  const { over } = carryForwardOnCaller(call);
+  const open = { $case: 'open', value: { target: { $case: 'apiServer', value: {} }, gatewayUid: '' } } as const;
+  call.write({ frames: { frames: [1, 1].map((channel) => ({ channel, kind: open })) } });
+  await expect((await forwarded).over).resolves.toMatchObject({ message: expect.stringContaining('channel 1') });
+  await expect(over).resolves.toMatchObject({ details: expect.stringContaining('channel 1') });
+});
+
 test('the agent ends the stream: both sides know, and channels break', async () => {
   const { client, attached } = await connect();
   const agent = carryAttachOnAgent(client.attach(), { accept: echo });

@@ -38,9 +38,10 @@ test('the other direction goes on when one has ended', async () => {
   expect((await readAll(far)).toString()).toBe('question');
   far.end('answer');
   expect((await readAll(near)).toString()).toBe('answer');
-  expect(tunnel.opener.channels).toBe(0);
-  expect(tunnel.accepter.channels).toBe(0);
-  expect(tunnel.fromOpener.filter(({ kind }) => kind?.$case === 'close')).toEqual([]);
+  await turns(2);
+  expect([tunnel.opener.channels, tunnel.accepter.channels]).toEqual([0, 0]);
+  const frames = [...tunnel.fromOpener, ...tunnel.fromAccepter];
+  expect(frames.map(({ kind }) => kind?.$case)).not.toContain('close');
 });
 
 /** One thing that a user does with one end of a channel; `near` or not. */
@@ -168,6 +169,17 @@ test('a write that waits for credit fails when the other side closes', async () 
   expect(near.destroyed).toBe(true);
 });
 
+test('a write after the other side closed fails', async () => {
+  const { near, far } = await openChannel();
+  far.end('all that there is');
+  await turns(2);
+  far.destroy();
+  await turns(2);
+  expect(near.destroyed).toBe(false);
+  expect(await new Promise((resolve) => near.write('more', resolve))).toMatchObject({ code: 'ECONNRESET' });
+  expect(near.destroyed).toBe(true);
+});
+
 test('a reader that does not read stops its own channel after a window, and no other', async () => {
   const opened: Duplex[] = [];
   const tunnel = tunnelOf({ accept: async () => (channel) => void opened.push(channel) });
@@ -233,6 +245,30 @@ test('frames keep to 32 KiB, and those of one turn go together', async () => {
     MAX_DATA,
     1,
   ]);
+});
+
+test('frames may be small, for a reader that keeps up', async () => {
+  const { far, tunnel } = await openChannel();
+  let bytes = 0;
+  far.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+  });
+  await turn();
+  for (let i = 0; i < 40_000; i += 1) {
+    tunnel.accepter.receive([data(1, Buffer.of(1))]);
+  }
+  expect(bytes).toBe(40_000);
+});
+
+test('a reader may always be behind, if frames are not mere crumbs', async () => {
+  const { far, tunnel } = await openChannel();
+  tunnel.accepter.receive([data(1, Buffer.of(1))]);
+  for (let i = 0; i < 40_000; i += 1) {
+    tunnel.accepter.receive([data(1, Buffer.alloc(32))]);
+    far.read(32);
+  }
+  expect(far.destroyed).toBe(false);
+  expect(far.readableLength).toBe(1);
 });
 
 test('a message is not kept in memory for the small part of it that nobody reads', async () => {

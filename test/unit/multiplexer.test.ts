@@ -24,10 +24,10 @@ test('what is asked for reaches who decides', async () => {
       return () => undefined;
     },
   });
-  await opener.open(API_SERVER, TIMEOUT);
+  await opener.open(API_SERVER, { ...TIMEOUT, gatewayUid: 'another-uid' });
   await opener.open({ kind: 'address', address: 'db.internal:5432' }, { ...TIMEOUT, gatewayUid: 'a-uid' });
   expect(asked).toEqual([
-    { target: { kind: 'api-server' }, gatewayUid: '' },
+    { target: { kind: 'api-server' }, gatewayUid: 'another-uid' },
     { target: { kind: 'address', address: 'db.internal:5432' }, gatewayUid: 'a-uid' },
   ]);
   expect(opener.channels).toBe(2);
@@ -45,6 +45,28 @@ test.each(['refused', 'unreachable', 'not-attached'] as const)(
     expect([opener.channels, accepter.channels]).toEqual([0, 0]);
   },
 );
+
+test('what the other side says of why is cut, should it not do so itself', async () => {
+  const { opener } = undecided();
+  const opening = opener.open(API_SERVER, TIMEOUT);
+  opener.receive([{ channel: 1, kind: { $case: 'close', value: { reason: 1, message: 'x'.repeat(1000) } } }]);
+  await expect(opening).rejects.toMatchObject({ reason: 'refused', message: 'x'.repeat(256) });
+
+  const { near, tunnel } = await openChannel();
+  const broken = closing(near);
+  tunnel.opener.receive([{ channel: 1, kind: { $case: 'close', value: { reason: 4, message: 'x'.repeat(1000) } } }]);
+  expect((await broken)?.message.length).toBeLessThan(300);
+});
+
+test('what this side says of why is cut', async () => {
+  const { near, tunnel } = await openChannel();
+  near.destroy(new Error('x'.repeat(1000)));
+  await turn();
+  expect(tunnel.fromOpener.at(-1)?.kind).toEqual({
+    $case: 'close',
+    value: { reason: 4, message: 'x'.repeat(256) },
+  });
+});
 
 test('an error of another kind while a channel is decided about counts as unreachable', async () => {
   const { opener } = tunnelOf({ accept: () => Promise.reject(new Error('connect ECONNREFUSED')) });
@@ -128,6 +150,30 @@ test('an open is given up by its signal, on both sides', async () => {
   });
 });
 
+test('a signal that aborts once the channel is open does nothing', async () => {
+  const given = new AbortController();
+  const { opener } = tunnelOf({ accept: async () => (channel) => void channel.pipe(channel) });
+  const channel = await opener.open(API_SERVER, { ...TIMEOUT, signal: given.signal });
+  given.abort();
+  channel.end('still there');
+  expect((await readAll(channel)).toString()).toBe('still there');
+});
+
+test('who decides may fail when the other side gave up: nothing is answered', async () => {
+  const failed = Promise.withResolvers<void>();
+  const { opener, fromAccepter } = tunnelOf({
+    accept: async (_, signal) => {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      failed.resolve();
+      throw signal.reason;
+    },
+  });
+  await expect(opener.open(API_SERVER, { timeoutMs: 10 })).rejects.toMatchObject({ reason: 'timeout' });
+  await failed.promise;
+  await turn();
+  expect(fromAccepter).toEqual([]);
+});
+
 test('a decision that comes too late is for a channel that closes at once, so that nothing is left behind', async () => {
   const decision = Promise.withResolvers<(channel: Channel) => void>();
   const { opener, accepter, fromAccepter } = tunnelOf({ accept: () => decision.promise });
@@ -195,13 +241,15 @@ test('the end of the stream breaks all channels and all opens that wait, once an
 
 test('nothing is sent once the stream is gone', async () => {
   const send = vi.fn();
-  const multiplexer = new Multiplexer({ send, accept: ignore });
+  const accept = vi.fn(ignore);
+  const multiplexer = new Multiplexer({ send, accept });
   const opening = multiplexer.open(API_SERVER, TIMEOUT);
   multiplexer.close(new Error('gone'));
   multiplexer.receive([open(2)]);
   await expect(opening).rejects.toMatchObject({ reason: 'lost' });
   await turn();
   expect(send).not.toHaveBeenCalled();
+  expect(accept).not.toHaveBeenCalled();
 });
 
 test('a number that was used before breaks the stream', async () => {

@@ -113,8 +113,8 @@ function carry<In, Out>(call: Call<Out>, options: CarryOptions, side: Side<In, O
     }
   });
   call.on('error', finish);
-  call.on('cancelled', () => finish(new Error('the other side cancelled the stream')));
   call.on('end', () => end(new Error('the other side ended the stream')));
-  call.on('close', () => finish(new Error('the stream was closed')));
+  // On the server, that is all that one sees of a client that cancelled, or whose connection was lost.
+  call.on('close', () => finish(new Error('the stream was cut off')));
   return { multiplexer, over: over.promise, end };
 }
