@@ -149,14 +149,18 @@ test('destroying without a reason is no end: the other side does not take what c
 });
 
 test('what came up to its end can be read after the channel was closed', async () => {
-  const { near, far } = await openChannel();
+  const { near, far, tunnel } = await openChannel();
   near.end(Buffer.alloc(WINDOW, 'x'));
   await turns(5);
   near.destroy();
   await turns(5);
   const closed = closing(far);
+  const listeners = far.listenerCount('end');
+  tunnel.accepter.receive([{ channel: 1, kind: { $case: 'close', value: { reason: 0, message: '' } } }]);
+  expect(far.listenerCount('end')).toBe(listeners);
   expect((await readAll(far)).length).toBe(WINDOW);
   expect(await closed).toBeNull();
+  expect(tunnel.fromAccepter.map(({ kind }) => kind?.$case)).toEqual(['opened']);
 });
 
 test('a write that waits for credit fails when the other side closes', async () => {

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Frame } from '../../src/gen/leasehold/tunnel/v1/tunnel_service.ts';
 import type { Channel } from '../../src/shared/tunnel/channel.ts';
 import { ChannelNotOpened } from '../../src/shared/tunnel/channel-errors.ts';
@@ -150,6 +150,16 @@ test('an open is given up by its signal, on both sides', async () => {
   });
 });
 
+test('the time to open a channel is not the time that it has', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { opener } = tunnelOf({ accept: async () => (channel) => void channel.pipe(channel) });
+  const channel = await opener.open(API_SERVER, TIMEOUT);
+  vi.advanceTimersByTime(2 * TIMEOUT.timeoutMs);
+  channel.end('still there');
+  expect((await readAll(channel)).toString()).toBe('still there');
+});
+
 test('a signal that aborts once the channel is open does nothing', async () => {
   const given = new AbortController();
   const { opener } = tunnelOf({ accept: async () => (channel) => void channel.pipe(channel) });
@@ -170,6 +180,7 @@ test('who decides may fail when the other side gave up: nothing is answered', as
   });
   await expect(opener.open(API_SERVER, { timeoutMs: 10 })).rejects.toMatchObject({ reason: 'timeout' });
   await failed.promise;
+  await turn();
   await turn();
   expect(fromAccepter).toEqual([]);
 });

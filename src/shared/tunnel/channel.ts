@@ -31,6 +31,9 @@ export class Channel extends Duplex implements Member {
 
   /** For the multiplexer. What a listener throws breaks this channel, and no other. */
   receive(step: Step): void {
+    if (this.#closedBy) {
+      return;
+    }
     try {
       this.#receive(step);
     } catch (error) {
@@ -87,10 +90,8 @@ export class Channel extends Duplex implements Member {
   }
 
   #receiveEnd(): void {
-    if (!this.#hasOtherEnded) {
-      this.#hasOtherEnded = true;
-      this.push(null);
-    }
+    this.#hasOtherEnded = true;
+    this.push(null);
   }
 
   /** What came whole, up to its end, may still be read, unless there is something to tell about the other direction. */

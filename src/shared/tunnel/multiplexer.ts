@@ -162,11 +162,7 @@ export class Multiplexer {
 
   #linkOf(channel: number): Link {
     return {
-      send: (step) => {
-        if (!this.#closedBy) {
-          this.#outbox.add({ channel, kind: step });
-        }
-      },
+      send: (step) => this.#outbox.add({ channel, kind: step }),
       become: (member) => void this.#members.set(channel, member),
       leave: () => void this.#members.delete(channel),
     };

@@ -34,7 +34,7 @@ export const tunnelService = {
 
 /**
  * For servers and clients. Messages are small (`inMessages`). HTTP/2 lets 64 KiB be under way by default, for all channels
- * together: too little for a stream that comes from far.
+ * together: too little for what comes from far. grpc-js can change that for what comes to a client only.
  */
 export const tunnelOptions = {
   'grpc.max_receive_message_length': 1024 * 1024,
