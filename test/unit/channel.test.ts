@@ -160,6 +160,7 @@ test('what came up to its end can be read after the channel was closed', async (
   expect(far.listenerCount('end')).toBe(listeners);
   expect((await readAll(far)).length).toBe(WINDOW);
   expect(await closed).toBeNull();
+  await turns(2);
   expect(tunnel.fromAccepter.map(({ kind }) => kind?.$case)).toEqual(['opened']);
 });
 
