@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startAnsweringServer } from '../support/answering-server.ts';
+import { dumpRedis } from '../support/dump-redis.ts';
 import { eventually } from '../support/eventually.ts';
 import { recordSpans, type SpanRecorder } from '../support/record-spans.ts';
 import { rejectionOf } from '../support/rejection.ts';
@@ -20,43 +20,6 @@ afterAll(async () => {
   await world.stop();
   await spans.stop();
 });
-
-/** Everything that Redis holds: keys and values of every type, as text. */
-async function dumpRedis(url: string): Promise<string> {
-  const redis = new Redis(url);
-  const parts: string[] = [];
-  for await (const keys of redis.scanStream()) {
-    for (const key of keys as string[]) {
-      parts.push(
-        key,
-        (await redis.dumpBuffer(key))?.toString('latin1') ?? '',
-        JSON.stringify(await readable(redis, key)),
-      );
-    }
-  }
-  await redis.quit();
-  return parts.join('\n');
-}
-
-/** DUMP may compress: the values themselves as well. */
-async function readable(redis: Redis, key: string): Promise<unknown> {
-  switch (await redis.type(key)) {
-    case 'string':
-      return redis.get(key);
-    case 'hash':
-      return redis.hgetall(key);
-    case 'list':
-      return redis.lrange(key, 0, -1);
-    case 'set':
-      return redis.smembers(key);
-    case 'zset':
-      return redis.zrange(key, 0, '-1');
-    case 'stream':
-      return redis.xrange(key, '-', '+');
-    default:
-      return undefined;
-  }
-}
 
 test('tokens are nowhere but with their callers', async () => {
   const tokens: string[] = [];
