@@ -1,7 +1,5 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { makeTempFolder } from '../../servers/temp-folder.ts';
 import type { ClusterAddress } from '../admin.ts';
+import { makeGatewaySite } from '../gateway-site.ts';
 import { type LeaseholdProcess, spawnLeasehold } from '../leasehold-process.ts';
 
 /** Where an agent runs: its files, and what it is told. */
@@ -14,6 +12,7 @@ export interface AgentSpec {
   enrolmentToken: string;
   /** `host:port` of the servers' relays. */
   servers: readonly string[];
+  serverCaPem: string;
   /** A token of the service account that it runs under. Left out: one that no API server knows. */
   token?: string;
   cluster: ClusterAddress;
@@ -24,24 +23,17 @@ const NO_TOKEN = 'of-nobody';
 
 export async function openAgentHome(spec: AgentSpec): Promise<AgentHome> {
   await using opened = new AsyncDisposableStack();
-  const folder = await makeTempFolder('agent');
-  opened.defer(() => folder.remove());
-  const file = (name: string) => join(folder.path, name);
-  await writeFile(file('token'), spec.token ?? NO_TOKEN, { mode: 0o600 });
-  await writeFile(file('ca.pem'), spec.cluster.caPem);
-  const environment = {
-    LEASEHOLD_GATEWAY_SERVERS: spec.servers.join(','),
-    LEASEHOLD_GATEWAY_ENROLMENT_TOKEN: spec.enrolmentToken,
-    LEASEHOLD_GATEWAY_IDENTITY: file('identity.json'),
-    LEASEHOLD_GATEWAY_API_SERVER: spec.cluster.url,
-    LEASEHOLD_GATEWAY_TOKEN_FILE: file('token'),
-    LEASEHOLD_GATEWAY_CA_FILE: file('ca.pem'),
-    ...spec.environment,
-  };
+  const site = await makeGatewaySite({
+    ...spec,
+    servers: spec.servers.join(','),
+    apiServer: spec.cluster,
+    token: spec.token ?? NO_TOKEN,
+  });
+  opened.defer(() => site.remove());
   const running = opened.move();
   return {
     async start() {
-      const agent = spawnLeasehold('gateway', environment);
+      const agent = spawnLeasehold('gateway', { ...site.environment, ...spec.environment });
       running.defer(() => end(agent));
       await agent.logged('attached');
       return agent;

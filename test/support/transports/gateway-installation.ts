@@ -77,7 +77,9 @@ export async function openGatewayInstallation(
     },
     async openAgentHome({ servers = relays, environment = {}, ...agent }) {
       const told = { ...certificate.ofAgents, ...where.agentEnvironment, ...environment };
-      const home = await openAgentHome({ cluster: where.seenByAgents, ...agent, servers, environment: told });
+      const { caPem: serverCaPem } = certificate;
+      const { seenByAgents: cluster } = where;
+      const home = await openAgentHome({ cluster, serverCaPem, ...agent, servers, environment: told });
       return running.use(home);
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),

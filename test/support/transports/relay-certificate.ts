@@ -7,6 +7,7 @@ export interface RelayCertificate {
   /** Of a server, and of a worker that reaches servers. */
   ofServers: Record<string, string>;
   ofAgents: Record<string, string>;
+  caPem: string;
 }
 
 const NAME = 'localhost';
@@ -19,14 +20,14 @@ export async function writeRelayCertificate(folder: string): Promise<RelayCertif
     await writeFile(path, content, { mode: 0o600 });
     return path;
   };
-  const caFile = await file('relay-ca.pem', ca.caPem);
   return {
     ofServers: {
       LEASEHOLD_RELAY_CERT: await file('relay.pem', cert),
       LEASEHOLD_RELAY_KEY: await file('relay.key', key),
-      LEASEHOLD_RELAY_CA: caFile,
+      LEASEHOLD_RELAY_CA: await file('relay-ca.pem', ca.caPem),
       LEASEHOLD_RELAY_NAME: NAME,
     },
-    ofAgents: { LEASEHOLD_GATEWAY_SERVER_CA: caFile, LEASEHOLD_GATEWAY_SERVER_NAME: NAME },
+    ofAgents: { LEASEHOLD_GATEWAY_SERVER_NAME: NAME },
+    caPem: ca.caPem,
   };
 }
