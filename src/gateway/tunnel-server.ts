@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type ChannelOptions, credentials } from '@grpc/grpc-js';
-import { connectionOptions } from '../shared/tunnel/connection-options.ts';
-import { TunnelClient } from '../shared/tunnel/tunnel-service.ts';
+import { TunnelClient, tunnelOptions } from '../shared/tunnel/tunnel-service.ts';
 import type { GatewaySettings } from './settings.ts';
 
 /** One of Leasehold's servers. */
@@ -17,7 +16,7 @@ export function tunnelServers(settings: GatewaySettings): TunnelServer[] {
   const { LEASEHOLD_GATEWAY_SERVER_CA: caFile, LEASEHOLD_GATEWAY_SERVER_NAME: name } = settings;
   const tls = credentials.createSsl(caFile === undefined ? null : readFileSync(caFile));
   const options: ChannelOptions = {
-    ...connectionOptions,
+    ...tunnelOptions,
     ...(name === undefined ? {} : { 'grpc.ssl_target_name_override': name, 'grpc.default_authority': name }),
     // Each stream that is attached anew gets a connection of its own, not one that may be dead.
     'grpc.use_local_subchannel_pool': 1,

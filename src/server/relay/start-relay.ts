@@ -4,8 +4,7 @@ import { LeaseholdError } from '../../shared/domain/errors.ts';
 import type { Ports } from '../../shared/ports/ports.ts';
 import type { Runtime } from '../../shared/runtime.ts';
 import type { Settings } from '../../shared/settings.ts';
-import { connectionOptions } from '../../shared/tunnel/connection-options.ts';
-import { type TunnelHandlers, tunnelService } from '../../shared/tunnel/tunnel-service.ts';
+import { type TunnelHandlers, tunnelOptions, tunnelService } from '../../shared/tunnel/tunnel-service.ts';
 import { serveAttach } from './attach.ts';
 import { answerEnrol } from './enrol.ts';
 import { serveForward } from './forward.ts';
@@ -28,7 +27,7 @@ export async function startRelay(
   if (listen === undefined || cert === undefined || key === undefined) {
     return undefined;
   }
-  const server = new Server(connectionOptions);
+  const server = new Server(tunnelOptions);
   const credentials = ServerCredentials.createSsl(null, [
     { cert_chain: readFileSync(cert), private_key: readFileSync(key) },
   ]);

@@ -1,8 +1,7 @@
 import { credentials, Metadata } from '@grpc/grpc-js';
 import type { Secret } from '../domain/secret.ts';
 import { type Carried, carryForwardOnCaller } from '../tunnel/carry.ts';
-import { connectionOptions } from '../tunnel/connection-options.ts';
-import { TunnelClient } from '../tunnel/tunnel-service.ts';
+import { TunnelClient, tunnelOptions } from '../tunnel/tunnel-service.ts';
 import type { Way } from './way.ts';
 
 /** How this process trusts other servers, and is trusted by them. */
@@ -47,7 +46,7 @@ export class Peers {
   #connect(address: string): Carried {
     const { ca, name, bearer } = this.#options;
     const client = new TunnelClient(address, credentials.createSsl(ca ?? null), {
-      ...connectionOptions,
+      ...tunnelOptions,
       ...(name === undefined ? {} : { 'grpc.ssl_target_name_override': name, 'grpc.default_authority': name }),
     });
     const metadata = new Metadata();

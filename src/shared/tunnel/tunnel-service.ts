@@ -33,10 +33,14 @@ export const tunnelService = {
 } satisfies ServiceDefinition<TunnelHandlers>;
 
 /**
- * For servers and clients. Messages are small (`inMessages`). HTTP/2 lets 64 KiB be under way by default, for all channels
- * together: too little for what comes from far. grpc-js can change that for what comes to a client only.
+ * For servers and clients. A connection that shows no sign of life for 15 s is given up, and middleboxes see that a living
+ * one is used. Messages are small (`inMessages`). HTTP/2 lets 64 KiB be under way by default, for all channels together:
+ * too little for what comes from far. grpc-js can change that for what comes to a client only.
  */
 export const tunnelOptions = {
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 5_000,
+  'grpc.keepalive_permit_without_calls': 1,
   'grpc.max_receive_message_length': 1024 * 1024,
   'grpc-node.flow_control_window': 4 * 1024 * 1024,
 } satisfies ChannelOptions;
