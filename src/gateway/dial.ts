@@ -35,12 +35,10 @@ export class Dialler {
       throw new ChannelNotOpened('refused', 'LEASEHOLD_GATEWAY_TARGETS of the agent does not have this target');
     }
     const socket = await connectTo(target, AbortSignal.any([signal, AbortSignal.timeout(CONNECT_TIMEOUT_MS)]));
-    return (channel) => this.#join(channel, socket);
-  }
-
-  #join(channel: Duplex, socket: Socket): void {
-    this.#watch(channel, socket);
-    join(channel, socket);
+    return (channel) => {
+      this.#watch(channel, socket);
+      join(channel, socket);
+    };
   }
 
   /** What goes through is TLS. Most likely a call is under way while the last word is the caller's. */
