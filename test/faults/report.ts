@@ -4,6 +4,8 @@ import type { Verdict } from './verdict.ts';
 /** One try of one fault. */
 export interface Trial extends Verdict {
   fault: string;
+  /** What else was measured. */
+  figures?: Record<string, string | number>;
 }
 
 declare module 'vitest' {

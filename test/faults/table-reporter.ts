@@ -29,9 +29,16 @@ export default class TableReporter implements Reporter {
       ...[...rows].map(([fault, row]) => line(fault, cellsOf(row))),
       line('all', cellsOf(total)),
       `${total.tries} faults in ${Math.round((performance.now() - this.#begunAt) / 1000)} s`,
+      ...trials.flatMap(({ fault, figures }) => (figures ? [`${fault}: ${describe(figures)}`] : [])),
     ];
     process.stdout.write(`\n${lines.join('\n')}\n`);
   }
+}
+
+function describe(figures: Record<string, string | number>): string {
+  return Object.entries(figures)
+    .map(([what, value]) => `${what} ${value}`)
+    .join(', ');
 }
 
 function none(): Row {

@@ -13,6 +13,11 @@ export interface Verdict {
   lost: number;
 }
 
+/** Whose leases and objects are looked at. */
+export type Judged = Pick<Installation, 'ports' | 'name' | 'handedOut'> & {
+  site: Pick<Installation['site'], 'admin' | 'canaries'>;
+};
+
 const LOOK_MS = 250;
 
 export interface Leniency {
@@ -23,10 +28,7 @@ export interface Leniency {
 }
 
 /** Waits until all leases have ended, or the first has outlived the bound, and looks at what is left. */
-export async function judge(
-  installation: Installation,
-  { since = 0, orphansWithinMs = 0 }: Leniency = {},
-): Promise<Verdict> {
+export async function judge(installation: Judged, { since = 0, orphansWithinMs = 0 }: Leniency = {}): Promise<Verdict> {
   const overdue = await countOverdue(installation, since);
   const orphans = await countOrphans(installation, orphansWithinMs);
   const cutOff = await Promise.all(installation.handedOut.map((handedOut) => isLost(installation, handedOut)));
@@ -34,7 +36,7 @@ export async function judge(
   return { orphans, overdue, lost: cutOff.filter(Boolean).length + touched };
 }
 
-async function countOverdue(installation: Installation, since: number): Promise<number> {
+async function countOverdue(installation: Judged, since: number): Promise<number> {
   for (;;) {
     const live = await liveLeases(installation);
     const late = live.filter((lease) => Date.now() > Math.max(since, dueEnd(lease)) + BOUND_MS);
@@ -46,13 +48,13 @@ async function countOverdue(installation: Installation, since: number): Promise<
 }
 
 /** All that live, trials too. */
-export async function liveLeases({ ports }: Installation): Promise<Lease[]> {
+export async function liveLeases({ ports }: Pick<Judged, 'ports'>): Promise<Lease[]> {
   const due = await ports.leases.dueBefore(Number.MAX_SAFE_INTEGER, { offset: 0, limit: 1000 });
   const leases = await Promise.all(due.map(({ leaseId }) => ports.leases.get(leaseId)));
   return leases.filter((lease) => lease !== undefined);
 }
 
-async function countOrphans({ site, name }: Installation, withinMs: number): Promise<number> {
+async function countOrphans({ site, name }: Judged, withinMs: number): Promise<number> {
   const deadline = Date.now() + withinMs;
   for (;;) {
     const { length } = await site.admin.leaseholdObjects(name);
@@ -63,7 +65,7 @@ async function countOrphans({ site, name }: Installation, withinMs: number): Pro
   }
 }
 
-async function isLost({ ports }: Installation, { id, expireTime }: HandedOut): Promise<boolean> {
+async function isLost({ ports }: Judged, { id, expireTime }: HandedOut): Promise<boolean> {
   const lease = await ports.leases.get(id);
   const wasCutOff = lease?.state === 'EXPIRED' && lease.endTime !== undefined && lease.endTime < expireTime;
   return lease === undefined || wasCutOff;
