@@ -5,6 +5,9 @@ import {
   ClusterNotTrusted,
   ClusterRefused,
   ClusterUnreachable,
+  GatewayLost,
+  GatewayNotConnected,
+  GatewayRefused,
   type Refusal,
 } from '../../src/shared/domain/cluster-error.ts';
 import { ClusterGuard } from '../../src/shared/kubernetes/cluster-guard.ts';
@@ -145,6 +148,9 @@ describe('what speaks for a sick cluster', () => {
     ['a 429 that says when', () => refused(429, { retryAfterMs: 0 })],
     ['a 500 in its own words', () => refused(500, { reason: 'InternalError' })],
     ['a certificate that one config does not trust', () => new ClusterNotTrusted(CALL, 'unknown CA')],
+    ['a gateway without an agent', () => new GatewayNotConnected(CALL, 'private')],
+    ['a gateway that refuses', () => new GatewayRefused(CALL, 'private', 'no')],
+    ['a gateway that was lost in the midst of a call', () => new GatewayLost(CALL, 'lost')],
   ])('but not %s, and it breaks the row', async (_, failure) => {
     await failInARow(10, failure);
     await failInARow(4);

@@ -106,6 +106,9 @@ export class GatewayNotConnected extends ClusterNotCalled {
   }
 }
 
+/** The gateway that carried the call was lost before the answer came. Another agent, or the same one again, may be better. */
+export class GatewayLost extends ClusterUnreachable {}
+
 /** The call was not sent: its gateway does not dial the cluster's URL, because its settings do not allow it. */
 export class GatewayRefused extends ClusterError {
   readonly effectUnknown = false;

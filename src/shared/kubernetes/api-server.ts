@@ -6,6 +6,7 @@ import {
   ClusterNotTrusted,
   ClusterRefused,
   ClusterUnreachable,
+  GatewayLost,
   GatewayNotConnected,
   GatewayRefused,
   type Refusal,
@@ -52,6 +53,9 @@ const MAX_MESSAGE = 1000;
 
 /** Less than the 90 s after which an API server closes an idle connection: a call must not run into its closing. */
 const KEEP_ALIVE_MS = 30_000;
+
+/** Node's and undici's codes for a connection that broke in the midst of a call. */
+const LOST_CONNECTION = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
 /** A shorter token may stand in an answer by chance. */
 const MIN_TELLING_LENGTH = 16;
@@ -170,8 +174,11 @@ export class ApiServer {
     const problem = isTimeout
       ? `no answer from ${this.#route.cluster} within ${this.#limits.callTimeoutMs} ms`
       : `${this.#route.cluster} cannot be reached: ${redact(message || code, ...this.#tokens())}`;
-    return isConnectFailure(error)
-      ? new ClusterNotCalled(call, problem, { cause: error })
+    if (isConnectFailure(error)) {
+      return new ClusterNotCalled(call, problem, { cause: error });
+    }
+    return this.#route.gateway !== undefined && LOST_CONNECTION.has(code)
+      ? new GatewayLost(call, `gateway ${JSON.stringify(this.#route.gateway)} lost the connection`, { cause: error })
       : new ClusterUnreachable(call, problem, { cause: error });
   }
 }

@@ -14,6 +14,7 @@ import {
   ClusterNotCalled,
   ClusterNotTrusted,
   ClusterRefused,
+  GatewayLost,
   GatewayNotConnected,
   GatewayRefused,
 } from '../domain/cluster-error.ts';
@@ -140,7 +141,7 @@ export class ClusterGuard {
   }
 }
 
-const SAYS_NOTHING = [ClusterNotTrusted, GatewayNotConnected, GatewayRefused];
+const SAYS_NOTHING = [ClusterNotTrusted, GatewayLost, GatewayNotConnected, GatewayRefused];
 
 /** Told to all who call the cluster: the cluster's own words, but not which call failed. */
 function problemOf(failure: unknown): string {
@@ -158,8 +159,8 @@ function asksForRest(outcome: unknown): outcome is RestRequest {
 }
 
 /**
- * A gateway without an agent costs nothing to ask for, and is to be used as soon as one is there; one that refuses is
- * well.
+ * What becomes of a gateway's agents says nothing of the cluster: where none is there it costs nothing to ask again, where
+ * one was lost another carries the next call. An API server that is away behind them is heard of by those.
  *
  * An answer that says no, also when to come back, is from a cluster that is well. So is a 500 in an API server's own
  * words: it is about this one call, whose webhook failed for instance.

@@ -8,6 +8,8 @@ export interface Route {
   /** Names the cluster to people. */
   cluster: string;
   origin: string;
+  /** Name of the one that it leads through. */
+  gateway: string | undefined;
   /** Stands before the path of each call; without a slash at its end. */
   basePath: string;
   connect: buildConnector.connector;
@@ -26,6 +28,7 @@ export function routeTo(access: Access, timeoutMs: number, dialer: GatewayDialer
         cluster: clusterOf(access),
         // The gateway speaks HTTP in the clear to us, inside of its own TLS. Where it calls is its own affair.
         origin: 'http://gateway',
+        gateway: access.gateway.name,
         basePath: '',
         connect: noted((_options, callback) => {
           dialer.dial(access.gateway, 'api-server', timeoutMs).then(
@@ -52,6 +55,7 @@ function directRoute(access: DirectAccess, timeoutMs: number, dialer: GatewayDia
   return {
     cluster: clusterOf(access),
     origin,
+    gateway: gateway?.name,
     basePath: pathname.replace(/\/$/, ''),
     connect: noted(
       gateway === undefined

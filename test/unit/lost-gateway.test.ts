@@ -1,0 +1,81 @@
+import net from 'node:net';
+import { afterAll, beforeEach, expect, test, vi } from 'vitest';
+import { GatewayLost } from '../../src/shared/domain/cluster-error.ts';
+import type { Access } from '../../src/shared/domain/config.ts';
+import { Secret } from '../../src/shared/domain/secret.ts';
+import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clusters.ts';
+import type { GatewayDialer } from '../../src/shared/ports/gateway-dialer.ts';
+import { join } from '../../src/shared/tunnel/join.ts';
+import { startAnsweringServer } from '../support/answering-server.ts';
+import { keepLog } from '../support/keep-log.ts';
+import { tunnelOf } from '../support/tunnel.ts';
+
+// A gateway's stream that is lost while calls wait for their answers.
+
+const GATEWAY = { name: 'private', uid: 'uid' };
+const LIMITS = { connections: 4, connectTimeoutMs: 1_000, callTimeoutMs: 5_000 };
+const ACCOUNT = { namespace: 'team', name: 'reader' };
+
+let asked = 0;
+beforeEach(() => {
+  asked = 0;
+});
+const silent = await startAnsweringServer(() => {
+  asked += 1;
+});
+afterAll(() => silent.stop());
+
+/** A stream to an agent whose API server never answers. */
+function openStream() {
+  const { opener } = tunnelOf({
+    accept: async ({ target }) =>
+      target.kind === 'address'
+        ? (channel) => join(channel, net.connect(Number(new URL(silent.url).port), '127.0.0.1'))
+        : (channel) =>
+            channel.once('data', () => {
+              asked += 1;
+            }),
+  });
+  const dialer: GatewayDialer = {
+    dial: (_gateway, target, timeoutMs) =>
+      opener.open(target === 'api-server' ? { kind: target } : { kind: 'address', ...target }, { timeoutMs }),
+  };
+  return { opener, dialer };
+}
+
+const tls = { caPem: silent.caPem, insecureSkipVerify: false, serverName: undefined };
+const gateway: Access = { kind: 'gateway', id: 'gateway', gateway: GATEWAY };
+const path: Access = {
+  kind: 'direct',
+  id: 'path',
+  url: silent.url,
+  tls,
+  token: new Secret('token'),
+  gateway: GATEWAY,
+};
+
+test.each([gateway, path])(
+  'is told apart from a cluster that does not answer, which is called on: $id',
+  async (access) => {
+    const { opener, dialer } = openStream();
+    const clusters = new KubernetesClusters(LIMITS, dialer, keepLog().log);
+    const calls = Array.from({ length: 8 }, () =>
+      clusters
+        .at(access)
+        .readServiceAccount(ACCOUNT)
+        .catch((error: unknown) => error),
+    );
+    await vi.waitFor(() => expect(asked).toBe(LIMITS.connections));
+    opener.close(new Error('the agent was killed'));
+
+    const [first] = await Promise.all(calls.slice(0, LIMITS.connections));
+    expect(first).toBeInstanceOf(GatewayLost);
+    expect(first).toMatchObject({ effectUnknown: true, message: expect.stringContaining('"private"') });
+    const later = await clusters
+      .at(access)
+      .readServiceAccount(ACCOUNT)
+      .catch((error: unknown) => error);
+    expect(String(later)).not.toContain('is not called for now');
+    await clusters.close();
+  },
+);
