@@ -1,4 +1,4 @@
-import { median, rateOf } from './measure.ts';
+import { inTurn, median, rateOf } from './measure.ts';
 import { clear, type Stage } from './stage.ts';
 import { type Way, type WayName, waysToIssue } from './ways.ts';
 
@@ -58,11 +58,10 @@ function row(callers: number, rounds: readonly Round[]) {
   };
 }
 
-/** Measures every way once; another goes first in each round, so that a drift of the machine favours none. */
+/** Measures every way once. */
 async function playRound(stage: Stage, ways: Ways, callers: number, round: number): Promise<Round> {
   const rates: Round = { raw: 0, peers: 0, leasehold: 0 };
-  for (const index of WAYS.keys()) {
-    const name = WAYS[(index + round) % WAYS.length] ?? 'raw';
+  for (const name of inTurn(WAYS, round)) {
     rates[name] = await rateOf(ways[name], callers, COUNTS[name][callers] ?? 100);
     await clear(stage);
   }

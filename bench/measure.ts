@@ -13,6 +13,12 @@ export async function rateOf(way: Way, callers: number, count: number): Promise<
   return count / ((performance.now() - startedAt) / 1000);
 }
 
+/** Another goes first in each round, so that a drift of the machine favours none. */
+export function inTurn<T>(items: readonly T[], round: number): T[] {
+  const first = round % items.length;
+  return [...items.slice(first), ...items.slice(0, first)];
+}
+
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;

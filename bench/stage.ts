@@ -8,6 +8,7 @@ import { startServerAndWorker } from '../test/support/server-and-worker.ts';
 /** What all ways of issuing work on: one cluster, one namespace for what they make, one role, one token. */
 export interface Stage extends AsyncDisposable {
   cluster: ClusterAddress;
+  redisUrl: string;
   admin: Admin;
   namespace: string;
   role: string;
@@ -55,6 +56,7 @@ export async function setTheStage(progress: (line: string) => void): Promise<Sta
   const running = started.move();
   return {
     cluster,
+    redisUrl: redis.url,
     admin,
     namespace,
     role,
