@@ -1,9 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { cacheFolder } from './cached-apiserver.ts';
-import { ensureCommands } from './debian-packages.ts';
+import { canInstallPackages, ensureCommands } from './debian-packages.ts';
 import { findOnPath } from './find-on-path.ts';
 import type { Progress } from './progress.ts';
 
@@ -29,14 +30,27 @@ export interface NetworkNamespace {
   stop(): Promise<void>;
 }
 
+/** Installs the commands that it takes, where that can be done. To be called once, before any is opened. */
+export async function prepareNetworkNamespaces(progress: Progress): Promise<void> {
+  if (!canInstallPackages()) {
+    return;
+  }
+  try {
+    await mkdir(cacheFolder(), { recursive: true });
+    await ensureCommands(COMMANDS, join(cacheFolder(), 'install.log'), progress);
+  } catch (error) {
+    progress(`going on without network namespaces: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
 /** Throws where this machine does not let this process make one. */
-export async function openNetworkNamespace(progress: Progress): Promise<NetworkNamespace> {
+export async function openNetworkNamespace(): Promise<NetworkNamespace> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) {
     throw new Error('only root of a Linux may make a network namespace');
   }
-  await ensureCommands(COMMANDS, join(cacheFolder(), 'install.log'), progress);
   const holder = await hold();
-  const launcher = [commandPath('nsenter'), `--net=/proc/${holder.pid}/ns/net`, '--'];
+  // What is launched may have no PATH.
+  const launcher = [findOnPath('nsenter') ?? 'nsenter', `--net=/proc/${holder.pid}/ns/net`, '--'];
   const [nsenter, ...within] = launcher as [string, ...string[]];
   try {
     const { cable, outside, inside } = await layCable(holder.pid);
@@ -52,11 +66,6 @@ export async function openNetworkNamespace(progress: Progress): Promise<NetworkN
   }
 }
 
-/** Its whole path: what is launched may have no PATH. */
-function commandPath(name: keyof typeof COMMANDS): string {
-  return findOnPath(name) ?? name;
-}
-
 interface Holder {
   pid: number;
   stop(): Promise<void>;
@@ -68,6 +77,7 @@ interface Holder {
  */
 async function hold(): Promise<Holder> {
   const holder = spawn('unshare', ['--net', 'cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(holder, 'spawn');
   const ended = once(holder, 'exit');
   // A holder that ends at once does not read.
   holder.stdin.on('error', () => undefined);

@@ -1,5 +1,6 @@
 import type { TestProject } from 'vitest/node';
 import { type ControlPlane, startControlPlane } from '../servers/control-plane.ts';
+import { prepareNetworkNamespaces } from '../servers/network-namespace.ts';
 import { startRedisServer } from '../servers/redis-server.ts';
 import type { TransportName } from './transports/transports.ts';
 
@@ -23,6 +24,7 @@ export default async function setup({ vitest }: TestProject): Promise<() => Prom
   const progress = (line: string) => console.error(line);
   const controlPlane = await startControlPlane({ progress });
   const redis = await startRedisServer({ progress });
+  await prepareNetworkNamespaces(progress);
   const { url, caPem, adminToken, maxTokenSeconds } = controlPlane;
   run.provide('controlPlane', { url, caPem, adminToken, maxTokenSeconds });
   run.provide('redisUrl', redis.url);

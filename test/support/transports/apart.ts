@@ -48,7 +48,7 @@ export function notApart(cluster: ClusterAddress, redisUrl: string): Apart {
 /** The API server listens on this machine's loopback, which is another one there. */
 async function inOwnNetwork(cluster: ClusterAddress, redisUrl: string): Promise<Apart> {
   await using opened = new AsyncDisposableStack();
-  const network = await openNetworkNamespace((line) => console.error(line));
+  const network = await openNetworkNamespace();
   opened.defer(() => network.stop());
   const redis = new URL(redisUrl);
   const cable = await startTcpProxy({ hostname: redis.hostname, port: Number(redis.port) }, network.outside);
