@@ -1,0 +1,33 @@
+import type { Ports } from '../../src/shared/ports/ports.ts';
+import { POLICY } from '../model/policy.ts';
+import { MemoryAlarm } from './memory-alarm.ts';
+import { MemoryBatchStore } from './memory-batch-store.ts';
+import { MemoryClusters } from './memory-clusters.ts';
+import { MemoryConfigStore } from './memory-config-store.ts';
+import { MemoryGatewayLinks } from './memory-gateway-links.ts';
+import { MemoryGatewayStore } from './memory-gateway-store.ts';
+import { MemoryLeaseStore } from './memory-lease-store.ts';
+import { MemoryRecords } from './memory-records.ts';
+
+export const INSTALLATION = 'test';
+const DAY_MS = 86_400_000;
+
+/** All ports in memory, for one use case at a time. */
+export function memoryPorts(now: () => number = Date.now) {
+  const records = new MemoryRecords(now);
+  const gateways = new MemoryGatewayStore(now);
+  return {
+    configs: new MemoryConfigStore(records),
+    leases: new MemoryLeaseStore(records, DAY_MS),
+    batches: new MemoryBatchStore(records),
+    gateways,
+    gatewayLinks: new MemoryGatewayLinks(gateways),
+    alarm: new MemoryAlarm(),
+    clusters: new MemoryClusters(Date.now),
+    log: { info() {}, warn() {} },
+    clock: { now, sleep: () => Promise.reject(new Error('nothing here waits')) },
+    random: Math.random,
+    policy: POLICY,
+    installation: INSTALLATION,
+  } satisfies Ports;
+}
