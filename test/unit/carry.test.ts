@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { credentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, expect, test } from 'vitest';
 import {
@@ -17,6 +18,8 @@ import {
 } from '../../src/shared/tunnel/tunnel-service.ts';
 import { closing, readAll } from '../support/tunnel.ts';
 
+type AttachCall = Parameters<TunnelHandlers['attach']>[0];
+
 const closers: (() => void)[] = [];
 afterEach(() => {
   for (const close of closers.splice(0)) {
@@ -29,13 +32,15 @@ const target = { kind: 'address', address: 'db.internal:5432' } as const;
 const TIMEOUT = { timeoutMs: 2000 };
 
 /** A server and a client over loopback, with the server's side of each stream that the client opens. */
-async function connect() {
+async function connect(
+  attach: (call: AttachCall) => Carried | Promise<Carried> = (call) => carryAttachOnServer(call, {}),
+) {
   const attached = Promise.withResolvers<Carried>();
   const forwarded = Promise.withResolvers<Carried>();
   const server = new Server(tunnelOptions);
   const handlers: TunnelHandlers = {
     enrol: ({ request }, answer) => answer(null, { identityId: request.token, gateway: 'edge' }),
-    attach: (call) => attached.resolve(carryAttachOnServer(call, {})),
+    attach: (call) => attached.resolve(attach(call)),
     forward: (call) => forwarded.resolve(carryForwardOnHolder(call, { accept: echo })),
   };
   server.addService(tunnelService, handlers);
@@ -64,6 +69,21 @@ test('the server opens channels to an agent that attached', async () => {
   const { multiplexer } = await attached;
   const channels = await Promise.all([1, 2, 3].map(() => multiplexer.open(target, TIMEOUT)));
   await Promise.all(channels.map((channel) => expectEcho(channel, 1_000_000)));
+});
+
+test('a stream that was cut off during its handshake is over at once', async () => {
+  const asked = Promise.withResolvers<void>();
+  const { client, attached } = await connect((call) => {
+    asked.resolve();
+    return once(call, 'close').then(() => carryAttachOnServer(call, {}));
+  });
+  const call = client.attach();
+  call.on('error', () => undefined);
+  await asked.promise;
+  call.cancel();
+  const { multiplexer, over } = await attached;
+  expect((await over).message).toBe('the stream was cut off');
+  await expect(multiplexer.open(target, TIMEOUT)).rejects.toMatchObject({ reason: 'lost' });
 });
 
 test('a server opens channels to one that holds a stream', async () => {

@@ -79,7 +79,7 @@ interface Side<In, Out> {
 }
 
 /** What both kinds of grpc-js calls are. */
-type Call<Out> = EventEmitter & { write(message: Out): boolean };
+type Call<Out> = EventEmitter & { readonly destroyed: boolean; write(message: Out): boolean };
 
 function carry<In, Out>(call: Call<Out>, options: CarryOptions, side: Side<In, Out>): Carried {
   const over = Promise.withResolvers<Error>();
@@ -115,6 +115,11 @@ function carry<In, Out>(call: Call<Out>, options: CarryOptions, side: Side<In, O
   call.on('error', finish);
   call.on('end', () => end(new Error('the other side ended the stream')));
   // On the server, that is all that one sees of a client that cancelled, or whose connection was lost.
-  call.on('close', () => finish(new Error('the stream was cut off')));
+  const cutOff = () => finish(new Error('the stream was cut off'));
+  call.on('close', cutOff);
+  if (call.destroyed) {
+    // It may have been cut off during the handshake: then there is no event to come.
+    cutOff();
+  }
   return { multiplexer, over: over.promise, end };
 }
