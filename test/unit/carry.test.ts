@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { credentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, expect, test } from 'vitest';
+import type { Frame } from '../../src/gen/leasehold/tunnel/v1/tunnel_service.ts';
 import {
   type Carried,
   carryAttachOnAgent,
@@ -10,6 +11,7 @@ import {
   carryForwardOnHolder,
 } from '../../src/shared/tunnel/carry.ts';
 import type { Channel } from '../../src/shared/tunnel/channel.ts';
+import { WINDOW } from '../../src/shared/tunnel/credit.ts';
 import {
   TunnelClient,
   type TunnelHandlers,
@@ -131,6 +133,26 @@ test('a peer that breaks the rules of the stream has it ended', async () => {
   call.write({ frames: { frames: [1, 1].map((channel) => ({ channel, kind: open })) } });
   await expect((await forwarded).over).resolves.toMatchObject({ message: expect.stringContaining('channel 1') });
   await expect(over).resolves.toMatchObject({ details: expect.stringContaining('channel 1') });
+});
+
+test('a peer that never reads, and asks for ever new channels, has the stream ended', async () => {
+  const { client } = await connect((call) => {
+    call.pause();
+    for (let number = 1; number <= 600; number++) {
+      const open: Frame['kind'] = {
+        $case: 'open',
+        value: { target: { $case: 'apiServer', value: {} }, gatewayUid: '' },
+      };
+      const close: Frame['kind'] = { $case: 'close', value: { reason: 0, message: '' } };
+      for (const kind of [open, close]) {
+        call.write({ kind: { $case: 'frames', value: { frames: [{ channel: number, kind }] } } });
+      }
+    }
+    return new Promise(() => undefined);
+  });
+  const window = Buffer.alloc(WINDOW);
+  const agent = carryAttachOnAgent(client.attach(), { accept: async () => (channel) => void channel.write(window) });
+  await expect(agent.over).resolves.toMatchObject({ message: 'the other side does not read what it is sent' });
 });
 
 test('the agent ends the stream: both sides know, and channels break', async () => {

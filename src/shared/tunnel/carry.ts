@@ -8,6 +8,7 @@ import type {
   Frame,
   Frames,
 } from '../../gen/leasehold/tunnel/v1/tunnel_service.ts';
+import { Backlog } from './backlog.ts';
 import { inMessages } from './in-messages.ts';
 import { Multiplexer, type MultiplexerOptions } from './multiplexer.ts';
 
@@ -79,10 +80,11 @@ interface Side<In, Out> {
 }
 
 /** What both kinds of grpc-js calls are. */
-type Call<Out> = EventEmitter & { readonly destroyed: boolean; write(message: Out): boolean };
+type Call<Out> = EventEmitter & { readonly destroyed: boolean; write(message: Out, sent: () => void): boolean };
 
 function carry<In, Out>(call: Call<Out>, options: CarryOptions, side: Side<In, Out>): Carried {
   const over = Promise.withResolvers<Error>();
+  const backlog = new Backlog();
   let isOver = false;
   const finish = (why: Error): void => {
     isOver = true;
@@ -99,7 +101,10 @@ function carry<In, Out>(call: Call<Out>, options: CarryOptions, side: Side<In, O
     ...options,
     send: (frames: Frame[]) => {
       for (const message of inMessages(frames)) {
-        call.write(side.wrap({ frames: message }));
+        call.write(side.wrap({ frames: message }), backlog.add(message));
+      }
+      if (backlog.isTooLong) {
+        end(new Error('the other side does not read what it is sent'));
       }
     },
     fail: end,
