@@ -36,6 +36,8 @@ export async function attach(
   accept: CarryOptions['accept'],
   signal: AbortSignal,
 ): Promise<Attached> {
+  // It may have been aborted before: then no event is to come.
+  signal.throwIfAborted();
   const client = server.connect();
   const call = client.attach();
   const { promise, resolve, reject } = Promise.withResolvers<Attached>();
