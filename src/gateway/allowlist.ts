@@ -56,8 +56,8 @@ interface Row {
   path: string;
   /** Left out: none. */
   query?: z.ZodType;
-  /** Left out: none. */
-  body?: z.ZodType;
+  /** Left out: none. A function: for the namespace of the path. */
+  body?: z.ZodType | ((namespace: string) => z.ZodType);
 }
 
 /** All calls that leases need. Whatever no row describes is refused, and does not reach the API server. */
@@ -126,7 +126,8 @@ export function admit({ method, target = '', accept, contentType }: RequestHead)
   if (row.body && contentType !== JSON_TYPE) {
     throw new NotAllowed(`its content type must be ${JSON_TYPE}`);
   }
-  return (body) => ({ ...VERBS[row.verb], path: target, body: checkedBody(row.body, body) });
+  const schema = typeof row.body === 'function' ? row.body(namespaceIn(path)) : row.body;
+  return (body) => ({ ...VERBS[row.verb], path: target, body: checkedBody(schema, body) });
 }
 
 function splitOnce(text: string, separator: string): [string, string?] {
@@ -145,6 +146,10 @@ function pathFits(pattern: string, path: string): boolean {
       return type ? type.test(actual[index] ?? '') : segment === actual[index];
     })
   );
+}
+
+function namespaceIn(path: string): string {
+  return /\/namespaces\/([^/]+)/.exec(path)?.[1] ?? '';
 }
 
 /** Each parameter once, and written as Leasehold writes it. */

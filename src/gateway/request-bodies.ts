@@ -49,35 +49,40 @@ const role = z.strictObject({
   name: z.string().min(1),
 });
 
-const subject = (name: RegExp) =>
-  z.tuple([
-    z.strictObject({
-      kind: z.literal('ServiceAccount'),
-      namespace: z.string().min(1),
-      name: z.string().regex(name),
-    }),
-  ]);
+const subject = (namespace: z.ZodType, name: RegExp) =>
+  z.tuple([z.strictObject({ kind: z.literal('ServiceAccount'), namespace, name: z.string().regex(name) })]);
 
 const binding = {
   apiVersion: z.literal(`${RBAC}/v1`),
   metadata,
   // Which roles may be handed out is said by RBAC: the gateway's account holds the verb `bind` on them alone.
   roleRef: role,
-  subjects: subject(LEASE_OBJECT),
 };
 
-/** Binds an account of a lease, and nobody else. */
-export const roleBinding = z.strictObject({ ...binding, kind: z.literal('RoleBinding') });
-export const clusterRoleBinding = z.strictObject({ ...binding, kind: z.literal('ClusterRoleBinding') });
+const rehearsed = { metadata: z.strictObject({ name: z.string().regex(REHEARSED_OBJECT) }) };
 
-const rehearsed = {
-  metadata: z.strictObject({ name: z.string().regex(REHEARSED_OBJECT) }),
-  subjects: subject(REHEARSED_OBJECT),
-};
+const anywhere = z.string().min(1);
+
+/** Binds an account of a lease, and nobody else; one of its own namespace, as leases have it: others may belong to others. */
+export const roleBinding = (namespace: string) =>
+  z.strictObject({
+    ...binding,
+    kind: z.literal('RoleBinding'),
+    subjects: subject(z.literal(namespace), LEASE_OBJECT),
+  });
+export const clusterRoleBinding = z.strictObject({
+  ...binding,
+  kind: z.literal('ClusterRoleBinding'),
+  subjects: subject(anywhere, LEASE_OBJECT),
+});
 
 /** A binding that is not kept (dryRun). */
-export const rehearsedRoleBinding = roleBinding.extend(rehearsed);
-export const rehearsedClusterRoleBinding = clusterRoleBinding.extend(rehearsed);
+export const rehearsedRoleBinding = (namespace: string) =>
+  roleBinding(namespace).extend({ ...rehearsed, subjects: subject(z.literal(namespace), REHEARSED_OBJECT) });
+export const rehearsedClusterRoleBinding = clusterRoleBinding.extend({
+  ...rehearsed,
+  subjects: subject(anywhere, REHEARSED_OBJECT),
+});
 
 /** A token of any account, which RBAC bounds; bound to nothing but a Secret of a lease. */
 export const tokenRequest = z.strictObject({

@@ -204,6 +204,13 @@ const BODIES: [what: string, ...Request][] = [
   ['a user', 'POST', BINDINGS, { ...binding, subjects: [{ ...subject, kind: 'User' }] }],
   ['a group', 'POST', BINDINGS, { ...binding, subjects: [{ kind: 'Group', name: 'system:authenticated' }] }],
   ['a foreign account', 'POST', BINDINGS, { ...binding, subjects: [{ ...subject, name: 'default' }] }],
+  ['an account elsewhere', 'POST', BINDINGS, { ...binding, subjects: [{ ...subject, namespace: 'team-b' }] }],
+  [
+    'an account elsewhere in a rehearsal',
+    'POST',
+    `${BINDINGS}?dryRun=All`,
+    { ...rehearsal, subjects: [{ ...subject, namespace: 'team-b' }] },
+  ],
   ['a second account', 'POST', BINDINGS, { ...binding, subjects: [subject, { ...subject, name: 'default' }] }],
   ['nobody', 'POST', BINDINGS, { ...binding, subjects: [] }],
   ['another kind of binding', 'POST', CLUSTER_BINDINGS, binding],
