@@ -51,6 +51,9 @@ const ROLE_BINDINGS = '/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}
 const CLUSTER_ROLE_BINDINGS = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings';
 const ACCESS_REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
 
+/** Characters of what is said about a body: its keys may be as long as it is, and would fill the log. */
+const MAX_PROBLEM = 256;
+
 interface Row {
   verb: keyof typeof VERBS;
   path: string;
@@ -172,7 +175,7 @@ function checkedBody(schema: z.ZodType | undefined, body: string): string | unde
   const parsed = schema.safeParse(parseJson(body));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw new NotAllowed(`its body: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`);
+    throw new NotAllowed(`its body: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.slice(0, MAX_PROBLEM));
   }
   return JSON.stringify(parsed.data);
 }

@@ -256,6 +256,11 @@ test.each(BODIES)('refused body: %s: %s %s', (_what, ...request) => {
   expect(() => ask(request)).toThrow(NotAllowed);
 });
 
+test('what is said about a body is short, whatever it has', () => {
+  const asked = () => ask(['POST', SECRETS, { ...secret, ['x'.repeat(100_000)]: 1 }]);
+  expect(asked).toThrow(/^its body: .{1,300}$/);
+});
+
 test('a body goes on as it was understood, not as it was written', () => {
   const text = JSON.stringify(secret).replace('{', '{"type":"kubernetes.io/service-account-token",');
   expect(JSON.parse(ask(['POST', SECRETS, text]).body ?? '')).toEqual(secret);
