@@ -23,6 +23,9 @@ const STORM_IN_S = 12;
 const AWAY_MS = 3_000;
 const CUT_MS = 60_000;
 
+/** Until a stream without a sign of life is given up (shared/tunnel/connection-options.ts), and a little. */
+const UNNOTICED_MS = 16_000;
+
 let site: Site;
 beforeAll(async () => {
   site = await openSite();
@@ -118,6 +121,19 @@ test.concurrent.for(MODES)('the agent is killed in the midst of expiry: %s', asy
     limit(() => whileExpiring(`${mode}: agent killed while 200 expire, one of two`, { mode, agents: 2 }, killAgent)),
     limit(() => whileExpiring(`${mode}: agent killed while 200 expire, the only one`, { mode }, killAndStartAgent)),
   ]);
+});
+
+test.concurrent('an agent stands still in the midst of issuing, beside another', async (context) => {
+  const stopAgent = async ({ agents: [{ agent }] }: BehindGateway) => {
+    agent.kill('SIGSTOP');
+    await sleep(UNNOTICED_MS);
+  };
+  await report(
+    context,
+    MODES.map((mode) =>
+      limit(() => whileIssuing(`${mode}: agent stopped while issuing, one of two`, { mode, agents: 2 }, stopAgent)),
+    ),
+  );
 });
 
 test.concurrent('the server that holds the stream is killed', async (context) => {
