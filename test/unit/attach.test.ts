@@ -10,15 +10,8 @@ import type { Ports } from '../../src/shared/ports/ports.ts';
 import { GatewayRelay } from '../../src/shared/relay/gateway-relay.ts';
 import { attachText, signText } from '../../src/shared/tunnel/signed-texts.ts';
 import { TunnelClient, type TunnelHandlers, tunnelService } from '../../src/shared/tunnel/tunnel-service.ts';
-import { MemoryAlarm } from '../fakes/memory-alarm.ts';
-import { MemoryBatchStore } from '../fakes/memory-batch-store.ts';
-import { MemoryClusters } from '../fakes/memory-clusters.ts';
-import { MemoryConfigStore } from '../fakes/memory-config-store.ts';
 import { MemoryGatewayLinks } from '../fakes/memory-gateway-links.ts';
-import { MemoryGatewayStore } from '../fakes/memory-gateway-store.ts';
-import { MemoryLeaseStore } from '../fakes/memory-lease-store.ts';
-import { MemoryRecords } from '../fakes/memory-records.ts';
-import { POLICY } from '../model/policy.ts';
+import { memoryPorts } from '../fakes/memory-ports.ts';
 import { eventually } from '../support/eventually.ts';
 
 const GATEWAY = { name: 'edge', uid: 'uid-of-edge', createTime: 0 };
@@ -44,25 +37,13 @@ class SlowLinks extends MemoryGatewayLinks {
 
 /** A server for agents of one gateway, whose stores are in memory, and a key that is enrolled. */
 async function serve() {
-  const records = new MemoryRecords(Date.now);
-  const gateways = new MemoryGatewayStore();
+  const inMemory = memoryPorts();
+  const { gateways } = inMemory;
   const gatewayLinks = new SlowLinks(gateways);
   const ports: Ports = {
-    configs: new MemoryConfigStore(records),
-    leases: new MemoryLeaseStore(records, 60_000),
-    batches: new MemoryBatchStore(records),
-    gateways,
+    ...inMemory,
     gatewayLinks,
-    alarm: new MemoryAlarm(),
-    clusters: new MemoryClusters(Date.now),
-    log: { info() {}, warn() {} },
-    clock: {
-      now: Date.now,
-      sleep: (_ms, signal) => (signal ? once(signal, 'abort').then(() => undefined) : Promise.resolve()),
-    },
-    random: Math.random,
-    policy: POLICY,
-    installation: 'test',
+    clock: { now: Date.now, sleep: async (_ms, signal) => void (signal && (await once(signal, 'abort'))) },
   };
   const relay = new GatewayRelay(gatewayLinks, { wayTo: () => expect.fail('there is no other server') });
   const calls: { cancelled: boolean }[] = [];
