@@ -1,0 +1,30 @@
+import { randomUUID } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { deleteGateway } from '../../src/shared/gateways/delete-gateway.ts';
+import { active, sampleConfig, sampleLease } from '../contract/samples.ts';
+import { memoryPorts } from '../fakes/memory-ports.ts';
+
+const GATEWAY = { name: 'edge', uid: 'uid-of-edge', createTime: 0 };
+const GENTLY = { force: false };
+
+test('a gateway is not deleted while a lease lives whose config has gone elsewhere', async () => {
+  const ports = memoryPorts();
+  await ports.gateways.create(GATEWAY);
+  const { name, uid } = GATEWAY;
+  const before = sampleConfig('blue', { access: { kind: 'gateway', id: randomUUID(), gateway: { name, uid } } });
+  await ports.configs.keepAccess(before.access);
+  await ports.configs.create(before);
+  const lease = sampleLease(before);
+  await ports.leases.record(lease);
+  await ports.leases.save(active(lease));
+  const after = { ...sampleConfig('blue'), uid: before.uid, version: 2 };
+  await ports.configs.keepAccess(after.access);
+  await ports.configs.replace(after);
+
+  await expect(deleteGateway(ports, name, GENTLY)).rejects.toMatchObject({
+    reason: 'GATEWAY_IN_USE',
+    message: expect.stringContaining(lease.id),
+  });
+  await deleteGateway(ports, name, { force: true });
+  expect(await ports.gateways.get(name)).toBeUndefined();
+});
