@@ -28,3 +28,29 @@ test('a gateway is not deleted while a lease lives whose config has gone elsewhe
   await deleteGateway(ports, name, { force: true });
   expect(await ports.gateways.get(name)).toBeUndefined();
 });
+
+test('a stream that is not let go of is not waited for without end', async () => {
+  const ports = memoryPorts();
+  await ports.gateways.create(GATEWAY);
+  await ports.gateways.keepToken(GATEWAY, 'hash', 60_000);
+  const identity = await ports.gateways.enrol('hash', { id: randomUUID(), publicKey: 'key' });
+  await ports.gatewayLinks.announce({
+    id: randomUUID(),
+    gateway: GATEWAY,
+    identityId: identity?.id ?? '',
+    instanceId: randomUUID(),
+    version: '1',
+    connectTime: 0,
+    server: 'gone:1',
+  });
+  let sleptMs = 0;
+  const sleep = async (ms: number) => {
+    sleptMs += ms;
+  };
+  const clock = { now: Date.now, sleep };
+
+  await expect(deleteGateway({ ...ports, clock }, GATEWAY.name, GENTLY)).rejects.toMatchObject({
+    reason: 'GATEWAY_STILL_ATTACHED',
+  });
+  expect(sleptMs).toBe(5_000);
+});
