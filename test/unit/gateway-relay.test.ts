@@ -11,7 +11,11 @@ const GATEWAY = { name: 'private', uid: 'uid-of-private' };
 const TIMEOUT_MS = 200;
 
 /** What an agent does about a channel that is asked for. */
-type Behaviour = 'opens' | 'is silent' | Extract<NotOpenedReason, 'refused' | 'unreachable' | 'not-attached'>;
+type Behaviour =
+  | 'opens'
+  | 'is silent'
+  | 'is full'
+  | Extract<NotOpenedReason, 'refused' | 'unreachable' | 'not-attached'>;
 
 interface TestAgent {
   asked: number;
@@ -21,12 +25,13 @@ interface TestAgent {
 function agentThat(behaviour: Behaviour): TestAgent {
   const agent = { asked: 0 };
   const { opener } = tunnelOf({
+    maxChannels: behaviour === 'is full' ? 0 : undefined,
     async accept() {
       agent.asked += 1;
       if (behaviour === 'is silent') {
         await new Promise(() => undefined);
       }
-      if (behaviour !== 'opens' && behaviour !== 'is silent') {
+      if (behaviour !== 'opens' && behaviour !== 'is silent' && behaviour !== 'is full') {
         throw new ChannelNotOpened(behaviour, `the agent says ${behaviour}`);
       }
       return () => undefined;
@@ -74,11 +79,14 @@ test('the agent that carries the least is asked', async () => {
   expect([one.asked, other.asked]).toEqual([2, 2]);
 });
 
-test.each(['not-attached', 'unreachable'] as const)('where one is %s another is asked', async (behaviour) => {
-  const [bad, good] = [agentThat(behaviour), agentThat('opens')];
-  await dial(relayWith([bad, good]));
-  expect(good.asked).toBe(1);
-});
+test.each(['not-attached', 'unreachable', 'is full'] as const)(
+  'where one is %s another is asked',
+  async (behaviour) => {
+    const [bad, good] = [agentThat(behaviour), agentThat('opens')];
+    await dial(relayWith([bad, good]));
+    expect(good.asked).toBe(1);
+  },
+);
 
 test('an agent that is silent costs a part of the time once, and is the last to be asked after that', async () => {
   const [silent, good] = [agentThat('is silent'), agentThat('opens')];

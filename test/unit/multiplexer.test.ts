@@ -97,20 +97,20 @@ test('a target of an unknown kind is refused', async () => {
 test('there are so many channels at a time, on either side, and one that closes makes room', async () => {
   const { opener } = tunnelOf({ accept: ignore, maxChannels: 2 });
   const [first] = await Promise.all([opener.open(API_SERVER, TIMEOUT), opener.open(API_SERVER, TIMEOUT)]);
-  await expect(opener.open(API_SERVER, TIMEOUT)).rejects.toMatchObject({ reason: 'refused' });
+  await expect(opener.open(API_SERVER, TIMEOUT)).rejects.toMatchObject({ reason: 'unreachable' });
   first.destroy();
   await turn();
   await opener.open(API_SERVER, TIMEOUT);
 
   const narrow = tunnelOf({ accept: ignore }, { maxChannels: 1 }).opener;
   await narrow.open(API_SERVER, TIMEOUT);
-  await expect(narrow.open(API_SERVER, TIMEOUT)).rejects.toMatchObject({ reason: 'refused' });
+  await expect(narrow.open(API_SERVER, TIMEOUT)).rejects.toMatchObject({ reason: 'unreachable' });
 });
 
 test('by default there are 512 channels', async () => {
   const { opener } = tunnelOf({ accept: ignore });
   await Promise.all(Array.from({ length: 512 }, () => opener.open(API_SERVER, TIMEOUT)));
-  await expect(opener.open(API_SERVER, TIMEOUT)).rejects.toMatchObject({ reason: 'refused' });
+  await expect(opener.open(API_SERVER, TIMEOUT)).rejects.toMatchObject({ reason: 'unreachable' });
 });
 
 /** A tunnel whose other side decides never, and the signal that it was given. */

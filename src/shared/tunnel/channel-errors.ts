@@ -4,8 +4,8 @@ import { type Close, CloseReason } from '../../gen/leasehold/tunnel/v1/tunnel_se
 const MAX_MESSAGE = 256;
 
 /**
- * Why a channel was not opened: the other side does not allow it or has too many (`refused`), the target cannot be
- * reached (`unreachable`), the gateway has no agent there (`not-attached`), the stream is gone (`lost`), or there was no
+ * Why a channel was not opened: the other side does not allow it (`refused`), the target cannot be
+ * reached, or there are too many channels already (`unreachable`), the gateway has no agent there (`not-attached`), the stream is gone (`lost`), or there was no
  * answer in time, or the opener's signal aborted (`timeout`).
  */
 export type NotOpenedReason = 'refused' | 'unreachable' | 'not-attached' | 'lost' | 'timeout';

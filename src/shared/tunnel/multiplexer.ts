@@ -1,7 +1,7 @@
 import type { Frame, Open } from '../../gen/leasehold/tunnel/v1/tunnel_service.ts';
 import { Accepting, type Use } from './accepting.ts';
 import type { Channel } from './channel.ts';
-import { ChannelNotOpened, closeInsteadOfOpening } from './channel-errors.ts';
+import { ChannelNotOpened, closeInsteadOfOpening, type NotOpenedReason } from './channel-errors.ts';
 import type { Link, Member } from './link.ts';
 import { Opening, type Patience } from './opening.ts';
 import { Outbox } from './outbox.ts';
@@ -35,6 +35,7 @@ export interface OpenOptions extends Patience {
 }
 
 const MAX_CHANNELS = 512;
+/** `unreachable`: there may be room at another agent, or here a little later, where `refused` would be final. */
 const TOO_MANY = 'there are too many channels';
 
 /** Numbers are uint32. */
@@ -70,7 +71,7 @@ export class Multiplexer {
       throw new ChannelNotOpened('timeout', 'the channel is not waited for any more', { cause: options.signal.reason });
     }
     if (this.#isFull()) {
-      throw new ChannelNotOpened('refused', TOO_MANY);
+      throw new ChannelNotOpened('unreachable', TOO_MANY);
     }
     if (this.#lastNumber === LAST_NUMBER) {
       const why = new Error('the stream has no number left for a channel');
@@ -129,7 +130,7 @@ export class Multiplexer {
     } else if (target === undefined) {
       this.#refuse(number, 'there is no such kind of target here');
     } else if (this.#isFull()) {
-      this.#refuse(number, TOO_MANY);
+      this.#refuse(number, TOO_MANY, 'unreachable');
     } else {
       const asked = { target, gatewayUid: open.gatewayUid };
       new Accepting(this.#linkOf(number), (signal) => accept(asked, signal));
@@ -146,8 +147,8 @@ export class Multiplexer {
     }
   }
 
-  #refuse(number: number, why: string): void {
-    const close = closeInsteadOfOpening(new ChannelNotOpened('refused', why));
+  #refuse(number: number, why: string, reason: NotOpenedReason = 'refused'): void {
+    const close = closeInsteadOfOpening(new ChannelNotOpened(reason, why));
     this.#linkOf(number).send({ $case: 'close', value: close });
   }
 
