@@ -18,6 +18,9 @@ type AttachCall = ServerDuplexStream<AttachRequest, AttachResponse>;
 
 const NONCE_BYTES = 32;
 
+/** Agents that come back in so short a time come back together: what one cannot tell from the other, both do. */
+const TOGETHER_MS = 5_000;
+
 const Hello = z.object({ identityId: z.uuid(), instanceId: z.uuid(), version: z.string().max(64) });
 type Hello = z.infer<typeof Hello>;
 
@@ -93,15 +96,21 @@ async function carryChannels(host: RelayHost, link: GatewayLink, carried: Carrie
 }
 
 /** The first agent after a time without any: leases may have waited for it. */
-async function retryAfterOutage({ ports }: RelayHost, { gateway }: GatewayLink): Promise<void> {
+async function retryAfterOutage({ ports }: RelayHost, link: GatewayLink): Promise<void> {
+  const { gateway } = link;
   const fields = { gateway: gateway.name };
   try {
-    const isFirst = (await ports.gatewayLinks.of(gateway)).length === 1;
-    const leases = isFirst ? await retryWaiting(ports, gateway) : 0;
+    const links = await ports.gatewayLinks.of(gateway);
+    const leases = links.every((other) => cameNoEarlier(other, link)) ? await retryWaiting(ports, gateway) : 0;
     if (leases > 0) {
       ports.log.info({ ...fields, leases }, 'leases that waited for the gateway are taken down now');
     }
   } catch (error) {
     ports.log.warn({ ...fields, err: error }, 'leases that wait for the gateway are left to their own next tries');
   }
+}
+
+/** A stream of the same agent from before is one that it has lost. */
+function cameNoEarlier(other: GatewayLink, { instanceId, connectTime }: GatewayLink): boolean {
+  return other.instanceId === instanceId || other.connectTime > connectTime - TOGETHER_MS;
 }
