@@ -38,6 +38,11 @@ test('what waits for a gateway that is back is tried now, and nothing else is to
   const behind = await storedConfig('behind', GATEWAY);
   const elsewhere = await storedConfig('elsewhere', undefined);
   const waiting = await stored(sampleLease(behind), active, begun, failed);
+  const moved = await storedConfig('moved', GATEWAY);
+  const left = await stored(sampleLease(moved), active, begun, failed);
+  const { access } = sampleConfig('away');
+  await ports.configs.keepAccess(access);
+  await ports.configs.replace({ ...moved, access, version: 2 });
   const others = [
     await stored(sampleLease(behind), active),
     await stored(sampleLease(behind), active, begun),
@@ -45,9 +50,11 @@ test('what waits for a gateway that is back is tried now, and nothing else is to
   ];
   const before = await Promise.all(others.map((id) => ports.leases.get(id)));
 
-  expect(await retryWaiting(ports, GATEWAY)).toBe(1);
-  expect(await ports.leases.get(waiting)).toMatchObject({ state: 'REVOKING', nextTryTime: NOW, tries: 1 });
-  expect(ports.alarm.ringsAt(waiting)).toBe(NOW);
+  expect(await retryWaiting(ports, GATEWAY)).toBe(2);
+  for (const id of [waiting, left]) {
+    expect(await ports.leases.get(id)).toMatchObject({ state: 'REVOKING', nextTryTime: NOW, tries: 1 });
+    expect(ports.alarm.ringsAt(id)).toBe(NOW);
+  }
   expect(await Promise.all(others.map((id) => ports.leases.get(id)))).toEqual(before);
   expect(await retryWaiting(ports, GATEWAY)).toBe(0);
 });

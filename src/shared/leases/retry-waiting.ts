@@ -2,7 +2,6 @@ import pLimit from 'p-limit';
 import type { GatewayRef } from '../domain/config.ts';
 import { type Lease, tryAgainAt } from '../domain/lease.ts';
 import type { Ports } from '../ports/ports.ts';
-import { allConfigs } from './all-configs.ts';
 import { change } from './change.ts';
 import { schedule } from './schedule.ts';
 
@@ -13,31 +12,37 @@ const PAGE = 200;
 const SOON_MS = 1_000;
 
 /**
- * A gateway is connected again: leases on its configs whose taking down failed are tried now, and not only when their
- * backoff, which grew through the outage, is over. Returns how many. Throws Unavailable.
+ * A gateway is connected again: leases that are reached through it, and whose taking down failed, are tried now, and not
+ * only when their backoff, which grew through the outage, is over. Returns how many. Throws Unavailable.
  */
 export async function retryWaiting(ports: Ports, gateway: GatewayRef): Promise<number> {
   const limit = pLimit(AT_ONCE);
-  let count = 0;
-  for await (const { name, access } of allConfigs(ports)) {
-    if (access.gateway?.uid === gateway.uid) {
-      const waiting = (await revokingLeases(ports, name)).filter((lease) => isWaiting(lease, ports.clock.now()));
-      await Promise.all(waiting.map((lease) => limit(() => retry(ports, lease))));
-      count += waiting.length;
-    }
-  }
-  return count;
+  const waiting = (await revokingLeases(ports)).filter((lease) => isWaiting(lease, ports.clock.now()));
+  const verdicts = await Promise.all(waiting.map((lease) => isReachedBy(ports, lease, gateway)));
+  const reached = waiting.filter((_, index) => verdicts[index]);
+  await Promise.all(reached.map((lease) => limit(() => retry(ports, lease))));
+  return reached.length;
 }
 
 /** All are read before any changes: one that ends would leave a gap in the pages. */
-async function revokingLeases(ports: Ports, config: string): Promise<Lease[]> {
+async function revokingLeases(ports: Ports): Promise<Lease[]> {
   const leases: Lease[] = [];
   let page: Lease[];
   do {
-    page = await ports.leases.list({ config, states: ['REVOKING'], before: leases.at(-1)?.id, limit: PAGE });
+    page = await ports.leases.list({
+      config: undefined,
+      states: ['REVOKING'],
+      before: leases.at(-1)?.id,
+      limit: PAGE,
+    });
     leases.push(...page);
   } while (page.length === PAGE);
   return leases;
+}
+
+/** Its own access says so: its config may have gone to another cluster. */
+async function isReachedBy(ports: Ports, { accessId }: Lease, { uid }: GatewayRef): Promise<boolean> {
+  return (await ports.configs.getAccess(accessId))?.gateway?.uid === uid;
 }
 
 /** One that is being taken down at this moment has not failed yet, or is tried again soon if whoever does it dies. */
