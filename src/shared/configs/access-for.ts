@@ -5,7 +5,7 @@ import type { Ports } from '../ports/ports.ts';
 
 /**
  * The access that `draft` describes: `stored`, where that is it already, or else a new one. Throws InvalidArgument where
- * there is no gateway of that name.
+ * there is no gateway of that name, and where the token of `stored` would go by another one.
  */
 export async function accessFor(ports: Ports, draft: AccessDraft, stored?: Access): Promise<Access> {
   const id = uuidv7();
@@ -15,6 +15,11 @@ export async function accessFor(ports: Ports, draft: AccessDraft, stored?: Acces
   }
   const gateway =
     draft.gateway === undefined ? undefined : await gatewayNamed(ports, draft.gateway, 'config.direct.gateway');
+  if (stored?.kind === 'direct' && draft.token === stored.token && !isSame(stored.gateway, gateway)) {
+    const description =
+      'must be given: the gateway is another of that name, and the stored token is not sent elsewhere';
+    throw new InvalidArgument([{ field: 'config.direct.token', description }]);
+  }
   const isStored =
     stored?.kind === 'direct' &&
     isSame(stored.gateway, gateway) &&
