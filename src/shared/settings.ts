@@ -17,6 +17,8 @@ const A_DAY = 86_400;
 
 const ADDRESS = /^.+:\d{1,5}$/;
 
+const EVERY_ADDRESS = /^(?:0\.0\.0\.0|\[?::\]?):\d+$/;
+
 const pemFile = (what: string) => z.string().min(1).optional().describe(`PEM file ${what}`);
 
 const count = (what: string, fallback: number) =>
@@ -92,7 +94,9 @@ export const Settings = z
       .string()
       .regex(ADDRESS)
       .optional()
-      .describe('`host:port` at which other servers and workers reach the relay of this one. Unset: where it listens'),
+      .describe(
+        '`host:port` at which other servers and workers reach the relay of this one. Unset: where it listens; required where that is every address (0.0.0.0 or [::])',
+      ),
     LEASEHOLD_RELAY_CA: pemFile(
       "of the CAs by which servers and workers verify each other's relays. Unset: those that Node trusts",
     ),
@@ -111,6 +115,14 @@ export const Settings = z
     {
       path: ['LEASEHOLD_RELAY_LISTEN'],
       message: 'needs LEASEHOLD_RELAY_CERT and LEASEHOLD_RELAY_KEY',
+    },
+  )
+  .refine(
+    ({ LEASEHOLD_RELAY_LISTEN: listen = '', LEASEHOLD_RELAY_ADDRESS }) =>
+      LEASEHOLD_RELAY_ADDRESS || !EVERY_ADDRESS.test(listen),
+    {
+      path: ['LEASEHOLD_RELAY_ADDRESS'],
+      message: 'is needed with this LEASEHOLD_RELAY_LISTEN: others would dial themselves at it',
     },
   );
 
