@@ -1,7 +1,7 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { AttachResponse } from '../gen/leasehold/tunnel/v1/tunnel_service.ts';
 import { type Carried, type CarryOptions, carryAttachOnAgent } from '../shared/tunnel/carry.ts';
-import { attachText, signText } from '../shared/tunnel/signed-texts.ts';
+import { attachText, certificateHash, signText } from '../shared/tunnel/signed-texts.ts';
 import type { EnrolledIdentity } from './identity-file.ts';
 import type { TunnelServer } from './tunnel-server.ts';
 
@@ -47,9 +47,10 @@ export async function attach(
 
   let expected: 'challenge' | 'welcome' = 'challenge';
   const receive = ({ kind }: AttachResponse) => {
-    if (kind?.$case === 'challenge' && expected === 'challenge') {
+    const shown = call.getAuthContext()?.sslPeerCertificate;
+    if (kind?.$case === 'challenge' && expected === 'challenge' && shown) {
       expected = 'welcome';
-      const text = attachText({ ...identity, ...instance }, kind.value.nonce);
+      const text = attachText({ ...identity, ...instance }, certificateHash(shown.raw), kind.value.nonce);
       call.write({ kind: { $case: 'proof', value: { signature: signText(text, identity.privateKey) } } });
     } else if (kind?.$case === 'welcome' && expected === 'welcome') {
       call.off('data', receive).off('end', ended);

@@ -3,7 +3,7 @@ import { type ServiceError, status } from '@grpc/grpc-js';
 import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { Secret } from '../../src/shared/domain/secret.ts';
-import { attachText, enrolText, signText } from '../../src/shared/tunnel/signed-texts.ts';
+import { attachText, certificateHash, enrolText, signText } from '../../src/shared/tunnel/signed-texts.ts';
 import type { TunnelClient } from '../../src/shared/tunnel/tunnel-service.ts';
 import { dumpRedis } from '../support/dump-redis.ts';
 import { eventually } from '../support/eventually.ts';
@@ -92,12 +92,14 @@ test('who does not prove to have the key is refused, and the token is not used u
 });
 
 /** Hello and proof as an agent sends them; resolves with how the stream ends. */
-function attach(identityId: string, privateKey: KeyObject, instanceId = randomUUID()): Promise<ServiceError> {
+function attach(identityId: string, privateKey: KeyObject, { shown }: { shown?: Buffer } = {}): Promise<ServiceError> {
+  const instanceId = randomUUID();
   const call = tunnel.attach();
   const { promise, resolve } = Promise.withResolvers<ServiceError>();
   call.on('error', resolve).on('data', ({ kind }) => {
     if (kind?.$case === 'challenge') {
-      const text = attachText({ identityId, instanceId }, kind.value.nonce);
+      const certificate = shown ?? call.getAuthContext()?.sslPeerCertificate?.raw ?? Buffer.of();
+      const text = attachText({ identityId, instanceId }, certificateHash(certificate), kind.value.nonce);
       call.write({ kind: { $case: 'proof', value: { signature: signText(text, privateKey) } } });
     }
   });
@@ -105,12 +107,15 @@ function attach(identityId: string, privateKey: KeyObject, instanceId = randomUU
   return promise;
 }
 
-test('no stream is opened for an identity that is unknown, or without its key', async () => {
+test('no stream is opened for an identity that is unknown, without its key, or by what was signed for another server', async () => {
   const { name, token } = await createGateway();
   const key = newKey();
   const { identityId } = await enrol(token, key);
   expect(await attach(randomUUID(), key.privateKey)).toMatchObject({ code: status.UNAUTHENTICATED });
   expect(await attach(identityId, newKey().privateKey)).toMatchObject({ code: status.UNAUTHENTICATED });
+  // As one does who stands between, with a certificate of his own, and passes on what an agent signed for that.
+  const shown = Buffer.from('another certificate');
+  expect(await attach(identityId, key.privateKey, { shown })).toMatchObject({ code: status.UNAUTHENTICATED });
   expect((await bed.client.gateways.getGateway({ name })).agents).toEqual([]);
 
   void attach(identityId, key.privateKey);

@@ -1,10 +1,10 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID, X509Certificate } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { type handleBidiStreamingCall, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { AttachRequest, AttachResponse, Hello } from '../../src/gen/leasehold/tunnel/v1/tunnel_service.ts';
 import { Secret } from '../../src/shared/domain/secret.ts';
 import { type Carried, carryAttachOnServer } from '../../src/shared/tunnel/carry.ts';
-import { attachText, enrolText, isSigned } from '../../src/shared/tunnel/signed-texts.ts';
+import { attachText, certificateHash, enrolText, isSigned } from '../../src/shared/tunnel/signed-texts.ts';
 import { type TunnelHandlers, tunnelService } from '../../src/shared/tunnel/tunnel-service.ts';
 import type { Certificate } from './certificates.ts';
 
@@ -27,6 +27,7 @@ export interface Relay {
 export async function startRelay({ cert, key }: Certificate, port = 0): Promise<Relay> {
   const publicKeys = new Map<string, Uint8Array>();
   const changes = new EventEmitter<{ change: [] }>();
+  const certificate = certificateHash(new X509Certificate(cert).raw);
   const refusal = { code: status.UNAUTHENTICATED, details: 'unknown' };
 
   const attach: handleBidiStreamingCall<AttachRequest, AttachResponse> = (call) => {
@@ -41,7 +42,11 @@ export async function startRelay({ cert, key }: Certificate, port = 0): Promise<
       const isKnown =
         kind?.$case === 'proof' &&
         hello &&
-        isSigned(attachText(hello, nonce), kind.value.signature, publicKeys.get(hello.identityId) ?? Buffer.of());
+        isSigned(
+          attachText(hello, certificate, nonce),
+          kind.value.signature,
+          publicKeys.get(hello.identityId) ?? Buffer.of(),
+        );
       if (!isKnown || !hello) {
         call.emit('error', refusal);
         return;

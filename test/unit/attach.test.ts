@@ -16,6 +16,8 @@ import { MemoryGatewayLinks } from '../fakes/memory-gateway-links.ts';
 import { memoryPorts } from '../fakes/memory-ports.ts';
 import { eventually } from '../support/eventually.ts';
 
+const NO_TLS = Buffer.of();
+
 const GATEWAY = { name: 'edge', uid: 'uid-of-edge', createTime: 0 };
 
 const closers: (() => void)[] = [];
@@ -55,7 +57,10 @@ async function serve() {
     enrol: () => undefined,
     forward: () => undefined,
     attach: (call) => {
-      const serving = serveAttach({ ports, relay, address: 'here:1', bearer: new Secret('bearer') }, call);
+      const serving = serveAttach(
+        { ports, relay, address: 'here:1', certificate: NO_TLS, bearer: new Secret('bearer') },
+        call,
+      );
       calls.push(call);
       ends.push(serving.catch((error) => void call.emit('error', error)));
     },
@@ -88,7 +93,9 @@ async function prove({ port, privateKey, identityId }: Served, instanceId = rand
   call.write({ kind: { $case: 'hello', value: hello } });
   const [{ kind }] = (await once(call, 'data')) as [AttachResponse];
   const nonce = kind?.$case === 'challenge' ? kind.value.nonce : expect.fail('no challenge');
-  call.write({ kind: { $case: 'proof', value: { signature: signText(attachText(hello, nonce), privateKey) } } });
+  call.write({
+    kind: { $case: 'proof', value: { signature: signText(attachText(hello, NO_TLS, nonce), privateKey) } },
+  });
   return call;
 }
 

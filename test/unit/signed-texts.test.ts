@@ -8,22 +8,24 @@ const pair = () => {
   return { privateKey, publicKey: publicKey.export({ type: 'spki', format: 'der' }) };
 };
 const hello = { identityId: 'an-identity', instanceId: 'an-instance' };
+const certificate = Buffer.alloc(32, 9);
 const nonce = Buffer.alloc(32, 7);
 
 test('the texts are those of the contract', () => {
   expect(enrolText(new Secret('a-token')).toString('latin1')).toBe('leasehold/enrol/v1\0a-token');
-  expect(attachText(hello, nonce).toString('latin1')).toBe(
-    `leasehold/attach/v1\0an-identity\0an-instance\0${'\x07'.repeat(32)}`,
+  expect(attachText(hello, certificate, nonce).toString('latin1')).toBe(
+    `leasehold/attach/v1\0an-identity\0an-instance\0${'\x09'.repeat(32)}${'\x07'.repeat(32)}`,
   );
 });
 
 test('a signature counts for its key and its text only', () => {
   const { privateKey, publicKey } = pair();
-  const text = attachText(hello, nonce);
+  const text = attachText(hello, certificate, nonce);
   const signature = signText(text, privateKey);
   expect(isSigned(text, signature, publicKey)).toBe(true);
   expect(isSigned(text, signature, pair().publicKey)).toBe(false);
-  expect(isSigned(attachText(hello, Buffer.alloc(32, 8)), signature, publicKey)).toBe(false);
+  expect(isSigned(attachText(hello, certificate, Buffer.alloc(32, 8)), signature, publicKey)).toBe(false);
+  expect(isSigned(attachText(hello, Buffer.alloc(32, 1), nonce), signature, publicKey)).toBe(false);
   expect(isSigned(text, Buffer.alloc(64), publicKey)).toBe(false);
   expect(isSigned(text, new Uint8Array(), publicKey)).toBe(false);
 });

@@ -55,13 +55,17 @@ async function readHello(call: AttachCall): Promise<Hello> {
   return hello.data;
 }
 
-async function requireProof({ ports }: RelayHost, call: AttachCall, hello: Hello): Promise<GatewayIdentity> {
+async function requireProof(
+  { ports, certificate }: RelayHost,
+  call: AttachCall,
+  hello: Hello,
+): Promise<GatewayIdentity> {
   const nonce = randomBytes(NONCE_BYTES);
   call.write({ kind: { $case: 'challenge', value: { nonce } } });
   const [{ kind }, identity] = await Promise.all([nextMessage(call), ports.gateways.identity(hello.identityId)]);
   const signature = kind?.$case === 'proof' ? kind.value.signature : Buffer.of();
   const publicKey = Buffer.from(identity?.publicKey ?? '', 'base64');
-  if (!identity || !isSigned(attachText(hello, nonce), signature, publicKey)) {
+  if (!identity || !isSigned(attachText(hello, certificate, nonce), signature, publicKey)) {
     throw refused();
   }
   return identity;
@@ -70,7 +74,7 @@ async function requireProof({ ports }: RelayHost, call: AttachCall, hello: Hello
 function refused(): Unauthenticated {
   return new Unauthenticated(
     'IDENTITY_REFUSED',
-    'the identity does not count: its gateway was deleted, its identities were revoked, or the proof is wrong; enrol anew with a token of CreateEnrolmentToken',
+    'the identity does not count: its gateway was deleted, its identities were revoked, or the proof is wrong (TLS must go from the agent to this server itself); enrol anew with a token of CreateEnrolmentToken',
   );
 }
 

@@ -8,6 +8,8 @@ export interface RelayHost {
   relay: GatewayRelay;
   /** `host:port` at which others reach this server's relay. */
   address: string;
+  /** Hash of the certificate that the relay shows. */
+  certificate: Uint8Array;
   /** What they show. */
   bearer: Secret;
 }

@@ -1,9 +1,11 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { LeaseholdError } from '../../shared/domain/errors.ts';
 import type { Ports } from '../../shared/ports/ports.ts';
 import type { Runtime } from '../../shared/runtime.ts';
 import type { Settings } from '../../shared/settings.ts';
+import { certificateHash } from '../../shared/tunnel/signed-texts.ts';
 import { type TunnelHandlers, tunnelOptions, tunnelService } from '../../shared/tunnel/tunnel-service.ts';
 import { serveAttach } from './attach.ts';
 import { answerEnrol } from './enrol.ts';
@@ -28,14 +30,21 @@ export async function startRelay(
     return undefined;
   }
   const server = new Server(tunnelOptions);
-  const credentials = ServerCredentials.createSsl(null, [
-    { cert_chain: readFileSync(cert), private_key: readFileSync(key) },
-  ]);
+  const chain = readFileSync(cert);
+  const credentials = ServerCredentials.createSsl(null, [{ cert_chain: chain, private_key: readFileSync(key) }]);
   const port = await bind(server, listen, credentials);
   const address = settings.LEASEHOLD_RELAY_ADDRESS ?? listen.replace(/:\d+$/, `:${port}`);
-  server.addService(tunnelService, handlers({ ports, relay, address, bearer: peerBearer }));
+  server.addService(
+    tunnelService,
+    handlers({ ports, relay, address, certificate: hashOfFirst(chain), bearer: peerBearer }),
+  );
   ports.log.info({ address }, 'relay listening');
   return { stop: () => server.forceShutdown() };
+}
+
+/** A chain begins with the server's own. */
+function hashOfFirst(chain: Buffer): Buffer {
+  return certificateHash(new X509Certificate(chain).raw);
 }
 
 function bind(server: Server, listen: string, credentials: ServerCredentials): Promise<number> {

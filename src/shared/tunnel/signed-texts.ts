@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import type { Secret } from '../domain/secret.ts';
 
 /** What stands between the parts of a text, and in none of them but, at the end, the nonce. */
@@ -9,8 +9,15 @@ export function enrolText(token: Secret): Buffer {
   return Buffer.concat([Buffer.from('leasehold/enrol/v1'), BETWEEN, Buffer.from(token.reveal())]);
 }
 
-/** What an agent signs to attach (Proof.signature). Both ids are UUIDs. */
-export function attachText(hello: { identityId: string; instanceId: string }, nonce: Uint8Array): Buffer {
+/**
+ * What an agent signs to attach (Proof.signature). Both ids are UUIDs. `certificate` is the hash of the one that the
+ * server showed: whoever stands between with another one cannot pass the proof on.
+ */
+export function attachText(
+  hello: { identityId: string; instanceId: string },
+  certificate: Uint8Array,
+  nonce: Uint8Array,
+): Buffer {
   return Buffer.concat([
     Buffer.from('leasehold/attach/v1'),
     BETWEEN,
@@ -18,8 +25,14 @@ export function attachText(hello: { identityId: string; instanceId: string }, no
     BETWEEN,
     Buffer.from(hello.instanceId),
     BETWEEN,
+    certificate,
     nonce,
   ]);
+}
+
+/** SHA-256 of a certificate in DER. */
+export function certificateHash(der: Uint8Array): Buffer {
+  return createHash('sha256').update(der).digest();
 }
 
 /** Ed25519 (RFC 8032). */
