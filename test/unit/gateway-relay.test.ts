@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { Unavailable } from '../../src/shared/domain/errors.ts';
 import type { GatewayLink } from '../../src/shared/domain/gateway.ts';
 import { GatewayRelay } from '../../src/shared/relay/gateway-relay.ts';
 import type { Way } from '../../src/shared/relay/way.ts';
@@ -50,9 +51,9 @@ function relayWith(here: readonly TestAgent[], elsewhere: Record<string, TestAge
   const links = Object.keys(elsewhere).map((server) => ({ ...linkAt(server), lastSeenTime: 0 }));
   const wayTo = (_uid: string, name: string): Way => ({
     name,
-    async open(target, timeoutMs) {
+    async open(target, options) {
       const agent = elsewhere[name] ?? expect.fail(`no such server: ${name}`);
-      return agent.stream.open(target, { timeoutMs });
+      return agent.stream.open(target, options);
     },
   });
   const relay = new GatewayRelay({ of: async () => links }, { wayTo });
@@ -120,6 +121,22 @@ test('a refusal is final, and tells what the agent said', async () => {
   const rejection = dial(relayWith([strict, other]));
   await expect(rejection).rejects.toMatchObject({ reason: 'refused', message: 'the agent says refused' });
   expect(strict.asked + other.asked).toBe(1);
+});
+
+test('while the store is away, agents at other servers are as good as not connected', async () => {
+  const away = new Unavailable('STORE_UNAVAILABLE', 'the store is away');
+  const relay = new GatewayRelay({ of: () => Promise.reject(away) }, { wayTo: () => expect.fail('none is known') });
+  await expect(dial(relay)).rejects.toMatchObject({ reason: 'not-connected', cause: away });
+});
+
+test('who gives up is not kept waiting, and costs no other agent its good name', async () => {
+  const [silent, good] = [agentThat('is silent'), agentThat('opens')];
+  const relay = relayWith([silent, good]);
+  const giveUp = AbortSignal.timeout(20);
+  const opening = relay.openHere(GATEWAY.uid, { kind: 'api-server' }, 60_000, giveUp);
+  await expect(opening).rejects.toMatchObject({ reason: 'timeout' });
+  await dial(relay);
+  expect([silent.asked, good.asked]).toEqual([1, 1]);
 });
 
 test('a stream that is gone is not asked any more', async () => {

@@ -52,7 +52,7 @@ test('what waits for a gateway that is back is tried now, and nothing else is to
 
   expect(await retryWaiting(ports, GATEWAY)).toBe(2);
   for (const id of [waiting, left]) {
-    expect(await ports.leases.get(id)).toMatchObject({ state: 'REVOKING', nextTryTime: NOW, tries: 1 });
+    expect(await ports.leases.get(id)).toMatchObject({ state: 'REVOKING', nextTryTime: NOW, tries: 0 });
     expect(ports.alarm.ringsAt(id)).toBe(NOW);
   }
   expect(await Promise.all(others.map((id) => ports.leases.get(id)))).toEqual(before);

@@ -6,8 +6,8 @@ import { carryForwardOnHolder } from '../../shared/tunnel/carry.ts';
 import { join } from '../../shared/tunnel/join.ts';
 import type { RelayHost } from './relay-host.ts';
 
-/** Who asked gives up sooner. */
-const OPEN_TIMEOUT_MS = 10_000;
+/** Shorter than who asked waits: where an agent is silent, another is asked before he gives up. */
+const OPEN_TIMEOUT_MS = 2_500;
 
 /** A worker needs channels for many clusters on one stream. */
 const MAX_CHANNELS = 4_096;
@@ -23,8 +23,8 @@ export async function serveForward(
   }
   const carried = carryForwardOnHolder(call, {
     maxChannels: MAX_CHANNELS,
-    async accept({ gatewayUid, target }) {
-      const inner = await relay.openHere(gatewayUid, target, OPEN_TIMEOUT_MS);
+    async accept({ gatewayUid, target }, signal) {
+      const inner = await relay.openHere(gatewayUid, target, OPEN_TIMEOUT_MS, signal);
       return (outer) => join(outer, inner);
     },
   });

@@ -156,9 +156,9 @@ export function noteFailure(
   return { ...next(lease), tries, lastError, nextTryTime, stalled: tries >= stalledAfter };
 }
 
-/** REVOKING stays so: what kept it from being taken down may be over, so it is tried at `nextTryTime`. */
-export function tryAgainAt(lease: Lease, nextTryTime: number): Lease {
-  return { ...next(lease), nextTryTime };
+/** REVOKING stays so: what kept it from being taken down may be over, so tries and waits begin anew at `nextTryTime`. */
+export function tryAnew(lease: Lease, nextTryTime: number): Lease {
+  return { ...next(lease), tries: 0, nextTryTime };
 }
 
 /** REVOKING stays so: all is gone, but what was asked for may still appear. */

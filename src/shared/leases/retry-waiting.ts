@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import type { GatewayRef } from '../domain/config.ts';
-import { type Lease, tryAgainAt } from '../domain/lease.ts';
+import { type Lease, tryAnew } from '../domain/lease.ts';
 import type { Ports } from '../ports/ports.ts';
 import { change } from './change.ts';
 import { schedule } from './schedule.ts';
@@ -53,7 +53,7 @@ function isWaiting({ state, lastError, nextTryTime = 0 }: Lease, now: number): b
 async function retry(ports: Ports, lease: Lease): Promise<void> {
   const after = await change(ports, lease, (current) => {
     const now = ports.clock.now();
-    return isWaiting(current, now) ? tryAgainAt(current, now) : current;
+    return isWaiting(current, now) ? tryAnew(current, now) : current;
   });
   await schedule(ports, after);
 }

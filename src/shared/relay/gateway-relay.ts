@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { GatewayRef } from '../domain/config.ts';
+import { Unavailable } from '../domain/errors.ts';
 import { type GatewayDialer, NotDialled } from '../ports/gateway-dialer.ts';
 import type { GatewayLinks } from '../ports/gateway-store.ts';
 import { countDial } from '../telemetry/metrics.ts';
@@ -34,15 +35,15 @@ export class GatewayRelay implements GatewayDialer {
       countDial(gateway.name, 'connected');
       return channel;
     } catch (error) {
-      const why = error instanceof ChannelNotOpened ? notDialled(gateway, error) : error;
-      countDial(gateway.name, why instanceof NotDialled ? why.reason : 'failed');
+      const why = notDialled(gateway, error);
+      countDial(gateway.name, why.reason);
       throw why;
     }
   }
 
   /** For those who know that an agent's stream ends here. Throws ChannelNotOpened. */
-  openHere(gatewayUid: string, target: Target, timeoutMs: number): Promise<Duplex> {
-    return this.#openBy(this.local.waysTo(gatewayUid), target, performance.now() + timeoutMs);
+  openHere(gatewayUid: string, target: Target, timeoutMs: number, signal: AbortSignal): Promise<Duplex> {
+    return this.#openBy(this.local.waysTo(gatewayUid), target, performance.now() + timeoutMs, signal);
   }
 
   async #open(gateway: GatewayRef, target: Target, deadline: number): Promise<Duplex> {
@@ -70,11 +71,12 @@ export class GatewayRelay implements GatewayDialer {
   }
 
   /** Tries one way after the other, each for its share of the time. Throws ChannelNotOpened, at once where one refuses. */
-  async #openBy(ways: readonly Way[], target: Target, deadline: number): Promise<Duplex> {
+  async #openBy(ways: readonly Way[], target: Target, deadline: number, signal?: AbortSignal): Promise<Duplex> {
     let failure = new ChannelNotOpened('not-attached', 'none of its agents is connected');
     for (const [index, way] of ways.toSorted((a, b) => this.#slow.rank(a) - this.#slow.rank(b)).entries()) {
       try {
-        return await way.open(target, Math.max(0, deadline - performance.now()) / (ways.length - index));
+        const timeoutMs = Math.max(0, deadline - performance.now()) / (ways.length - index);
+        return await way.open(target, { timeoutMs, signal });
       } catch (error) {
         if (!(error instanceof ChannelNotOpened) || error.reason === 'refused') {
           throw error;
@@ -83,14 +85,23 @@ export class GatewayRelay implements GatewayDialer {
           this.#slow.note(way);
         }
         failure = error;
+        if (signal?.aborted) {
+          break;
+        }
       }
     }
     throw failure;
   }
 }
 
-function notDialled({ name }: GatewayRef, failure: ChannelNotOpened): NotDialled {
+function notDialled({ name }: GatewayRef, failure: unknown): NotDialled {
   const cause = { cause: failure };
+  if (failure instanceof Unavailable) {
+    return new NotDialled(name, 'not-connected', `where its agents are cannot be asked: ${failure.message}`, cause);
+  }
+  if (!(failure instanceof ChannelNotOpened)) {
+    throw failure;
+  }
   switch (failure.reason) {
     case 'refused':
       return new NotDialled(name, 'refused', failure.message, cause);

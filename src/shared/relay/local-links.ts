@@ -30,7 +30,7 @@ export class LocalLinks {
       .toSorted((a, b) => a.multiplexer.channels - b.multiplexer.channels)
       .map(({ id, multiplexer }) => ({
         name: id,
-        open: (target, timeoutMs) => multiplexer.open(target, { timeoutMs }),
+        open: (target, options) => multiplexer.open(target, options),
       }));
   }
 }

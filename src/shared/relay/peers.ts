@@ -27,7 +27,7 @@ export class Peers {
   wayTo(gatewayUid: string, address: string): Way {
     return {
       name: address,
-      open: (target, timeoutMs) => this.#streamTo(address).multiplexer.open(target, { timeoutMs, gatewayUid }),
+      open: (target, options) => this.#streamTo(address).multiplexer.open(target, { ...options, gatewayUid }),
     };
   }
 

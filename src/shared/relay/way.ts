@@ -5,6 +5,6 @@ import type { Target } from '../tunnel/target.ts';
 export interface Way {
   /** Tells it from others. */
   name: string;
-  /** Throws ChannelNotOpened. */
-  open(target: Target, timeoutMs: number): Promise<Duplex>;
+  /** `signal` gives up early. Throws ChannelNotOpened. */
+  open(target: Target, options: { timeoutMs: number; signal?: AbortSignal | undefined }): Promise<Duplex>;
 }
