@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Config } from '../../src/gen/leasehold/v1/config.ts';
-import { applyFieldMask } from '../../src/server/requests/field-mask.ts';
+import { applyFieldMask, isOfAccess } from '../../src/server/requests/field-mask.ts';
 
 const straight = Config.fromPartial({ access: { $case: 'direct', value: { url: 'https://one' } } });
 const byGateway = Config.fromPartial({ access: { $case: 'gateway', value: { name: 'private' } } });
@@ -18,4 +18,9 @@ test('a config goes from one access to the other, and a path gets its gateway', 
   expect(applyFieldMask(straight, path, ['direct.gateway']).access).toMatchObject({
     value: { url: 'https://one', gateway: 'private' },
   });
+});
+
+test('only paths of the access are about the access', () => {
+  const paths = ['*', 'direct', 'direct.token', 'gateway', 'labels', 'default_ttl', 'dynamic'];
+  expect(paths.filter(isOfAccess)).toEqual(['*', 'direct', 'direct.token', 'gateway']);
 });

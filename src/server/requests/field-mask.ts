@@ -25,6 +25,11 @@ const SETTERS: Record<string, (target: Config, source: Config) => void> = {
   dynamic: (target, source) => setCredential(target, source, 'dynamic'),
 };
 
+/** Whether a path of a mask is about how the cluster is reached. */
+export function isOfAccess(path: string): boolean {
+  return path === '*' || /^(?:direct|gateway)(?:\.|$)/.test(path);
+}
+
 /** `stored` with the fields that `paths` name taken from `wanted`; `*` takes all (AIP-134). Throws InvalidArgument. */
 export function applyFieldMask(stored: Config, wanted: Config, paths: readonly string[]): Config {
   if (paths.length === 0) {

@@ -11,7 +11,7 @@ import type { Ports } from '../../shared/ports/ports.ts';
 import { configMessage } from '../messages/config-message.ts';
 import { gatewayMessage } from '../messages/gateway-message.ts';
 import { parseConfigDraft } from '../requests/config-draft.ts';
-import { applyFieldMask } from '../requests/field-mask.ts';
+import { applyFieldMask, isOfAccess } from '../requests/field-mask.ts';
 import { dnsLabel, pageSize } from '../requests/fields.ts';
 import { readPageToken, writePageToken } from '../requests/page-token.ts';
 import { parse } from '../requests/parse.ts';
@@ -46,9 +46,11 @@ export function configService(ports: Ports): ConfigServiceImplementation {
       if (!wanted) {
         throw new InvalidArgument([{ field: 'config', description: 'is required' }]);
       }
-      const updated = await updateConfig(ports, name, wanted.etag, (current) =>
-        parseConfigDraft(applyFieldMask(configMessage(current), wanted, updateMask ?? []), current.access),
-      );
+      const paths = updateMask ?? [];
+      const updated = await updateConfig(ports, name, wanted.etag, (current) => {
+        const draft = parseConfigDraft(applyFieldMask(configMessage(current), wanted, paths), current.access);
+        return { ...draft, access: paths.some(isOfAccess) ? draft.access : undefined };
+      });
       return configMessage(updated);
     },
 

@@ -1,11 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Config, type ConfigDraft, clusterOf } from '../domain/config.ts';
+import { type AccessDraft, type Config, type ConfigDraft, clusterOf } from '../domain/config.ts';
 import { findConfig } from '../leases/find-config.ts';
 import { leaveNewestAccess } from '../leases/leave-newest-access.ts';
 import type { Ports } from '../ports/ports.ts';
 import { accessFor } from './access-for.ts';
 import { requireEtag } from './etag.ts';
 import { tryConfig } from './try-config.ts';
+
+/** What becomes of a config. */
+export type ConfigChange = Omit<ConfigDraft, 'access'> & {
+  /** undefined: the access stays as it is, also where its gateway is gone and another has its name. */
+  access: AccessDraft | undefined;
+};
 
 /**
  * Stores what `change` makes of the config. Where what leases do on the cluster changes, the cluster is tried first.
@@ -16,7 +22,7 @@ export async function updateConfig(
   ports: Ports,
   name: string,
   etag: string,
-  change: (config: Config) => ConfigDraft,
+  change: (config: Config) => ConfigChange,
 ): Promise<Config> {
   const current = await findConfig(ports, name);
   requireEtag(current, etag);
@@ -24,7 +30,7 @@ export async function updateConfig(
   const config: Config = {
     ...current,
     ...draft,
-    access: await accessFor(ports, draft.access, current.access),
+    access: draft.access ? await accessFor(ports, draft.access, current.access) : current.access,
     version: current.version + 1,
     updateTime: ports.clock.now(),
   };
