@@ -101,6 +101,8 @@ export interface RequestHead {
 /** A call that the allowlist has, put together anew: nothing is copied from the request but what was checked. */
 export interface AllowedCall {
   method: 'GET' | 'POST' | 'DELETE';
+  /** Its answer may be large. */
+  isList: boolean;
   /** With its query. */
   path: string;
   accept: string;
@@ -130,7 +132,8 @@ export function admit({ method, target = '', accept, contentType }: RequestHead)
     throw new NotAllowed(`its content type must be ${JSON_TYPE}`);
   }
   const schema = typeof row.body === 'function' ? row.body(namespaceIn(path)) : row.body;
-  return (body) => ({ ...VERBS[row.verb], path: target, body: checkedBody(schema, body) });
+  const isList = row.verb === 'list';
+  return (body) => ({ ...VERBS[row.verb], isList, path: target, body: checkedBody(schema, body) });
 }
 
 function splitOnce(text: string, separator: string): [string, string?] {

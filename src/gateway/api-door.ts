@@ -17,6 +17,12 @@ const CALL_TIMEOUT_MS = 65_000;
 /** More at the same time are for no lease: they would only fill the memory. */
 const MAX_CALLS = 512;
 
+/**
+ * Their answers are the only large ones. Those that nobody reads must not fill the memory; Leasehold has four under way
+ * when it reads a cluster back.
+ */
+const MAX_LISTS = 16;
+
 /** Of a refused request, in characters, for the log. */
 const MAX_SHOWN = 256;
 
@@ -28,7 +34,7 @@ const FOREIGN_HEADERS = ['transfer-encoding', 'upgrade', 'expect'];
  * what it asks for is asked anew, with the agent's own token. Nothing else of a request goes on.
  */
 export class ApiDoor {
-  readonly #apiServer: OwnApiServer;
+  readonly #apiServer: Pick<OwnApiServer, 'call'>;
   readonly #calls: CallsUnderWay;
   readonly #log: Logger;
   readonly #http = createServer({
@@ -38,8 +44,10 @@ export class ApiDoor {
     keepAliveTimeout: 0,
   });
   #isClosing = false;
+  /** Under way, or not yet taken. */
+  #lists = 0;
 
-  constructor(apiServer: OwnApiServer, calls: CallsUnderWay, log: Logger) {
+  constructor(apiServer: Pick<OwnApiServer, 'call'>, calls: CallsUnderWay, log: Logger) {
     this.#apiServer = apiServer;
     this.#calls = calls;
     this.#log = log;
@@ -77,7 +85,7 @@ export class ApiDoor {
       end();
     });
     try {
-      const { answer, isRefused } = await this.#outcome(request, over.signal);
+      const { answer, isRefused } = await this.#outcome(request, response, over.signal);
       write(response, answer, isRefused || this.#isClosing);
     } catch (error) {
       // The channel is gone, or there was no end to it: there is nobody to answer.
@@ -88,12 +96,19 @@ export class ApiDoor {
     }
   }
 
-  async #outcome(request: IncomingMessage, over: AbortSignal): Promise<{ answer: Answer; isRefused: boolean }> {
+  async #outcome(
+    request: IncomingMessage,
+    response: ServerResponse,
+    over: AbortSignal,
+  ): Promise<{ answer: Answer; isRefused: boolean }> {
     if (this.#calls.count > MAX_CALLS) {
-      return { answer: ownAnswer(429, 'TooManyRequests', 'too many calls at the gateway'), isRefused: true };
+      return { answer: tooMany('calls'), isRefused: true };
     }
     try {
       const call = await this.#read(request, over);
+      if (call.isList && !this.#beginList(response)) {
+        return { answer: tooMany('lists'), isRefused: true };
+      }
       return { answer: await this.#apiServer.call(call, over), isRefused: false };
     } catch (error) {
       if (!(error instanceof NotAllowed)) {
@@ -103,6 +118,18 @@ export class ApiDoor {
       const message = `the gateway's allowlist refused it: ${error.message}`;
       return { answer: ownAnswer(403, 'Forbidden', message), isRefused: true };
     }
+  }
+
+  /** False where there are too many. It ends with its answer. */
+  #beginList(response: ServerResponse): boolean {
+    if (this.#lists >= MAX_LISTS) {
+      return false;
+    }
+    this.#lists += 1;
+    response.once('close', () => {
+      this.#lists -= 1;
+    });
+    return true;
   }
 
   async #read(request: IncomingMessage, over: AbortSignal): Promise<AllowedCall> {
@@ -117,6 +144,10 @@ export class ApiDoor {
 }
 
 const REFUSED = 'refused a request';
+
+function tooMany(what: string): Answer {
+  return ownAnswer(429, 'TooManyRequests', `too many ${what} at the gateway`);
+}
 
 /** For the log. */
 function shown({ method, url = '' }: IncomingMessage, problem: string): object {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LABEL_VALUE } from '../shared/domain/kubernetes-names.ts';
+import { MAX_TOKEN_SECONDS } from '../shared/domain/ttl.ts';
 
 /** An object of a lease. */
 export const LEASE_OBJECT = /^leasehold-[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
@@ -90,7 +91,7 @@ export const tokenRequest = z.strictObject({
   kind: z.literal('TokenRequest'),
   spec: z.strictObject({
     audiences: z.array(z.string()),
-    expirationSeconds: z.int().positive(),
+    expirationSeconds: z.int().positive().max(MAX_TOKEN_SECONDS),
     boundObjectRef: z
       .strictObject({
         apiVersion: z.literal('v1'),

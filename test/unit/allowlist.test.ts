@@ -83,6 +83,7 @@ test.each<Request>([
     method,
     path,
     accept: headers?.accept ?? 'application/json',
+    isList: path.includes('limit='),
     body,
   });
 });

@@ -193,6 +193,18 @@ export class Channel extends Duplex implements Member {
     done(error);
   }
 
+  /** As of a socket: ends, and is gone once all is sent. */
+  destroySoon(): void {
+    if (this.writable) {
+      this.end();
+    }
+    if (this.writableFinished) {
+      this.destroy();
+    } else {
+      this.once('finish', () => this.destroy());
+    }
+  }
+
   /** As of a socket, for those who use the channel as one; a channel has nothing to set. */
   setNoDelay(): this {
     return this;
