@@ -104,7 +104,9 @@ export const Settings = z
       .string()
       .min(1)
       .optional()
-      .describe("Name that they expect in each other's certificates. Unset: the host of `LEASEHOLD_RELAY_ADDRESS`"),
+      .describe(
+        "Name that they expect in each other's certificates. Unset: the host of `LEASEHOLD_RELAY_ADDRESS`. This or `LEASEHOLD_RELAY_CA` is required, of workers too",
+      ),
     LEASEHOLD_LOG_LEVEL: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
       .default('info')
@@ -115,6 +117,15 @@ export const Settings = z
     {
       path: ['LEASEHOLD_RELAY_LISTEN'],
       message: 'needs LEASEHOLD_RELAY_CERT and LEASEHOLD_RELAY_KEY',
+    },
+  )
+  .refine(
+    ({ LEASEHOLD_RELAY_LISTEN, LEASEHOLD_RELAY_CA, LEASEHOLD_RELAY_NAME }) =>
+      !LEASEHOLD_RELAY_LISTEN || LEASEHOLD_RELAY_CA || LEASEHOLD_RELAY_NAME,
+    {
+      path: ['LEASEHOLD_RELAY_NAME'],
+      message:
+        'or LEASEHOLD_RELAY_CA is needed: where others listen comes from Redis, and a public CA vouches for anybody',
     },
   )
   .refine(

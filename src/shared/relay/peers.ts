@@ -1,6 +1,7 @@
 import { credentials, Metadata } from '@grpc/grpc-js';
 import type { Secret } from '../domain/secret.ts';
 import { type Carried, carryForwardOnCaller } from '../tunnel/carry.ts';
+import { ChannelNotOpened } from '../tunnel/channel-errors.ts';
 import { TunnelClient, tunnelOptions } from '../tunnel/tunnel-service.ts';
 import type { Way } from './way.ts';
 
@@ -10,7 +11,10 @@ export interface PeerOptions {
   bearer: Secret;
   /** PEM; undefined: the CAs that Node trusts. */
   ca: Buffer | undefined;
-  /** Expected in their certificates; undefined: the host of the address. */
+  /**
+   * Expected in their certificates; undefined: the host of the address, which comes from the store. Then `ca` must be
+   * given: a public CA vouches for anybody.
+   */
   name: string | undefined;
 }
 
@@ -27,7 +31,7 @@ export class Peers {
   wayTo(gatewayUid: string, address: string): Way {
     return {
       name: address,
-      open: (target, options) => this.#streamTo(address).multiplexer.open(target, { ...options, gatewayUid }),
+      open: async (target, options) => this.#streamTo(address).multiplexer.open(target, { ...options, gatewayUid }),
     };
   }
 
@@ -45,6 +49,12 @@ export class Peers {
 
   #connect(address: string): Carried {
     const { ca, name, bearer } = this.#options;
+    if (ca === undefined && name === undefined) {
+      throw new ChannelNotOpened(
+        'lost',
+        'to trust other servers, LEASEHOLD_RELAY_CA or LEASEHOLD_RELAY_NAME must be set',
+      );
+    }
     const client = new TunnelClient(address, credentials.createSsl(ca ?? null), {
       ...tunnelOptions,
       ...(name === undefined ? {} : { 'grpc.ssl_target_name_override': name, 'grpc.default_authority': name }),
