@@ -99,6 +99,7 @@ export class WitnessedLeases implements LeaseStore {
     const latestEnd = after.issueDeadline + MAX_TTL_MS + SLACK_MS;
     history.require(isTainted || (NEXT[before.state]?.includes(after.state) ?? false), 0, step);
     history.require(namesOf(before) === namesOf(after), 4, () => `${step()}: its objects were changed`);
+    history.require(keepsItsAccess(before, after), 4, () => `${step()}: how it is reached was forgotten`);
     switch (after.state) {
       case 'ACTIVE':
         history.require(history.isDisturbed || after.expireTime <= latestEnd, 0, () => `${step()}: past max_ttl`);
@@ -144,6 +145,11 @@ function describe({ id, state, version }: Lease): string {
   return `${id} ${state} v${version}`;
 }
 
-function namesOf({ objects, accessId, configUid }: Lease): string {
-  return [accessId, configUid, ...objects.map(({ kind, name }) => `${kind}/${name}`)].join(' ');
+/** A config that goes to another cluster leaves its leases a newer access, beside the one that they had. */
+function keepsItsAccess(before: Lease, after: Lease): boolean {
+  return after.accessId === before.accessId || after.formerAccessId === before.accessId;
+}
+
+function namesOf({ objects, configUid }: Lease): string {
+  return [configUid, ...objects.map(({ kind, name }) => `${kind}/${name}`)].join(' ');
 }
