@@ -6,7 +6,7 @@ import { carryForwardOnHolder } from '../../shared/tunnel/carry.ts';
 import { join } from '../../shared/tunnel/join.ts';
 import type { RelayHost } from './relay-host.ts';
 
-/** Shorter than who asked waits: where an agent is silent, another is asked before he gives up. */
+/** Less than who asked waits by default: where an agent is silent, another is asked before he gives up. */
 const OPEN_TIMEOUT_MS = 2_500;
 
 /** A worker needs channels for many clusters on one stream. */

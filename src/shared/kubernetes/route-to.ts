@@ -20,7 +20,7 @@ export interface Route {
 /** Failures to make a connection. Nothing was sent over a connection that never was. */
 const failures = new WeakSet<object>();
 
-/** `timeoutMs` is for TCP and TLS together, through however many hops. */
+/** `timeoutMs` is for TCP and TLS together; through a gateway, for the channel, and once more for TLS inside of it. */
 export function routeTo(access: Access, timeoutMs: number, dialer: GatewayDialer): Route {
   return access.kind === 'direct'
     ? directRoute(access, timeoutMs, dialer)
