@@ -1,0 +1,29 @@
+/** Who calls, as somebody whom we trust has said. */
+export type Principal = {
+  kind: 'certificate' | 'jwt' | 'service-account' | 'api-key';
+  /**
+   * Unique for its kind and issuer: a SPIFFE ID or a certificate's subject, the `sub` of a JWT, `namespace/name` of a
+   * service account, the name of an API key.
+   */
+  id: string;
+  /** Who said so: a trust domain or a certificate's issuer, the `iss` of a JWT, a cluster; `leasehold` for API keys. */
+  issuer: string;
+  groups: readonly string[];
+};
+
+/**
+ * The one text that stands for a principal: owner of leases, entity of policies, part of keys in the store. No two
+ * principals share one. A certificate's does not name its CA, which may be replaced.
+ */
+export function principalName({ kind, id, issuer }: Pick<Principal, 'kind' | 'id' | 'issuer'>): string {
+  switch (kind) {
+    case 'certificate':
+      return id.startsWith('spiffe://') ? id : `x509:${id}`;
+    case 'jwt':
+      return `jwt:${issuer}#${id}`;
+    case 'service-account':
+      return `serviceaccount:${issuer}/${id}`;
+    case 'api-key':
+      return `apikey:${id}`;
+  }
+}
