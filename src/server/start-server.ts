@@ -13,6 +13,9 @@ import type { Service } from '../shared/run-process.ts';
 import { createRuntime } from '../shared/runtime.ts';
 import type { Settings } from '../shared/settings.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
+import { auditTo } from './audit.ts';
+import { Guard } from './guard.ts';
+import { authenticationMiddleware } from './middleware/authentication.ts';
 import { errorsMiddleware } from './middleware/errors.ts';
 import { startRelay } from './relay/start-relay.ts';
 import { configService } from './services/config-service.ts';
@@ -42,12 +45,14 @@ export async function startServer(
   const server = createServer({ 'grpc.max_receive_message_length': MAX_REQUEST_BYTES })
     .use(openTelemetryServerMiddleware())
     .use(errorDetailsServerMiddleware)
+    .use(authenticationMiddleware())
     .use(errorsMiddleware(log));
-  server.add(ConfigServiceDefinition, configService(ports));
-  server.add(LeaseServiceDefinition, leaseService(ports, { allowForce: settings.LEASEHOLD_ALLOW_FORCE }));
+  const guard = new Guard({ allows: () => true }, auditTo(log));
+  server.add(ConfigServiceDefinition, configService(ports, guard));
+  server.add(LeaseServiceDefinition, leaseService(ports, guard));
   server.add(
     GatewayServiceDefinition,
-    gatewayService(ports, { hasRelay: settings.LEASEHOLD_RELAY_LISTEN !== undefined }),
+    gatewayService(ports, guard, { hasRelay: settings.LEASEHOLD_RELAY_LISTEN !== undefined }),
   );
   server.add(HealthDefinition, HealthServiceImpl(health));
   server.add(

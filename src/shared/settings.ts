@@ -76,9 +76,6 @@ export const Settings = z
       A_DAY,
     ),
     LEASEHOLD_READ_BACK_INTERVAL: seconds('How often the clusters are read back to find orphans', 900, A_DAY),
-    LEASEHOLD_ALLOW_FORCE: flag(
-      'Whether `RevokeLease` may end a lease by force, its objects unconfirmed: `true` for operators only',
-    ),
     LEASEHOLD_ENDED_RETENTION: seconds('How long ended leases are kept in the store', 2_592_000),
     LEASEHOLD_DRAIN_TIMEOUT: seconds('How long a stopping process waits for the calls and jobs under way', 20),
     LEASEHOLD_RELAY_LISTEN: z

@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { startServer } from '../../src/server/start-server.ts';
 import type { Config } from '../../src/shared/domain/config.ts';
 import type { Lease } from '../../src/shared/domain/lease.ts';
+import { findConfig } from '../../src/shared/leases/find-config.ts';
 import { issueLease } from '../../src/shared/leases/issue.ts';
 import type { Ports } from '../../src/shared/ports/ports.ts';
 import { createRuntime } from '../../src/shared/runtime.ts';
@@ -71,7 +72,7 @@ export async function openInstallation(site: Site, overrides: Record<string, str
     async issue(ttlSeconds) {
       const request = { config: DYNAMIC, ttlSeconds, audiences: [], principal: 'caller' };
       // A cluster that is busy with other faults may not answer in time.
-      const { lease } = await eventually(() => issueLease(ports, request));
+      const { lease } = await eventually(async () => issueLease(ports, await findConfig(ports, DYNAMIC), request));
       handedOut.push({ id: lease.id, expireTime: lease.expireTime });
       return lease;
     },

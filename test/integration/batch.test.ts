@@ -47,7 +47,7 @@ test.each([
   expect(outcomes.every(({ state, error }) => state === LeaseState.LEASE_STATE_REVOKED && error === '')).toBe(true);
   expect(last).toMatchObject({ done: true, revokedCount: 5, failedCount: 0 });
   expect(await liveLeases()).toEqual(others);
-  await revokeAll({ target: { $case: 'principal', value: 'unauthenticated' } });
+  await revokeAll({ target: { $case: 'principal', value: 'apikey:tests' } });
   expect(await liveLeases()).toEqual([]);
 });
 

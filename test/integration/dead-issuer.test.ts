@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LeaseState } from '../../src/gen/leasehold/v1/lease.ts';
 import { expire } from '../../src/shared/leases/expire.ts';
+import { findConfig } from '../../src/shared/leases/find-config.ts';
 import { findLease } from '../../src/shared/leases/find-lease.ts';
 import { issueLease } from '../../src/shared/leases/issue.ts';
 import type { Ports } from '../../src/shared/ports/ports.ts';
@@ -61,10 +62,11 @@ function later(): Ports {
 
 test('its request_id is free again once the server must be dead', async () => {
   const request = { config: 'dynamic', audiences: [], principal: 'caller', requestId: randomUUID() };
-  void issueLease(portsWaitingFor(new Promise(() => undefined)), request);
+  const config = await findConfig(runtime.ports, 'dynamic');
+  void issueLease(portsWaitingFor(new Promise(() => undefined)), config, request);
   const id = await pendingLease();
 
-  const { lease } = await issueLease(later(), request);
+  const { lease } = await issueLease(later(), config, request);
   expect(await world.leases.getLease({ id })).toMatchObject({ state: LeaseState.LEASE_STATE_FAILED });
   expect(lease.id).not.toBe(id);
   await world.leases.revokeLease({ id: lease.id });
@@ -72,7 +74,7 @@ test('its request_id is free again once the server must be dead', async () => {
 
 test('a server that comes back after its lease was taken down removes what it still makes', async () => {
   const gate = Promise.withResolvers<void>();
-  const issuing = issueLease(portsWaitingFor(gate.promise), {
+  const issuing = issueLease(portsWaitingFor(gate.promise), await findConfig(runtime.ports, 'dynamic'), {
     config: 'dynamic',
     ttlSeconds: 60,
     audiences: [],

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LeaseState } from '../../src/gen/leasehold/v1/lease.ts';
+import { findConfig } from '../../src/shared/leases/find-config.ts';
 import { issueLease } from '../../src/shared/leases/issue.ts';
 import type { Ports } from '../../src/shared/ports/ports.ts';
 import { createRuntime } from '../../src/shared/runtime.ts';
@@ -32,7 +33,12 @@ test('a lease that its server left half-issued is undone long before its planned
       at: (access) => Object.assign(clusters.at(access), { mintToken: () => new Promise(() => undefined) }),
     },
   };
-  void issueLease(dying, { config: 'dynamic', audiences: [], principal: 'test', ttlSeconds: 3600 });
+  void issueLease(dying, await findConfig(runtime.ports, 'dynamic'), {
+    config: 'dynamic',
+    audiences: [],
+    principal: 'test',
+    ttlSeconds: 3600,
+  });
   await eventually(async () => expect(await ownObjects()).toHaveLength(2));
 
   await eventually(async () => expect(await ownObjects()).toEqual([]), { withinMs: 40_000 });

@@ -18,7 +18,6 @@ beforeAll(async () => {
     LEASEHOLD_RETRY_INITIAL: '0.05',
     LEASEHOLD_RETRY_MAX: '0.5',
     LEASEHOLD_READ_BACK_INTERVAL: '1',
-    LEASEHOLD_ALLOW_FORCE: 'true',
   });
   dynamic = await setUpDynamic(world, 'dynamic', { mayList: true });
   await world.configs.createConfig({ config: dynamic.config });
@@ -93,18 +92,4 @@ test('force on a lease that can be taken down is no more than a revocation', asy
   const { lease } = await world.leases.issueLease({ config: 'dynamic' });
   const revoked = await world.leases.revokeLease({ id: lease?.id ?? '', force: true });
   expect(revoked).toMatchObject({ state: LeaseState.LEASE_STATE_REVOKED, forced: false, lastError: '' });
-});
-
-test('force is refused where the server does not allow it', async () => {
-  const strict = await openWorld();
-  await strict.configs.createConfig({ config: (await setUpDynamic(strict, 'dynamic')).config });
-  const { lease } = await strict.leases.issueLease({ config: 'dynamic' });
-  const id = lease?.id ?? '';
-  expect(await rejectionOf(strict.leases.revokeLease({ id, force: true }))).toMatchObject({
-    code: Status.PERMISSION_DENIED,
-    reason: 'FORCE_NOT_ALLOWED',
-  });
-  expect(await strict.leases.getLease({ id })).toMatchObject({ state: LeaseState.LEASE_STATE_ACTIVE });
-  await strict.leases.revokeLease({ id });
-  await strict.stop();
 });

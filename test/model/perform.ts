@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { BatchTarget } from '../../src/shared/domain/batch.ts';
 import type { Lease } from '../../src/shared/domain/lease.ts';
+import { findConfig } from '../../src/shared/leases/find-config.ts';
 import { findLease } from '../../src/shared/leases/find-lease.ts';
 import type { MemoryApiServer, StoredObject } from '../fakes/memory-api-server.ts';
 import { acknowledgeIssue, acknowledgeRenewal } from './acknowledge.ts';
@@ -29,7 +30,8 @@ const PERFORMANCES: Performances = {
     const before = world.storedConfig(name);
     world.start(
       'update config',
-      (ports) => world.useCases.updateConfig(ports, name, '', (config) => changed(config, change)),
+      async (ports) =>
+        world.useCases.updateConfig(ports, await findConfig(ports, name), '', (config) => changed(config, change)),
       {
         result: ({ access }) => {
           if (revokesOldToken && before && access.id !== before.accessId) {
@@ -41,7 +43,9 @@ const PERFORMANCES: Performances = {
   },
 
   'delete config': ({ world }, { name, revokeLeases }) =>
-    world.start('delete config', (ports) => world.useCases.deleteConfig(ports, name, { etag: '', revokeLeases })),
+    world.start('delete config', async (ports) =>
+      world.useCases.deleteConfig(ports, await findConfig(ports, name), { etag: '', revokeLeases }),
+    ),
 
   issue: ({ world }, call) => {
     if (call.requestId !== undefined) {
@@ -60,7 +64,7 @@ const PERFORMANCES: Performances = {
 
   renew: ({ world }, { lease, ttl }) =>
     withLease(world, lease, ({ id }) =>
-      world.start('renew', (ports) => world.useCases.renewLease(ports, id, ttl), {
+      world.start('renew', async (ports) => world.useCases.renewLease(ports, await findLease(ports, id), ttl), {
         result: (issued) => acknowledgeRenewal(world, issued),
       }),
     ),
@@ -126,9 +130,13 @@ function issue(world: World, { config, ttl, namespace, requestId, patienceMs }: 
   const patience = new AbortController();
   world.clock.after(patienceMs, () => patience.abort());
   const request = { config, ttlSeconds: ttl, namespace, requestId, audiences: [], principal: PRINCIPAL };
-  world.start('issue', (ports) => world.useCases.issueLease(ports, request, patience.signal), {
-    result: (issued) => acknowledgeIssue(world, issued, requestId),
-  });
+  world.start(
+    'issue',
+    async (ports) => world.useCases.issueLease(ports, await findConfig(ports, config), request, patience.signal),
+    {
+      result: (issued) => acknowledgeIssue(world, issued, requestId),
+    },
+  );
 }
 
 export function perform(stage: Stage, action: Action): void {

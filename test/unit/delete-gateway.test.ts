@@ -21,11 +21,11 @@ test('a gateway is not deleted while a lease lives whose config has gone elsewhe
   await ports.configs.keepAccess(after.access);
   await ports.configs.replace(after);
 
-  await expect(deleteGateway(ports, name, GENTLY)).rejects.toMatchObject({
+  await expect(deleteGateway(ports, GATEWAY, GENTLY)).rejects.toMatchObject({
     reason: 'GATEWAY_IN_USE',
     message: expect.stringContaining(lease.id),
   });
-  await deleteGateway(ports, name, { force: true });
+  await deleteGateway(ports, GATEWAY, { force: true });
   expect(await ports.gateways.get(name)).toBeUndefined();
 });
 
@@ -49,7 +49,7 @@ test('a stream that is not let go of is not waited for without end', async () =>
   };
   const clock = { now: Date.now, sleep };
 
-  await expect(deleteGateway({ ...ports, clock }, GATEWAY.name, GENTLY)).rejects.toMatchObject({
+  await expect(deleteGateway({ ...ports, clock }, GATEWAY, GENTLY)).rejects.toMatchObject({
     reason: 'GATEWAY_STILL_ATTACHED',
   });
   expect(sleptMs).toBe(5_000);

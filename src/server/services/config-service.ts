@@ -1,13 +1,24 @@
 import { z } from 'zod';
-import type { CheckConfigRequest, ConfigServiceImplementation } from '../../gen/leasehold/v1/config_service.ts';
+import type {
+  CheckConfigRequest,
+  ConfigServiceImplementation,
+  CreateConfigRequest,
+  DeleteConfigRequest,
+  GetConfigRequest,
+  ListConfigsRequest,
+  UpdateConfigRequest,
+} from '../../gen/leasehold/v1/config_service.ts';
 import { accessFor } from '../../shared/configs/access-for.ts';
 import { type CheckedConfig, type ConfigCheck, checkConfig } from '../../shared/configs/check-config.ts';
 import { createConfig } from '../../shared/configs/create-config.ts';
 import { deleteConfig } from '../../shared/configs/delete-config.ts';
 import { updateConfig } from '../../shared/configs/update-config.ts';
+import type { ConfigDraft } from '../../shared/domain/config.ts';
 import { InvalidArgument } from '../../shared/domain/errors.ts';
-import { findConfig } from '../../shared/leases/find-config.ts';
+import type { Resource } from '../../shared/ports/authorizer.ts';
 import type { Ports } from '../../shared/ports/ports.ts';
+import type { CallerContext } from '../caller.ts';
+import type { Guard, GuardedService } from '../guard.ts';
 import { configMessage } from '../messages/config-message.ts';
 import { gatewayMessage } from '../messages/gateway-message.ts';
 import { parseConfigDraft } from '../requests/config-draft.ts';
@@ -15,66 +26,120 @@ import { applyFieldMask, isOfAccess } from '../requests/field-mask.ts';
 import { dnsLabel, pageSize } from '../requests/fields.ts';
 import { readPageToken, writePageToken } from '../requests/page-token.ts';
 import { parse } from '../requests/parse.ts';
+import { configOf, configResource, credentialConditions, INSTALLATION } from '../resources.ts';
 
 const named = z.object({ name: dnsLabel });
 
 /** The RPCs of leasehold.v1.ConfigService; the proto says what each does. */
-export function configService(ports: Ports): ConfigServiceImplementation {
+export function configService(ports: Ports, guard: Guard): GuardedService<ConfigServiceImplementation<CallerContext>> {
   return {
-    async createConfig(request) {
-      return configMessage(await createConfig(ports, parseConfigDraft(request.config)));
-    },
+    createConfig: guard.unary('CreateConfig', {
+      parse: ({ config }: CreateConfigRequest) => parseConfigDraft(config),
+      on: (draft) => ({ resource: configResource(draft) }),
+      conditions: (draft) => credentialConditions(draft),
+      run: async (draft) => configMessage(await createConfig(ports, draft)),
+    }),
 
-    async getConfig(request) {
-      const { name } = parse(named, request);
-      return configMessage(await findConfig(ports, name));
-    },
+    getConfig: guard.unary('GetConfig', {
+      parse: (request: GetConfigRequest) => parse(named, request),
+      on: ({ name }) => configOf(ports, name),
+      run: async (_wanted, { config }) => configMessage(config),
+    }),
 
-    async listConfigs(request) {
-      const limit = parse(z.object({ pageSize }), request).pageSize;
-      const after = readPageToken(request.pageToken, {}) ?? '';
-      const configs = await ports.configs.list({ after, limit: limit + 1 });
-      const page = configs.slice(0, limit);
-      return {
-        configs: page.map(configMessage),
-        nextPageToken: configs.length > limit ? writePageToken(page.at(-1)?.name ?? '', {}) : '',
-      };
-    },
+    listConfigs: guard.unary('ListConfigs', {
+      parse: (request: ListConfigsRequest) => ({
+        limit: parse(z.object({ pageSize }), request).pageSize,
+        after: readPageToken(request.pageToken, {}) ?? '',
+      }),
+      on: () => INSTALLATION,
+      async run({ limit, after }) {
+        const configs = await ports.configs.list({ after, limit: limit + 1 });
+        const page = configs.slice(0, limit);
+        return {
+          configs: page.map(configMessage),
+          nextPageToken: configs.length > limit ? writePageToken(page.at(-1)?.name ?? '', {}) : '',
+        };
+      },
+    }),
 
-    async updateConfig({ config: wanted, updateMask }, _context) {
-      const { name } = parse(named, wanted ?? {}, 'config');
-      if (!wanted) {
-        throw new InvalidArgument([{ field: 'config', description: 'is required' }]);
-      }
-      const paths = updateMask ?? [];
-      const updated = await updateConfig(ports, name, wanted.etag, (current) => {
-        const draft = parseConfigDraft(applyFieldMask(configMessage(current), wanted, paths), current.access);
-        return { ...draft, access: paths.some(isOfAccess) ? draft.access : undefined };
-      });
-      return configMessage(updated);
-    },
+    updateConfig: guard.unary('UpdateConfig', {
+      parse: parseUpdate,
+      on: ({ name }) => configOf(ports, name),
+      conditions: (_wanted, { config }) => credentialConditions(config),
+      async run({ wanted, paths }, { config }, caller) {
+        const updated = await updateConfig(ports, config, wanted.etag, (current) => {
+          const draft = parseConfigDraft(applyFieldMask(configMessage(current), wanted, paths), current.access);
+          // What it becomes must be allowed as well: labels, above all, say who may use it.
+          caller.require('UpdateConfig', configResource(draft), credentialConditions(draft));
+          return { ...draft, access: paths.some(isOfAccess) ? draft.access : undefined };
+        });
+        return configMessage(updated);
+      },
+    }),
 
-    async deleteConfig(request) {
-      const { name } = parse(named, request);
-      await deleteConfig(ports, name, request);
-      return {};
-    },
+    deleteConfig: guard.unary('DeleteConfig', {
+      parse: ({ etag, revokeLeases, ...request }: DeleteConfigRequest) => ({
+        ...parse(named, request),
+        etag,
+        revokeLeases,
+      }),
+      on: ({ name }) => configOf(ports, name),
+      async run(options, { config }) {
+        await deleteConfig(ports, config, options);
+        return {};
+      },
+    }),
 
-    async checkConfig(request) {
-      return checkMessage(await checkConfig(ports, await configToCheck(ports, request)));
-    },
+    checkConfig: guard.unary('CheckConfig', {
+      parse: parseCheck,
+      on: (target) => targetOf(ports, target),
+      conditions: (_target, found) => credentialConditions(found),
+      async run(target, { resource, credential, bind }, caller) {
+        if ('draft' in target) {
+          // It makes Leasehold call what the caller names, with what the caller gives: no less than to create it.
+          caller.require('CreateConfig', resource, credentialConditions({ credential }));
+        }
+        return checkMessage(await checkConfig(ports, await bind()));
+      },
+    }),
   };
 }
 
-async function configToCheck(ports: Ports, { target }: CheckConfigRequest): Promise<CheckedConfig> {
+function parseUpdate({ config: wanted, updateMask }: UpdateConfigRequest) {
+  const { name } = parse(named, wanted ?? {}, 'config');
+  if (!wanted) {
+    throw new InvalidArgument([{ field: 'config', description: 'is required' }]);
+  }
+  return { name, wanted, paths: updateMask ?? [] };
+}
+
+/** A stored config by its name, or one as it would be. */
+type CheckTarget = { name: string } | { draft: ConfigDraft };
+
+function parseCheck({ target }: CheckConfigRequest): CheckTarget {
   if (!target) {
     throw new InvalidArgument([{ field: 'target', description: 'must be name or config' }]);
   }
-  if (target.$case === 'name') {
-    return findConfig(ports, parse(named, { name: target.value }).name);
+  return target.$case === 'name' ? parse(named, { name: target.value }) : { draft: parseConfigDraft(target.value) };
+}
+interface FoundTarget {
+  resource: Resource;
+  credential: CheckedConfig['credential'];
+  /** With the access by which its cluster is asked. Throws InvalidArgument where there is no such gateway. */
+  bind(): Promise<CheckedConfig>;
+}
+
+async function targetOf(ports: Ports, target: CheckTarget): Promise<FoundTarget> {
+  if ('name' in target) {
+    const { config, resource } = await configOf(ports, target.name);
+    return { resource, credential: config.credential, bind: async () => config };
   }
-  const draft = parseConfigDraft(target.value);
-  return { ...draft, access: await accessFor(ports, draft.access) };
+  const { draft } = target;
+  return {
+    resource: configResource(draft),
+    credential: draft.credential,
+    bind: async () => ({ ...draft, access: await accessFor(ports, draft.access) }),
+  };
 }
 
 function checkMessage({ permissions, missingRbacManifest, gateway }: ConfigCheck) {

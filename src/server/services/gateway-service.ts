@@ -1,16 +1,25 @@
 import { z } from 'zod';
-import type { GatewayServiceImplementation } from '../../gen/leasehold/v1/gateway_service.ts';
+import type {
+  CreateEnrolmentTokenRequest,
+  CreateGatewayRequest,
+  DeleteGatewayRequest,
+  GatewayServiceImplementation,
+  GetGatewayRequest,
+  ListGatewaysRequest,
+} from '../../gen/leasehold/v1/gateway_service.ts';
 import { FailedPrecondition } from '../../shared/domain/errors.ts';
 import { createGateway } from '../../shared/gateways/create-gateway.ts';
 import { deleteGateway } from '../../shared/gateways/delete-gateway.ts';
 import { createEnrolmentToken } from '../../shared/gateways/enrolment-token.ts';
-import { findGateway } from '../../shared/gateways/find-gateway.ts';
 import { viewGateway } from '../../shared/gateways/view-gateway.ts';
 import type { Ports } from '../../shared/ports/ports.ts';
+import type { CallerContext } from '../caller.ts';
+import type { Guard, GuardedService } from '../guard.ts';
 import { enrolmentTokenMessage, gatewayMessage } from '../messages/gateway-message.ts';
 import { dnsLabel, pageSize, wholeSeconds } from '../requests/fields.ts';
 import { readPageToken, writePageToken } from '../requests/page-token.ts';
 import { parse } from '../requests/parse.ts';
+import { gatewayOf, INSTALLATION } from '../resources.ts';
 
 const DEFAULT_TOKEN_SECONDS = 3_600;
 const MAX_TOKEN_SECONDS = 7 * 86_400;
@@ -30,51 +39,70 @@ export interface GatewayServiceOptions {
 }
 
 /** The RPCs of leasehold.v1.GatewayService; the proto says what each does. */
-export function gatewayService(ports: Ports, { hasRelay }: GatewayServiceOptions): GatewayServiceImplementation {
+export function gatewayService(
+  ports: Ports,
+  guard: Guard,
+  { hasRelay }: GatewayServiceOptions,
+): GuardedService<GatewayServiceImplementation<CallerContext>> {
   return {
-    async createGateway(request) {
-      const wanted = parse(createRequest, request);
-      if (!hasRelay) {
-        throw new FailedPrecondition(
-          'RELAY_NOT_ENABLED',
-          'gateways could not attach: the server has no LEASEHOLD_RELAY_LISTEN',
-        );
-      }
-      const { gateway, enrolmentToken } = await createGateway(ports, {
-        name: wanted.name,
-        tokenTtlSeconds: wanted.tokenTtl,
-      });
-      return { gateway: gatewayMessage(gateway), enrolmentToken: enrolmentTokenMessage(enrolmentToken) };
-    },
+    createGateway: guard.unary('CreateGateway', {
+      parse: (request: CreateGatewayRequest) => parse(createRequest, request),
+      on: ({ name }) => ({ resource: { kind: 'gateway', name } }),
+      async run({ name, tokenTtl }) {
+        if (!hasRelay) {
+          throw new FailedPrecondition(
+            'RELAY_NOT_ENABLED',
+            'gateways could not attach: the server has no LEASEHOLD_RELAY_LISTEN',
+          );
+        }
+        const { gateway, enrolmentToken } = await createGateway(ports, { name, tokenTtlSeconds: tokenTtl });
+        return { gateway: gatewayMessage(gateway), enrolmentToken: enrolmentTokenMessage(enrolmentToken) };
+      },
+    }),
 
-    async getGateway(request) {
-      const { name } = parse(named, request);
-      return gatewayMessage(await viewGateway(ports, await findGateway(ports, name)));
-    },
+    getGateway: guard.unary('GetGateway', {
+      parse: (request: GetGatewayRequest) => parse(named, request),
+      on: ({ name }) => gatewayOf(ports, name),
+      run: async (_wanted, { gateway }) => gatewayMessage(await viewGateway(ports, gateway)),
+    }),
 
-    async listGateways(request) {
-      const limit = parse(z.object({ pageSize }), request).pageSize;
-      const after = readPageToken(request.pageToken, {}) ?? '';
-      const gateways = await ports.gateways.list({ after, limit: limit + 1 });
-      const page = gateways.slice(0, limit);
-      const views = await Promise.all(page.map((gateway) => viewGateway(ports, gateway)));
-      return {
-        gateways: views.map(gatewayMessage),
-        nextPageToken: gateways.length > limit ? writePageToken(page.at(-1)?.name ?? '', {}) : '',
-      };
-    },
+    listGateways: guard.unary('ListGateways', {
+      parse: (request: ListGatewaysRequest) => ({
+        limit: parse(z.object({ pageSize }), request).pageSize,
+        after: readPageToken(request.pageToken, {}) ?? '',
+      }),
+      on: () => INSTALLATION,
+      async run({ limit, after }) {
+        const gateways = await ports.gateways.list({ after, limit: limit + 1 });
+        const page = gateways.slice(0, limit);
+        const views = await Promise.all(page.map((gateway) => viewGateway(ports, gateway)));
+        return {
+          gateways: views.map(gatewayMessage),
+          nextPageToken: gateways.length > limit ? writePageToken(page.at(-1)?.name ?? '', {}) : '',
+        };
+      },
+    }),
 
-    async createEnrolmentToken(request) {
-      const { gateway, ttl } = parse(tokenRequest, request);
-      const { revokeIdentities } = request;
-      const token = await createEnrolmentToken(ports, gateway, { ttlSeconds: ttl, revokeIdentities });
-      return { enrolmentToken: enrolmentTokenMessage(token) };
-    },
+    createEnrolmentToken: guard.unary('CreateEnrolmentToken', {
+      parse: ({ revokeIdentities, ...request }: CreateEnrolmentTokenRequest) => ({
+        ...parse(tokenRequest, request),
+        revokeIdentities,
+      }),
+      on: (wanted) => gatewayOf(ports, wanted.gateway),
+      async run({ ttl: ttlSeconds, revokeIdentities }, { gateway }) {
+        const token = await createEnrolmentToken(ports, gateway, { ttlSeconds, revokeIdentities });
+        return { enrolmentToken: enrolmentTokenMessage(token) };
+      },
+    }),
 
-    async deleteGateway(request) {
-      const { name } = parse(named, request);
-      await deleteGateway(ports, name, request);
-      return {};
-    },
+    deleteGateway: guard.unary('DeleteGateway', {
+      parse: ({ force, ...request }: DeleteGatewayRequest) => ({ ...parse(named, request), force }),
+      on: ({ name }) => gatewayOf(ports, name),
+      conditions: ({ force }) => ({ force }),
+      async run({ force }, { gateway }) {
+        await deleteGateway(ports, gateway, { force });
+        return {};
+      },
+    }),
   };
 }

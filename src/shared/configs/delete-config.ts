@@ -1,7 +1,6 @@
 import type { BatchOutcome } from '../domain/batch.ts';
 import type { Config } from '../domain/config.ts';
 import { FailedPrecondition } from '../domain/errors.ts';
-import { findConfig } from '../leases/find-config.ts';
 import { revokeMatching } from '../leases/revoke-matching.ts';
 import type { Ports } from '../ports/ports.ts';
 import { requireEtag } from './etag.ts';
@@ -10,22 +9,21 @@ import { requireEtag } from './etag.ts';
 const ROUNDS = 3;
 
 /**
- * Removes a config; with `revokeLeases` its leases are taken down first. Throws NotFound, Aborted, FailedPrecondition
+ * Removes a config; with `revokeLeases` its leases are taken down first. Throws Aborted, FailedPrecondition
  * while leases on it live, or Unavailable; then the config is still there.
  */
 export async function deleteConfig(
   ports: Ports,
-  name: string,
+  config: Config,
   { etag, revokeLeases }: { etag: string; revokeLeases: boolean },
 ): Promise<void> {
-  const config = await findConfig(ports, name);
   requireEtag(config, etag);
   if (revokeLeases) {
     await revokeAndDelete(ports, config);
   } else {
     await ports.configs.delete(config);
   }
-  ports.log.info({ config: name }, 'config deleted');
+  ports.log.info({ config: config.name }, 'config deleted');
 }
 
 async function revokeAndDelete(ports: Ports, config: Config): Promise<void> {

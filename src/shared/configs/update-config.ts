@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type AccessDraft, type Config, type ConfigDraft, clusterOf } from '../domain/config.ts';
-import { findConfig } from '../leases/find-config.ts';
 import { leaveNewestAccess } from '../leases/leave-newest-access.ts';
 import type { Ports } from '../ports/ports.ts';
 import { accessFor } from './access-for.ts';
@@ -14,17 +13,16 @@ export type ConfigChange = Omit<ConfigDraft, 'access'> & {
 };
 
 /**
- * Stores what `change` makes of the config. Where what leases do on the cluster changes, the cluster is tried first.
- * Leases that are out keep their objects and their end. Throws NotFound, InvalidArgument (no
+ * Stores what `change` makes of the `current` config. Where what leases do on the cluster changes, the cluster is tried first.
+ * Leases that are out keep their objects and their end. Throws InvalidArgument (no
  * such gateway), Aborted, a ClusterError or Unavailable.
  */
 export async function updateConfig(
   ports: Ports,
-  name: string,
+  current: Config,
   etag: string,
   change: (config: Config) => ConfigChange,
 ): Promise<Config> {
-  const current = await findConfig(ports, name);
   requireEtag(current, etag);
   const draft = change(current);
   const config: Config = {

@@ -3,21 +3,19 @@ import type { Gateway } from '../domain/gateway.ts';
 import { allConfigs } from '../leases/all-configs.ts';
 import { liveLeases } from '../leases/live-leases.ts';
 import type { Ports } from '../ports/ports.ts';
-import { findGateway } from './find-gateway.ts';
 import { untilCutOff } from './until-cut-off.ts';
 
 /**
- * Removes a gateway and waits until no server holds a stream of it. Throws NotFound, FailedPrecondition while it is
+ * Removes a gateway and waits until no server holds a stream of it. Throws FailedPrecondition while it is
  * needed and there is no `force`, or Unavailable.
  */
-export async function deleteGateway(ports: Ports, name: string, { force }: { force: boolean }): Promise<void> {
-  const gateway = await findGateway(ports, name);
+export async function deleteGateway(ports: Ports, gateway: Gateway, { force }: { force: boolean }): Promise<void> {
   if (!force) {
     await requireUnnamed(ports, gateway);
     await requireUnneeded(ports, gateway);
   }
   await ports.gateways.delete(gateway);
-  ports.log.info({ gateway: name }, 'gateway deleted');
+  ports.log.info({ gateway: gateway.name }, 'gateway deleted');
   await untilCutOff(ports, gateway);
 }
 

@@ -2,7 +2,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { GatewayRef } from '../domain/config.ts';
 import { Secret } from '../domain/secret.ts';
 import type { Ports } from '../ports/ports.ts';
-import { findGateway } from './find-gateway.ts';
 import { untilCutOff } from './until-cut-off.ts';
 
 /** Tells secret scanners, and people, what was found. */
@@ -17,18 +16,16 @@ export interface EnrolmentToken {
 }
 
 /**
- * Another token for a gateway; with `revokeIdentities`, all keys and tokens of before are void first. Throws NotFound or
- * Unavailable.
+ * Another token for a gateway; with `revokeIdentities`, all keys and tokens of before are void first. Throws Unavailable.
  */
 export async function createEnrolmentToken(
   ports: Ports,
-  name: string,
+  gateway: GatewayRef,
   { ttlSeconds, revokeIdentities }: { ttlSeconds: number; revokeIdentities: boolean },
 ): Promise<EnrolmentToken> {
-  const gateway = await findGateway(ports, name);
   if (revokeIdentities) {
     await ports.gateways.revokeIdentities(gateway);
-    ports.log.info({ gateway: name }, 'identities of the gateway revoked');
+    ports.log.info({ gateway: gateway.name }, 'identities of the gateway revoked');
     await untilCutOff(ports, gateway);
   }
   return newToken(ports, gateway, ttlSeconds);

@@ -10,7 +10,6 @@ import type { Ports } from '../ports/ports.ts';
 import { currentTraceparent } from '../telemetry/span.ts';
 import { accessesOf } from './accesses-of.ts';
 import { awaitIssue } from './await-issue.ts';
-import { findConfig } from './find-config.ts';
 import { furtherToken } from './further-token.ts';
 import { type Grant, grant } from './grant.ts';
 
@@ -23,12 +22,16 @@ export interface IssuedLease extends Grant {
 const MAX_BEGINNINGS = 3;
 
 /**
- * Issues a lease and returns its token, which is kept nowhere. A repeated request_id gets the same lease with a fresh
- * token, also while the first call is still running: then it waits for that. Throws InvalidArgument, NotFound,
+ * Issues a lease on `config`, the one that the request names, and returns its token, which is kept nowhere. A repeated request_id gets the same lease with a fresh
+ * token, also while the first call is still running: then it waits for that. Throws InvalidArgument,
  * AlreadyExists, FailedPrecondition, Aborted, a ClusterError or Unavailable; then nothing stays.
  */
-export async function issueLease(ports: Ports, request: LeaseRequest, signal?: AbortSignal): Promise<IssuedLease> {
-  const config = await findConfig(ports, request.config);
+export async function issueLease(
+  ports: Ports,
+  config: Config,
+  request: LeaseRequest,
+  signal?: AbortSignal,
+): Promise<IssuedLease> {
   for (let beginning = 0; beginning < MAX_BEGINNINGS; beginning++) {
     const result = await begin(ports, config, request, signal);
     if (!('earlier' in result)) {

@@ -8,6 +8,7 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
+import { currentCaller, principalAttributes } from './current-caller.ts';
 
 const tracer = trace.getTracer('leasehold');
 
@@ -17,7 +18,8 @@ export function inSpan<T>(
   options: { attributes?: Attributes; links?: Link[] },
   work: (span: Span) => Promise<T>,
 ): Promise<T> {
-  return tracer.startActiveSpan(name, options, async (span) => {
+  const attributes = { ...principalAttributes(currentCaller()), ...options.attributes };
+  return tracer.startActiveSpan(name, { ...options, attributes }, async (span) => {
     try {
       return await work(span);
     } catch (error) {

@@ -1,2 +1,0 @@
-/** Who calls. Callers are not authenticated yet: all are one. */
-export const ANYBODY = 'unauthenticated';

@@ -1,0 +1,44 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Attributes } from '@opentelemetry/api';
+import type { Principal } from '../domain/principal.ts';
+
+const current = new AsyncLocalStorage<Principal>();
+
+/** For whom the work goes on that runs now; undefined for what nobody asked for. */
+export function currentCaller(): Principal | undefined {
+  return current.getStore();
+}
+
+/** `steps`, each of them run as the work of `principal`: its log lines and spans say so. */
+export async function* asWorkOf<T, Return>(
+  principal: Principal,
+  steps: AsyncGenerator<T, Return, undefined>,
+): AsyncGenerator<T, Return, undefined> {
+  let isDone = false;
+  try {
+    for (;;) {
+      const step = await current.run(principal, () => steps.next());
+      if (step.done) {
+        isDone = true;
+        return step.value;
+      }
+      yield step.value;
+    }
+  } finally {
+    if (!isDone) {
+      await current.run(principal, () => steps.return(undefined as Return));
+    }
+  }
+}
+
+/** A principal as attributes of a span. */
+export function principalAttributes(principal: Principal | undefined): Attributes {
+  return principal
+    ? {
+        'leasehold.principal.kind': principal.kind,
+        'leasehold.principal.id': principal.id,
+        'leasehold.principal.issuer': principal.issuer,
+        'leasehold.principal.groups': [...principal.groups],
+      }
+    : {};
+}
