@@ -85,6 +85,7 @@ export function posts({ cluster, namespace, role, token }: Stage): [Creation, Cr
       access: {
         kind: 'direct',
         id: '',
+        configUid: 'config',
         gateway: undefined,
         url: cluster.url,
         token: new Secret(token),

@@ -30,8 +30,8 @@ export function startExpiryWorker(work: Work): Worker {
     }
   }
 
-  async function laneOf({ accessId }: Lease): Promise<string> {
-    const access = await ports.configs.getAccess(accessId);
+  async function laneOf({ accessId, configUid }: Lease): Promise<string> {
+    const access = await ports.configs.getAccess(accessId, configUid);
     return access ? clusterOf(access) : accessId;
   }
 

@@ -34,11 +34,15 @@ export function describeConfigStore(open: OpenStores): void {
 
     test('comes back with its gateway', async () => {
       const gateway = { name: 'private', uid: 'uid-of-private' };
-      const path = await created('path', { access: { ...sampleConfig('path').access, gateway } });
-      const own = await created('own', { access: { kind: 'gateway', id: 'access-of-own', gateway } });
+      const straight = sampleConfig('path');
+      const path = await created('path', { uid: straight.uid, access: { ...straight.access, gateway } });
+      const own = await created('own', {
+        uid: 'uid-of-own',
+        access: { kind: 'gateway', id: 'access-of-own', configUid: 'uid-of-own', gateway },
+      });
       expect(await stores.configs.get('path')).toEqual(path);
       expect(await stores.configs.get('own')).toEqual(own);
-      expect(await stores.configs.getAccess('access-of-own')).toEqual(own.access);
+      expect(await stores.configs.getAccess('access-of-own', 'uid-of-own')).toEqual(own.access);
     });
 
     test('has a name of its own', async () => {
@@ -113,9 +117,9 @@ export function describeConfigStore(open: OpenStores): void {
   describe('an access', () => {
     test('that nobody names goes after a time, and not before', async () => {
       const { access } = sampleConfig('blue');
-      expect(await stores.configs.getAccess(access.id)).toBeUndefined();
+      expect(await stores.configs.getAccess(access.id, access.configUid)).toBeUndefined();
       await stores.configs.keepAccess(access);
-      expect(await stores.configs.getAccess(access.id)).toEqual(access);
+      expect(await stores.configs.getAccess(access.id, access.configUid)).toEqual(access);
       expect(await stores.accessGoesIn(access.id)).toBeGreaterThan(3_000_000);
     });
 
@@ -125,14 +129,14 @@ export function describeConfigStore(open: OpenStores): void {
       expect(await stores.accessGoesIn(config.access.id)).toBeUndefined();
       await stores.configs.delete(config);
       expect(await stores.accessGoesIn(config.access.id)).toBeGreaterThan(0);
-      expect(await stores.configs.getAccess(config.access.id)).toEqual(config.access);
+      expect(await stores.configs.getAccess(config.access.id, config.uid)).toEqual(config.access);
     });
 
     test('stays through a change of the config that keeps it, and goes with one that does not', async () => {
       const config = await created('blue');
       await stores.configs.replace({ ...config, version: 2 });
       expect(await stores.accessGoesIn(config.access.id)).toBeUndefined();
-      const { access } = sampleConfig('new');
+      const { access } = sampleConfig('new', { uid: config.uid });
       await expect(stores.configs.replace({ ...config, version: 3, access })).rejects.toMatchObject({
         reason: 'CONFIG_CHANGED',
       });
@@ -147,7 +151,7 @@ export function describeConfigStore(open: OpenStores): void {
       const [one, other] = [sampleLease(config), sampleLease(config)];
       await stores.leases.record(one);
       await stores.leases.record(other);
-      const { access } = sampleConfig('new');
+      const { access } = sampleConfig('new', { uid: config.uid });
       await stores.configs.keepAccess(access);
       await stores.configs.replace({ ...config, version: 2, access });
       await end(one);
@@ -160,7 +164,8 @@ export function describeConfigStore(open: OpenStores): void {
       const config = await created('blue');
       const pending = sampleLease(config);
       await stores.leases.record(pending);
-      const [second, third] = [sampleConfig('second').access, sampleConfig('third').access];
+      const { uid } = config;
+      const [second, third] = [sampleConfig('second', { uid }).access, sampleConfig('third', { uid }).access];
       await stores.configs.keepAccess(second);
       await stores.configs.replace({ ...config, version: 2, access: second });
       const held = active(pending);
@@ -175,6 +180,14 @@ export function describeConfigStore(open: OpenStores): void {
       await stores.leases.save(ended(revoking(moved)));
       expect(await stores.accessGoesIn(second.id)).toBeGreaterThan(0);
       expect(await stores.accessGoesIn(config.access.id)).toBeGreaterThan(0);
+    });
+
+    test('belongs to its config: no other one, and no lease of another, gets it', async () => {
+      const [blue, green] = [await created('blue'), await created('green')];
+      await expect(stores.configs.getAccess(blue.access.id, green.uid)).rejects.toMatchObject({
+        reason: 'STORED_SECRET_DAMAGED',
+      });
+      expect(await stores.configs.getAccess(blue.access.id, blue.uid)).toEqual(blue.access);
     });
 
     test('is in no further use by a request that was seen before', async () => {

@@ -12,9 +12,10 @@ type StraightConfig = Config & { access: DirectAccess };
 export function sampleConfig(name: string): StraightConfig;
 export function sampleConfig(name: string, changes: Partial<Config>): Config;
 export function sampleConfig(name: string, changes: Partial<Config> = {}): Config {
+  const uid = changes.uid ?? uuidv7();
   return {
     name,
-    uid: uuidv7(),
+    uid,
     version: 1,
     createTime: START,
     updateTime: START,
@@ -25,6 +26,7 @@ export function sampleConfig(name: string, changes: Partial<Config> = {}): Confi
     access: {
       kind: 'direct',
       id: uuidv7(),
+      configUid: uid,
       gateway: undefined,
       url: 'https://cluster.test',
       tls: { caPem: undefined, insecureSkipVerify: false, serverName: undefined },

@@ -1,5 +1,5 @@
 import type { Access, Config } from '../../src/shared/domain/config.ts';
-import { Aborted, AlreadyExists, FailedPrecondition } from '../../src/shared/domain/errors.ts';
+import { Aborted, AlreadyExists, DataLoss, FailedPrecondition } from '../../src/shared/domain/errors.ts';
 import type { ConfigStore } from '../../src/shared/ports/config-store.ts';
 import { type MemoryRecords, UNUSED_ACCESS_MS } from './memory-records.ts';
 
@@ -18,8 +18,12 @@ export class MemoryConfigStore implements ConfigStore {
     }
   }
 
-  async getAccess(id: string): Promise<Access | undefined> {
-    return this.#records.access(id)?.access;
+  async getAccess(id: string, configUid: string): Promise<Access | undefined> {
+    const access = this.#records.access(id)?.access;
+    if (access && access.configUid !== configUid) {
+      throw new DataLoss('STORED_SECRET_DAMAGED', `access ${id} belongs to another config`);
+    }
+    return access;
   }
 
   async create(config: Config): Promise<void> {
@@ -33,7 +37,7 @@ export class MemoryConfigStore implements ConfigStore {
 
   async get(name: string): Promise<Config | undefined> {
     const kept = this.#records.configs.get(name);
-    const access = kept && this.#records.access(kept.accessId)?.access;
+    const access = kept && (await this.getAccess(kept.accessId, kept.uid));
     return access && { ...(JSON.parse(kept.json) as Omit<Config, 'access'>), access };
   }
 

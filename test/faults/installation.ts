@@ -104,7 +104,6 @@ export async function openInstallation(site: Site, overrides: Record<string, str
 async function storeConfigs(ports: Ports, { namespace, serviceAccount, role, access }: Site): Promise<void> {
   const now = Date.now();
   const common = {
-    access: { ...access, id: uuidv7() },
     version: 1,
     defaultTtlSeconds: 60,
     maxTtlSeconds: 3600,
@@ -119,12 +118,14 @@ async function storeConfigs(ports: Ports, { namespace, serviceAccount, role, acc
     role: { kind: 'ClusterRole', name: role },
     bindingScope: 'namespace',
   };
-  await ports.configs.keepAccess(common.access);
-  await ports.configs.create({ ...common, name: DYNAMIC, uid: uuidv7(), credential: dynamic });
-  await ports.configs.create({
-    ...common,
-    name: STATIC,
-    uid: uuidv7(),
-    credential: { kind: 'static', namespace, serviceAccount, revocable: true },
-  });
+  const revocable: Config['credential'] = { kind: 'static', namespace, serviceAccount, revocable: true };
+  for (const [name, credential] of [
+    [DYNAMIC, dynamic],
+    [STATIC, revocable],
+  ] as const) {
+    const uid = uuidv7();
+    const config = { ...common, name, uid, credential, access: { ...access, id: uuidv7(), configUid: uid } };
+    await ports.configs.keepAccess(config.access);
+    await ports.configs.create(config);
+  }
 }

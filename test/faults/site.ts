@@ -14,7 +14,7 @@ export interface Site {
   serviceAccount: string;
   /** ClusterRole that dynamic leases grant. */
   role: string;
-  access: Omit<DirectAccess, 'id'> & { gateway: undefined };
+  access: Omit<DirectAccess, 'id' | 'configUid'> & { gateway: undefined };
   canaries: Canaries;
 }
 

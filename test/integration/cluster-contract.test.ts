@@ -32,6 +32,7 @@ async function open(): Promise<OpenCluster> {
     kind: 'direct',
     gateway: undefined,
     id: namespace,
+    configUid: 'config',
     url,
     tls,
     token: new Secret(adminToken),

@@ -44,7 +44,15 @@ async function serverThat(
 /** Makes a call to the cluster at that URL, under an access of that id. Resolves with the error of one that fails. */
 function callTo({ url, caPem }: { url: string; caPem?: string }, id = url): Promise<unknown> {
   const tls = { caPem, insecureSkipVerify: false, serverName: undefined };
-  const cluster = clusters.at({ kind: 'direct', gateway: undefined, id, url, tls, token: new Secret('token') });
+  const cluster = clusters.at({
+    kind: 'direct',
+    gateway: undefined,
+    id,
+    configUid: 'config',
+    url,
+    tls,
+    token: new Secret('token'),
+  });
   return cluster.readServiceAccount(ACCOUNT).catch((error) => error);
 }
 

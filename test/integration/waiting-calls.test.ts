@@ -19,6 +19,7 @@ test('a call that waited for its turn is part of the trace that asked for it', a
     kind: 'direct',
     gateway: undefined,
     id: 'access',
+    configUid: 'config',
     url: server.url,
     tls,
     token: new Secret('token'),

@@ -26,7 +26,7 @@ export function draftOf(name: string, kind: Kind, url: string) {
   } satisfies ConfigDraft;
 }
 
-function straightTo(url: string): Omit<DirectAccess, 'id'> & { gateway: undefined } {
+function straightTo(url: string): Omit<DirectAccess, 'id' | 'configUid'> & { gateway: undefined } {
   const tls = { caPem: undefined, insecureSkipVerify: false, serverName: undefined };
   return { kind: 'direct', url, tls, token: newToken(), gateway: undefined };
 }

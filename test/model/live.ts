@@ -56,7 +56,14 @@ async function furnish(world: World, mayList: boolean): Promise<void> {
 async function storeConfig(world: World, name: string, kind: Kind, url: string): Promise<void> {
   const { access, ...draft } = draftOf(name, kind, url);
   const now = world.clock.now();
-  const config = { ...draft, access: { ...access, id: name }, uid: name, version: 1, createTime: now, updateTime: now };
+  const config = {
+    ...draft,
+    access: { ...access, id: name, configUid: name },
+    uid: name,
+    version: 1,
+    createTime: now,
+    updateTime: now,
+  };
   await world.configs.keepAccess(config.access);
   await world.configs.create(config);
   world.records.journal.commit();

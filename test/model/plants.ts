@@ -97,8 +97,8 @@ export const PLANTS: Record<string, Plant> = {
   'revokes on another cluster': {
     breaks: [4],
     around: altering('configs', (configs) => ({
-      async getAccess(id) {
-        const access = await configs.getAccess(id);
+      async getAccess(id, configUid) {
+        const access = await configs.getAccess(id, configUid);
         return access && { ...asStraight(access), url: CLUSTERS.find((url) => url !== clusterOf(access)) ?? 'none' };
       },
     })),

@@ -22,7 +22,15 @@ export function directCluster(
   const limits = { connections: 4, connectTimeoutMs: 2000, callTimeoutMs };
   const tls = { caPem, insecureSkipVerify: false, serverName: undefined };
   const guard = new ClusterGuard(url, limits, keepLog().log);
-  const access = { kind: 'direct', id: 'access', url, tls, token: new Secret(token), gateway: undefined } as const;
+  const access = {
+    kind: 'direct',
+    id: 'access',
+    configUid: 'config',
+    url,
+    tls,
+    token: new Secret(token),
+    gateway: undefined,
+  } as const;
   const server = new ApiServer(routeTo(access, limits.connectTimeoutMs, noGateways), limits, guard);
   open.push(server);
   return new KubernetesCluster(server, options);

@@ -46,6 +46,7 @@ const cluster = new KubernetesClusters(
 ).at({
   kind: 'direct',
   id: 'a-1',
+  configUid: 'config',
   gateway: undefined,
   url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
   tls: { caPem: undefined, insecureSkipVerify: false, serverName: undefined },

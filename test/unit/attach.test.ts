@@ -116,7 +116,10 @@ test('an agent whose stream ends while it is let in is not taken for one that is
 /** The id of a lease whose taking down has failed, and that is tried again in a while. */
 async function waitingLease({ ports }: Served): Promise<string> {
   const { name, uid } = GATEWAY;
-  const config = sampleConfig('blue', { access: { kind: 'gateway', id: randomUUID(), gateway: { name, uid } } });
+  const config = sampleConfig('blue', {
+    uid: 'blue-uid',
+    access: { kind: 'gateway', id: randomUUID(), configUid: 'blue-uid', gateway: { name, uid } },
+  });
   await ports.configs.keepAccess(config.access);
   await ports.configs.create(config);
   const lease = sampleLease(config);

@@ -11,13 +11,16 @@ test('a gateway is not deleted while a lease lives whose config has gone elsewhe
   const ports = memoryPorts();
   await ports.gateways.create(GATEWAY);
   const { name, uid } = GATEWAY;
-  const before = sampleConfig('blue', { access: { kind: 'gateway', id: randomUUID(), gateway: { name, uid } } });
+  const before = sampleConfig('blue', {
+    uid: 'blue-uid',
+    access: { kind: 'gateway', id: randomUUID(), configUid: 'blue-uid', gateway: { name, uid } },
+  });
   await ports.configs.keepAccess(before.access);
   await ports.configs.create(before);
   const lease = sampleLease(before);
   await ports.leases.record(lease);
   await ports.leases.save(active(lease));
-  const after = { ...sampleConfig('blue'), uid: before.uid, version: 2 };
+  const after = sampleConfig('blue', { uid: before.uid, version: 2 });
   await ports.configs.keepAccess(after.access);
   await ports.configs.replace(after);
 

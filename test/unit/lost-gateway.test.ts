@@ -44,10 +44,11 @@ function openStream() {
 }
 
 const tls = { caPem: silent.caPem, insecureSkipVerify: false, serverName: undefined };
-const gateway: Access = { kind: 'gateway', id: 'gateway', gateway: GATEWAY };
+const gateway: Access = { kind: 'gateway', id: 'gateway', configUid: 'config', gateway: GATEWAY };
 const path: Access = {
   kind: 'direct',
   id: 'path',
+  configUid: 'config',
   url: silent.url,
   tls,
   token: new Secret('token'),

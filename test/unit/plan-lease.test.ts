@@ -20,6 +20,7 @@ const config: Config = {
   access: {
     kind: 'direct',
     id: 'access',
+    configUid: 'config',
     gateway: undefined,
     url: 'https://cluster',
     token: new Secret('token'),

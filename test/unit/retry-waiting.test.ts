@@ -12,8 +12,8 @@ const GATEWAY = { name: 'private', uid: 'uid-of-private' };
 const ports = memoryPorts(() => NOW);
 
 async function storedConfig(name: string, gateway: typeof GATEWAY | undefined): Promise<Config> {
-  const { access } = sampleConfig(name);
-  const config = sampleConfig(name, { access: { ...access, gateway } });
+  const { access, uid } = sampleConfig(name);
+  const config = sampleConfig(name, { uid, access: { ...access, gateway } });
   await ports.configs.keepAccess(config.access);
   await ports.configs.create(config);
   return config;
@@ -40,7 +40,7 @@ test('what waits for a gateway that is back is tried now, and nothing else is to
   const waiting = await stored(sampleLease(behind), active, begun, failed);
   const moved = await storedConfig('moved', GATEWAY);
   const left = await stored(sampleLease(moved), active, begun, failed);
-  const { access } = sampleConfig('away');
+  const { access } = sampleConfig('away', { uid: moved.uid });
   await ports.configs.keepAccess(access);
   await ports.configs.replace({ ...moved, access, version: 2 });
   const others = [

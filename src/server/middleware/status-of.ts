@@ -21,6 +21,7 @@ import {
 import {
   Aborted,
   AlreadyExists,
+  DataLoss,
   FailedPrecondition,
   InvalidArgument,
   type LeaseholdError,
@@ -35,6 +36,15 @@ const DOMAIN = 'leasehold.dev';
 
 /** What to wait where nobody said how long. */
 const DEFAULT_RETRY_MS = 1_000;
+
+/** Errors of which the reason says all that a program may act upon. */
+const TOLD_BY_REASON = [
+  [AlreadyExists, Status.ALREADY_EXISTS],
+  [FailedPrecondition, Status.FAILED_PRECONDITION],
+  [Unauthenticated, Status.UNAUTHENTICATED],
+  [PermissionDenied, Status.PERMISSION_DENIED],
+  [DataLoss, Status.DATA_LOSS],
+] as const;
 
 /** The gRPC status of an error that callers are meant to see, with its google.rpc details (AIP-193). */
 export function statusOf(error: LeaseholdError): RichServerError {
@@ -57,17 +67,10 @@ function codeAndDetails(error: LeaseholdError): { code: Status; details: ErrorDe
     ];
     return { code: Status.NOT_FOUND, details };
   }
-  if (error instanceof AlreadyExists) {
-    return { code: Status.ALREADY_EXISTS, details: [errorInfo(error.reason)] };
-  }
-  if (error instanceof FailedPrecondition) {
-    return { code: Status.FAILED_PRECONDITION, details: [errorInfo(error.reason)] };
-  }
-  if (error instanceof Unauthenticated) {
-    return { code: Status.UNAUTHENTICATED, details: [errorInfo(error.reason)] };
-  }
-  if (error instanceof PermissionDenied) {
-    return { code: Status.PERMISSION_DENIED, details: [errorInfo(error.reason)] };
+  for (const [type, code] of TOLD_BY_REASON) {
+    if (error instanceof type) {
+      return { code, details: [errorInfo(error.reason)] };
+    }
   }
   if (error instanceof Aborted) {
     return { code: Status.ABORTED, details: [errorInfo(error.reason), retryInfo()] };

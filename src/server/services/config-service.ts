@@ -1,3 +1,4 @@
+import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import type {
   CheckConfigRequest,
@@ -138,7 +139,7 @@ async function targetOf(ports: Ports, target: CheckTarget): Promise<FoundTarget>
   return {
     resource: configResource(draft),
     credential: draft.credential,
-    bind: async () => ({ ...draft, access: await accessFor(ports, draft.access) }),
+    bind: async () => ({ ...draft, access: await accessFor(ports, draft.access, uuidv7()) }),
   };
 }
 

@@ -4,14 +4,16 @@ import { InvalidArgument } from '../domain/errors.ts';
 import type { Ports } from '../ports/ports.ts';
 
 /**
- * The access that `draft` describes: `stored`, where that is it already, or else a new one. Throws InvalidArgument where
+ * The access of the config of that uid that `draft` describes: `stored`, where that is it already, or else a new one. Throws InvalidArgument where
  * there is no gateway of that name, and where the token of `stored` would go by another one.
  */
-export async function accessFor(ports: Ports, draft: AccessDraft, stored?: Access): Promise<Access> {
+export async function accessFor(ports: Ports, draft: AccessDraft, configUid: string, stored?: Access): Promise<Access> {
   const id = uuidv7();
   if (draft.kind === 'gateway') {
     const gateway = await gatewayNamed(ports, draft.gateway, 'config.gateway.name');
-    return stored?.kind === 'gateway' && isSame(stored.gateway, gateway) ? stored : { kind: 'gateway', id, gateway };
+    return stored?.kind === 'gateway' && isSame(stored.gateway, gateway)
+      ? stored
+      : { kind: 'gateway', id, configUid, gateway };
   }
   const gateway =
     draft.gateway === undefined ? undefined : await gatewayNamed(ports, draft.gateway, 'config.direct.gateway');
@@ -25,7 +27,7 @@ export async function accessFor(ports: Ports, draft: AccessDraft, stored?: Acces
     isSame(stored.gateway, gateway) &&
     sameEndpoint({ ...stored, gateway: stored.gateway?.name }, draft) &&
     stored.token.equals(draft.token);
-  return isStored ? stored : { ...draft, id, gateway };
+  return isStored ? stored : { ...draft, id, configUid, gateway };
 }
 
 async function gatewayNamed(ports: Ports, name: string, field: string): Promise<GatewayRef> {

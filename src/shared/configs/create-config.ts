@@ -14,10 +14,11 @@ export async function createConfig(ports: Ports, draft: ConfigDraft): Promise<Co
     throw new AlreadyExists('CONFIG_NAME_TAKEN', `there is a config ${JSON.stringify(draft.name)} already`);
   }
   const now = ports.clock.now();
+  const uid = uuidv7();
   const config: Config = {
     ...draft,
-    access: await accessFor(ports, draft.access),
-    uid: uuidv7(),
+    access: await accessFor(ports, draft.access, uid),
+    uid,
     version: 1,
     createTime: now,
     updateTime: now,

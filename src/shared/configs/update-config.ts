@@ -28,7 +28,7 @@ export async function updateConfig(
   const config: Config = {
     ...current,
     ...draft,
-    access: draft.access ? await accessFor(ports, draft.access, current.access) : current.access,
+    access: draft.access ? await accessFor(ports, draft.access, current.uid, current.access) : current.access,
     version: current.version + 1,
     updateTime: ports.clock.now(),
   };

@@ -25,6 +25,8 @@ export type Access = DirectAccess | GatewayAccess;
 export interface DirectAccess {
   kind: 'direct';
   id: string;
+  /** Uid of the config that it belongs to: no other config, and no lease of another one, may use it. */
+  configUid: string;
   url: string;
   tls: TlsOptions;
   token: Secret;
@@ -36,6 +38,7 @@ export interface DirectAccess {
 interface GatewayAccess {
   kind: 'gateway';
   id: string;
+  configUid: string;
   gateway: GatewayRef;
 }
 
@@ -85,8 +88,8 @@ export interface DynamicCredential {
 
 /** How to reach a cluster, as a platform team writes it: a gateway by its name. */
 export type AccessDraft =
-  | (Omit<DirectAccess, 'id' | 'gateway'> & { gateway: string | undefined })
-  | (Omit<GatewayAccess, 'id' | 'gateway'> & { gateway: string });
+  | (Omit<DirectAccess, 'id' | 'configUid' | 'gateway'> & { gateway: string | undefined })
+  | (Omit<GatewayAccess, 'id' | 'configUid' | 'gateway'> & { gateway: string });
 
 /** What a platform team writes of a config. */
 export interface ConfigDraft {

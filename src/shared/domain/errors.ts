@@ -58,6 +58,7 @@ type Reason =
   | 'RELAY_NOT_ENABLED'
   | 'ENROLMENT_REFUSED'
   | 'IDENTITY_REFUSED'
+  | 'STORED_SECRET_DAMAGED'
   | 'STORE_UNAVAILABLE';
 
 abstract class ReasonedError extends LeaseholdError {
@@ -83,6 +84,9 @@ export class PermissionDenied extends ReasonedError {}
 
 /** Something else happened in between; the caller may read again and retry. */
 export class Aborted extends ReasonedError {}
+
+/** What is stored was damaged, or is not what it says: nothing is done with it. */
+export class DataLoss extends ReasonedError {}
 
 /** A part that we need is away; a retry helps. */
 export class Unavailable extends ReasonedError {}

@@ -33,8 +33,8 @@ async function requireUnnamed(ports: Ports, gateway: Gateway): Promise<void> {
 /** A config that has gone to another cluster leaves leases behind, which are taken down by the way that they came. */
 async function requireUnneeded(ports: Ports, gateway: Gateway): Promise<void> {
   for await (const page of liveLeases(ports, undefined)) {
-    for (const { id, accessId } of page) {
-      const access = await ports.configs.getAccess(accessId);
+    for (const { id, accessId, configUid } of page) {
+      const access = await ports.configs.getAccess(accessId, configUid);
       if (access?.gateway?.uid === gateway.uid) {
         throw new FailedPrecondition(
           'GATEWAY_IN_USE',

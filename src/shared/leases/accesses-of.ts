@@ -8,13 +8,13 @@ import type { Ports } from '../ports/ports.ts';
  * only its own, because its config is not stored yet.
  */
 export async function accessesOf(ports: Ports, lease: Lease): Promise<[Access, ...Access[]]> {
-  const { accessId, formerAccessId } = lease;
+  const { accessId, formerAccessId, configUid } = lease;
   const [own, former, config] = await Promise.all([
-    ports.configs.getAccess(accessId),
-    formerAccessId === undefined ? undefined : ports.configs.getAccess(formerAccessId),
+    ports.configs.getAccess(accessId, configUid),
+    formerAccessId === undefined ? undefined : ports.configs.getAccess(formerAccessId, configUid),
     ports.configs.get(lease.config),
   ]);
-  const isOfConfig = lease.purpose === 'lease' && config?.uid === lease.configUid;
+  const isOfConfig = lease.purpose === 'lease' && config?.uid === configUid;
   const newest =
     config && isOfConfig && (!own || clusterOf(config.access) === clusterOf(own)) ? config.access : undefined;
   const known = [newest, own, former].filter((access) => access !== undefined);

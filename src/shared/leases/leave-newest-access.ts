@@ -22,7 +22,7 @@ export async function leaveNewestAccess(ports: Ports, leaving: Config): Promise<
 }
 
 async function leaveTo(ports: Ports, lease: Lease, newest: { id: string; cluster: string }): Promise<void> {
-  const own = await ports.configs.getAccess(lease.accessId);
+  const own = await ports.configs.getAccess(lease.accessId, lease.configUid);
   if (own && clusterOf(own) === newest.cluster) {
     await change(ports, lease, (current) => (current.accessId === newest.id ? current : reachBy(current, newest.id)));
   }

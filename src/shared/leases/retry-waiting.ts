@@ -41,8 +41,8 @@ async function revokingLeases(ports: Ports): Promise<Lease[]> {
 }
 
 /** Its own access says so: its config may have gone to another cluster. */
-async function isReachedBy(ports: Ports, { accessId }: Lease, { uid }: GatewayRef): Promise<boolean> {
-  return (await ports.configs.getAccess(accessId))?.gateway?.uid === uid;
+async function isReachedBy(ports: Ports, { accessId, configUid }: Lease, { uid }: GatewayRef): Promise<boolean> {
+  return (await ports.configs.getAccess(accessId, configUid))?.gateway?.uid === uid;
 }
 
 /** One that is being taken down at this moment has not failed yet, or is tried again soon if whoever does it dies. */

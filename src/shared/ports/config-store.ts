@@ -4,7 +4,8 @@ import type { Access, Config } from '../domain/config.ts';
 export interface ConfigStore {
   /** Stores an access under its id, so that leases can name it. It stays while a config or a live lease names it. */
   keepAccess(access: Access): Promise<void>;
-  getAccess(id: string): Promise<Access | undefined>;
+  /** Throws DataLoss where it is an access of another config than that of this uid. */
+  getAccess(id: string, configUid: string): Promise<Access | undefined>;
   /** Throws AlreadyExists where the name is taken. */
   create(config: Config): Promise<void>;
   get(name: string): Promise<Config | undefined>;

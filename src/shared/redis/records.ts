@@ -10,6 +10,7 @@ const GatewayRef = z.object({ name: z.string(), uid: z.string() });
 const DirectAccessRecord = z.object({
   // Written by a version that knew no other kind, a record has none.
   kind: z.literal('direct').default('direct'),
+  configUid: z.string(),
   url: z.string(),
   tls: z.object({
     caPem: z.string().optional().transform(orUndefined),
@@ -20,7 +21,7 @@ const DirectAccessRecord = z.object({
   gateway: GatewayRef.optional().transform(orUndefined),
 });
 
-const GatewayAccessRecord = z.object({ kind: z.literal('gateway'), gateway: GatewayRef });
+const GatewayAccessRecord = z.object({ kind: z.literal('gateway'), configUid: z.string(), gateway: GatewayRef });
 
 export const AccessRecord = z.union([GatewayAccessRecord, DirectAccessRecord]);
 export type AccessRecord = z.infer<typeof AccessRecord>;

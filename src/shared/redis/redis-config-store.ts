@@ -1,5 +1,5 @@
 import type { Access, Config } from '../domain/config.ts';
-import { Aborted, AlreadyExists, FailedPrecondition } from '../domain/errors.ts';
+import { Aborted, AlreadyExists, DataLoss, FailedPrecondition } from '../domain/errors.ts';
 import { LIVE_STATES } from '../domain/lease.ts';
 import type { ConfigStore } from '../ports/config-store.ts';
 import type { Seal } from '../sealing/seal.ts';
@@ -42,17 +42,11 @@ export class RedisConfigStore implements ConfigStore {
     this.#remember(access);
   }
 
-  async getAccess(id: string): Promise<Access | undefined> {
-    const remembered = this.#accesses.get(id);
-    if (remembered) {
-      return remembered;
+  async getAccess(id: string, configUid: string): Promise<Access | undefined> {
+    const access = this.#accesses.get(id) ?? (await this.#readAccess(id));
+    if (access && access.configUid !== configUid) {
+      throw new DataLoss('STORED_SECRET_DAMAGED', `access ${id} belongs to another config than its record says`);
     }
-    const data = await storeCall(() => this.#redis.hget(this.#keys.access(id), 'data'));
-    if (data === null) {
-      return undefined;
-    }
-    const access = this.#opened(id, AccessRecord.parse(JSON.parse(data)));
-    this.#remember(access);
     return access;
   }
 
@@ -117,11 +111,21 @@ export class RedisConfigStore implements ConfigStore {
 
   async #parse(data: string): Promise<Config> {
     const { accessId, ...config } = ConfigRecord.parse(JSON.parse(data));
-    const access = await this.getAccess(accessId);
+    const access = await this.getAccess(accessId, config.uid);
     if (!access) {
       throw new Error(`the access of config ${config.name} is not in the store`);
     }
     return { ...config, access };
+  }
+
+  async #readAccess(id: string): Promise<Access | undefined> {
+    const data = await storeCall(() => this.#redis.hget(this.#keys.access(id), 'data'));
+    if (data === null) {
+      return undefined;
+    }
+    const access = this.#opened(id, AccessRecord.parse(JSON.parse(data)));
+    this.#remember(access);
+    return access;
   }
 
   #sealed(access: Access): AccessRecord {
