@@ -5,19 +5,21 @@ import { createHash, timingSafeEqual } from 'node:crypto';
  * `reveal()` is the only way to the value, so every use of it can be found by that name.
  */
 export class Secret {
-  readonly #value: string;
+  /** No string: those stay in the heap, and in dumps of it, for as long as the collector likes. */
+  readonly #bytes: Buffer;
 
-  constructor(value: string) {
-    this.#value = value;
+  /** `value`: text, or its bytes in UTF-8. */
+  constructor(value: string | Buffer) {
+    this.#bytes = Buffer.from(value);
   }
 
   reveal(): string {
-    return this.#value;
+    return this.#bytes.toString();
   }
 
   /** In a time that does not tell how much of the two is the same. */
   equals(other: Secret): boolean {
-    return timingSafeEqual(digest(this.#value), digest(other.#value));
+    return timingSafeEqual(digest(this.#bytes), digest(other.#bytes));
   }
 
   toString(): string {
@@ -35,6 +37,6 @@ export class Secret {
 }
 
 /** Of one length, which the comparison needs. */
-function digest(value: string): Buffer {
+function digest(value: Buffer): Buffer {
   return createHash('sha256').update(value).digest();
 }
