@@ -28,7 +28,7 @@ module.exports = {
     mayKnow('gateways', shared('gateways'), [domain, ports, shared('leases')]),
     mayKnow('relay', shared('relay'), [domain, ports, telemetry, shared('tunnel')]),
     mayKnow('kubernetes', shared('kubernetes'), [domain, ports, telemetry]),
-    mayKnow('sealing', shared('sealing'), [domain]),
+    mayKnow('sealing', shared('sealing'), [domain, ports]),
     mayKnow('redis', shared('redis'), [domain, ports, shared('sealing')]),
     mayKnow('queue', shared('queue'), [domain, ports, shared('redis')]),
     mayKnow('tunnel', tunnel, [domain, generatedTunnel]),

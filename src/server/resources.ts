@@ -1,4 +1,5 @@
 import type { Config, ConfigDraft } from '../shared/domain/config.ts';
+import type { StoredConfig } from '../shared/domain/damaged-config.ts';
 import type { Gateway } from '../shared/domain/gateway.ts';
 import type { Lease } from '../shared/domain/lease.ts';
 import { findGateway } from '../shared/gateways/find-gateway.ts';
@@ -12,7 +13,7 @@ import type { Ports } from '../shared/ports/ports.ts';
 /** All of this Leasehold. */
 export const INSTALLATION: { resource: Resource } = { resource: { kind: 'installation' } };
 
-export async function configOf(ports: Ports, name: string): Promise<{ config: Config; resource: Resource }> {
+export async function configOf(ports: Ports, name: string): Promise<{ config: StoredConfig; resource: Resource }> {
   const config = await findConfig(ports, name);
   return { config, resource: configResource(config) };
 }
@@ -31,14 +32,18 @@ export function configResource(config: Pick<Config, 'name' | 'labels'>): Resourc
 }
 
 /** `config`: what now has the name of the lease's. Another one's labels do not count. */
-export function leaseResource(lease: Lease, config: Config | undefined): Resource {
+export function leaseResource(lease: Lease, config: Pick<Config, 'uid' | 'labels'> | undefined): Resource {
   const labels = config?.uid === lease.configUid ? config.labels : {};
   return { kind: 'lease', lease, config: { name: lease.config, labels } };
 }
 
-/** What a config hands out. */
-export function credentialConditions({ credential }: Pick<ConfigDraft, 'credential'>): Conditions {
-  return credential.kind === 'static'
+/** What a config hands out; nothing where that is not known, because it is damaged. */
+export function credentialConditions({
+  credential,
+}: {
+  credential?: ConfigDraft['credential'] | undefined;
+}): Conditions {
+  return credential?.kind !== 'dynamic'
     ? {}
     : { roleKind: credential.role.kind, clusterWide: credential.bindingScope === 'cluster' };
 }

@@ -1,14 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Secret } from './domain/secret.ts';
 import { KubernetesClusters } from './kubernetes/kubernetes-clusters.ts';
+import { openKeyring } from './open-keyring.ts';
 import { policyOf } from './policy.ts';
 import type { Ports } from './ports/ports.ts';
 import { BullmqAlarm } from './queue/bullmq-alarm.ts';
 import { AcknowledgedScripts } from './redis/acknowledged-scripts.ts';
 import { findVolatility } from './redis/check-durability.ts';
 import { type RedisClient, RedisConnections } from './redis/connect-redis.ts';
+import { DamageReports } from './redis/damage-reports.ts';
+import { KeyCustody, type Rewrapping } from './redis/key-custody.ts';
 import { Keys } from './redis/keys.ts';
+import { RedisAccesses } from './redis/redis-accesses.ts';
 import { RedisBatchStore } from './redis/redis-batch-store.ts';
 import { RedisConfigStore } from './redis/redis-config-store.ts';
 import { RedisGatewayLinks } from './redis/redis-gateway-links.ts';
@@ -17,8 +20,7 @@ import { RedisLeaseStore } from './redis/redis-lease-store.ts';
 import { PlainScripts, type ScriptRunner } from './redis/script-runner.ts';
 import { GatewayRelay } from './relay/gateway-relay.ts';
 import { Peers } from './relay/peers.ts';
-import { deriveSecret } from './sealing/derive-secret.ts';
-import { Seal } from './sealing/seal.ts';
+import type { Keyring } from './sealing/keyring.ts';
 import type { Settings } from './settings.ts';
 import type { Logger } from './telemetry/logger.ts';
 
@@ -28,12 +30,16 @@ export interface Runtime {
   keys: Keys;
   /** Finds ways to gateways; a server adds those of its own. */
   relay: GatewayRelay;
-  /** What processes of one installation show each other. */
-  peerBearer: Secret;
+  keyring: Keyring;
+  /** Brings what is sealed under older keys of the keyring under the primary. */
+  rewrap(): Promise<Rewrapping>;
   /** A connection to wait at for jobs. It outlasts an outage of Redis, and is closed with the others. */
   connectForJobs(): Promise<RedisClient>;
   close(): Promise<void>;
 }
+
+/** What processes of one installation show each other: derived for this from a key that all have. */
+export const PEER_BEARER = 'leasehold/forward/v1';
 
 /** Wires server or worker: the one place that knows both the ports and their adapters. */
 export async function createRuntime(settings: Settings, log: Logger): Promise<Runtime> {
@@ -46,15 +52,18 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
   const queueRedis = await connections.open('queue');
 
   const keys = new Keys(settings.LEASEHOLD_INSTALLATION);
+  const damage = new DamageReports((error) => log.error({ err: error }, 'a record in Redis is damaged'));
+  const custody = new KeyCustody(redis, scripts, keys, damage);
+  const { keyring, close: closeKeyring } = await openKeyring(settings, log, (candidate) => custody.check(candidate));
+  const accesses = new RedisAccesses(redis, scripts, keys, keyring, damage);
   const limits = {
     connections: settings.LEASEHOLD_CLUSTER_CONNECTIONS,
     connectTimeoutMs: settings.LEASEHOLD_CLUSTER_CONNECT_TIMEOUT * 1000,
     callTimeoutMs: settings.LEASEHOLD_CLUSTER_CALL_TIMEOUT * 1000,
   };
   const gatewayLinks = new RedisGatewayLinks(redis, keys);
-  const peerBearer = deriveSecret(settings.LEASEHOLD_SEAL_KEY, 'leasehold/forward/v1');
   const peers = new Peers({
-    bearer: peerBearer,
+    bearer: () => keyring.derive(PEER_BEARER),
     ca: settings.LEASEHOLD_RELAY_CA === undefined ? undefined : readFileSync(settings.LEASEHOLD_RELAY_CA),
     name: settings.LEASEHOLD_RELAY_NAME,
   });
@@ -66,9 +75,10 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
   return {
     keys,
     relay,
-    peerBearer,
+    keyring,
+    rewrap: () => custody.rewrap(keyring),
     ports: {
-      configs: new RedisConfigStore(redis, scripts, keys, new Seal(settings.LEASEHOLD_SEAL_KEY)),
+      configs: new RedisConfigStore(redis, scripts, keys, accesses, damage),
       leases: new RedisLeaseStore(redis, scripts, keys, settings.LEASEHOLD_ENDED_RETENTION * 1000),
       batches: new RedisBatchStore(redis, scripts, keys),
       gateways: new RedisGatewayStore(redis, scripts, keys),
@@ -86,6 +96,7 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
     },
     connectForJobs: () => connections.open('jobs'),
     async close() {
+      closeKeyring();
       await alarm.close();
       connections.closeAll();
       await clusters.close();

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { DNS_LABEL } from './domain/kubernetes-names.ts';
 import { parseSettings } from './parse-settings.ts';
 import { RedisUrl } from './redis/redis-url.ts';
+import { encodedKey } from './sealing/parse-keyring.ts';
 
 const seconds = (what: string, fallback: number, max = 31_536_000) =>
   z.coerce.number().positive().max(max).default(fallback).describe(`${what}, in seconds`);
@@ -49,11 +50,23 @@ export const Settings = z
     LEASEHOLD_ALLOW_VOLATILE_REDIS: flag(
       'For development: only warn about a Redis that evicts keys or does not log its writes',
     ),
-    LEASEHOLD_SEAL_KEY: z
-      .base64()
-      .transform((text) => Buffer.from(text, 'base64'))
-      .refine((key) => key.length === 32, 'must be 32 bytes in base64')
-      .describe('Key that seals cluster tokens in Redis: 32 bytes in base64 (`openssl rand -base64 32`). Required'),
+    LEASEHOLD_KEYRING: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'YAML or JSON file of the keys that seal cluster tokens in Redis, and can be rotated: `{primary: k2, keys: [{id: k1, key: <32 bytes in base64>}, {id: k2, key: ...}]}`. Read anew when it changes. This or `LEASEHOLD_SEAL_KEY` is required',
+      ),
+    LEASEHOLD_SEAL_KEY: encodedKey
+      .optional()
+      .describe(
+        'A single such key in place of the file: 32 bytes in base64 (`openssl rand -base64 32`). It is the key `env` in a file that takes its place',
+      ),
+    LEASEHOLD_REWRAP_INTERVAL: seconds(
+      'How often what is sealed under an older key of the keyring is brought under the primary',
+      60,
+      A_DAY,
+    ),
     LEASEHOLD_INSTALLATION: z
       .string()
       .regex(DNS_LABEL)
@@ -108,6 +121,10 @@ export const Settings = z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
       .default('info')
       .describe('Least level that is logged'),
+  })
+  .refine(({ LEASEHOLD_KEYRING, LEASEHOLD_SEAL_KEY }) => !LEASEHOLD_KEYRING !== !LEASEHOLD_SEAL_KEY, {
+    path: ['LEASEHOLD_KEYRING'],
+    message: 'or LEASEHOLD_SEAL_KEY must be set, and not both: the keys that seal cluster tokens in Redis',
   })
   .refine(
     (settings) => !settings.LEASEHOLD_RELAY_LISTEN || (settings.LEASEHOLD_RELAY_CERT && settings.LEASEHOLD_RELAY_KEY),

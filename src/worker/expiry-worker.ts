@@ -2,6 +2,7 @@ import { DelayedError, type Job, Worker } from 'bullmq';
 import { clusterOf } from '../shared/domain/config.ts';
 import type { Lease } from '../shared/domain/lease.ts';
 import { expire } from '../shared/leases/expire.ts';
+import { ownAccess } from '../shared/leases/own-access.ts';
 import { EXPIRY_QUEUE, type ExpiryJob } from '../shared/queue/queues.ts';
 import { LANE_IS_STUCK, Lanes } from './lanes.ts';
 import type { Work } from './work.ts';
@@ -30,9 +31,9 @@ export function startExpiryWorker(work: Work): Worker {
     }
   }
 
-  async function laneOf({ accessId, configUid }: Lease): Promise<string> {
-    const access = await ports.configs.getAccess(accessId, configUid);
-    return access ? clusterOf(access) : accessId;
+  async function laneOf(lease: Lease): Promise<string> {
+    const access = await ownAccess(ports, lease);
+    return access ? clusterOf(access) : lease.accessId;
   }
 
   function soon(): number {

@@ -10,10 +10,11 @@ import type { Logger } from '../shared/telemetry/logger.ts';
 import { startBatchWorker } from './batch-worker.ts';
 import { startExpiryWorker } from './expiry-worker.ts';
 import { startRecurringWorker } from './recurring-worker.ts';
+import { rewrapping } from './rewrapping.ts';
 
 /**
- * Starts the worker: it takes leases down when their alarms ring, revokes batches, sweeps, and reads the
- * clusters back. `stop` lets the jobs under
+ * Starts the worker: it takes leases down when their alarms ring, revokes batches, sweeps, reads the
+ * clusters back, and re-wraps what is sealed under older keys. `stop` lets the jobs under
  * way end. `around` may stand between it and its ports.
  */
 export async function startWorker(
@@ -37,12 +38,15 @@ export async function startWorker(
     everyMs: settings.LEASEHOLD_READ_BACK_INTERVAL * 1000,
     run: () => readBack.run(),
   });
+  const rewrappingKeys = await startRecurringWorker(work, rewrapping(work, runtime));
   await Promise.all([expiries.waitUntilReady(), batches.waitUntilReady()]);
   log.info('working');
 
   return {
     async stop() {
-      const closed = Promise.all([expiries, batches, sweeping, readingBack].map((part) => part.close()));
+      const closed = Promise.all(
+        [expiries, batches, sweeping, readingBack, rewrappingKeys].map((part) => part.close()),
+      );
       // While Redis is away the queue cannot be left in order: what is under way is then taken over by another worker.
       await Promise.race([closed, sleep(settings.LEASEHOLD_DRAIN_TIMEOUT * 1000, undefined, { ref: false })]);
       await runtime.close();

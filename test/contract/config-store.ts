@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Config } from '../../src/shared/domain/config.ts';
+import { requireIntact } from '../../src/shared/domain/damaged-config.ts';
 import { type Lease, reachBy } from '../../src/shared/domain/lease.ts';
+import { asStraight } from '../model/configs.ts';
 import { active, ended, revoking, sampleConfig, sampleLease } from './samples.ts';
 import { type OpenStores, RETENTION_MS, type Stores } from './stores.ts';
 
@@ -28,7 +30,7 @@ export function describeConfigStore(open: OpenStores): void {
       const config = await created('blue');
       const stored = await stores.configs.get('blue');
       expect(stored).toEqual(config);
-      expect(stored?.access.kind === 'direct' && stored.access.token.reveal()).toBe('cluster-token-of-blue');
+      expect(stored && asStraight(requireIntact(stored).access).token.reveal()).toBe('cluster-token-of-blue');
       expect(await stores.configs.get('green')).toBeUndefined();
     });
 

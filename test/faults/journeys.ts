@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RoleKind } from '../../src/gen/leasehold/v1/config.ts';
 import type { IssueLeaseResponse } from '../../src/gen/leasehold/v1/lease_service.ts';
+import { requireIntact } from '../../src/shared/domain/damaged-config.ts';
 import { marksOf } from '../../src/shared/domain/marks.ts';
 import { findConfig } from '../../src/shared/leases/find-config.ts';
 import { revoke } from '../../src/shared/leases/revoke.ts';
@@ -93,7 +94,7 @@ async function leaveObjectsBehind(installation: Installation): Promise<Call> {
   const { ports, name } = installation;
   const lease = await installation.issue(LONG);
   await revoke(ports, lease, 'REVOKED');
-  const { access } = await findConfig(ports, DYNAMIC);
+  const { access } = requireIntact(await findConfig(ports, DYNAMIC));
   const account = { namespace: lease.namespace, name: lease.serviceAccount };
   for (const object of lease.objects) {
     await ports.clusters.at(access).create(object, account, marksOf(lease, name));

@@ -78,7 +78,7 @@ test('tokens are nowhere but with their callers', async () => {
     ),
     errors: JSON.stringify(errors),
   };
-  expect(places.redis).toContain('sealedToken');
+  expect(places.redis).toContain('wrappedKey');
   expect(places.logs).toContain('lease issued');
   expect(places.spans).toContain('kubernetes create serviceaccounts/token');
   expect(places.errors).toContain('CLUSTER_UNAUTHENTICATED');

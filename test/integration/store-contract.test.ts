@@ -1,9 +1,11 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, describe, inject } from 'vitest';
 import { BullmqAlarm } from '../../src/shared/queue/bullmq-alarm.ts';
 import { BATCH_QUEUE, EXPIRY_QUEUE } from '../../src/shared/queue/queues.ts';
 import { RedisConnections } from '../../src/shared/redis/connect-redis.ts';
+import { DamageReports } from '../../src/shared/redis/damage-reports.ts';
 import { Keys } from '../../src/shared/redis/keys.ts';
+import { RedisAccesses } from '../../src/shared/redis/redis-accesses.ts';
 import { RedisBatchStore } from '../../src/shared/redis/redis-batch-store.ts';
 import { RedisConfigStore } from '../../src/shared/redis/redis-config-store.ts';
 import { RedisGatewayLinks } from '../../src/shared/redis/redis-gateway-links.ts';
@@ -11,7 +13,7 @@ import { RedisGatewayStore } from '../../src/shared/redis/redis-gateway-store.ts
 import { RedisLeaseStore } from '../../src/shared/redis/redis-lease-store.ts';
 import { RedisUrl } from '../../src/shared/redis/redis-url.ts';
 import { PlainScripts } from '../../src/shared/redis/script-runner.ts';
-import { Seal } from '../../src/shared/sealing/seal.ts';
+import { Keyring } from '../../src/shared/sealing/keyring.ts';
 import { describeAlarm } from '../contract/alarm.ts';
 import { describeBatchStore } from '../contract/batch-store.ts';
 import { describeConfigStore } from '../contract/config-store.ts';
@@ -48,9 +50,17 @@ describe('RedisLeaseStore and RedisConfigStore', () => {
 
 function openStores(retentionMs: number): Stores {
   const keys = freshKeys();
+  const keyring = new Keyring({ primary: 'k', keys: new Map([['k', createSecretKey(randomBytes(32))]]) });
+  const damage = new DamageReports(() => undefined);
   return {
     leases: new RedisLeaseStore(redis, scripts, keys, retentionMs),
-    configs: new RedisConfigStore(redis, scripts, keys, new Seal(randomBytes(32))),
+    configs: new RedisConfigStore(
+      redis,
+      scripts,
+      keys,
+      new RedisAccesses(redis, scripts, keys, keyring, damage),
+      damage,
+    ),
     async accessGoesIn(id) {
       const ms = await redis.pttl(keys.access(id));
       return ms < 0 ? undefined : ms;

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { BatchTarget } from '../../src/shared/domain/batch.ts';
+import { requireIntact } from '../../src/shared/domain/damaged-config.ts';
 import type { Lease } from '../../src/shared/domain/lease.ts';
 import { findConfig } from '../../src/shared/leases/find-config.ts';
 import { findLease } from '../../src/shared/leases/find-lease.ts';
@@ -31,7 +32,9 @@ const PERFORMANCES: Performances = {
     world.start(
       'update config',
       async (ports) =>
-        world.useCases.updateConfig(ports, await findConfig(ports, name), '', (config) => changed(config, change)),
+        world.useCases.updateConfig(ports, await findConfig(ports, name), '', (config) =>
+          changed(requireIntact(config), change),
+        ),
       {
         result: ({ access }) => {
           if (revokesOldToken && before && access.id !== before.accessId) {

@@ -6,7 +6,6 @@ import type { AttachResponse } from '../../src/gen/leasehold/tunnel/v1/tunnel_se
 import { serveAttach } from '../../src/server/relay/attach.ts';
 import type { GatewayLink } from '../../src/shared/domain/gateway.ts';
 import { noteFailure } from '../../src/shared/domain/lease.ts';
-import { Secret } from '../../src/shared/domain/secret.ts';
 import type { Ports } from '../../src/shared/ports/ports.ts';
 import { GatewayRelay } from '../../src/shared/relay/gateway-relay.ts';
 import { attachText, signText } from '../../src/shared/tunnel/signed-texts.ts';
@@ -57,10 +56,7 @@ async function serve() {
     enrol: () => undefined,
     forward: () => undefined,
     attach: (call) => {
-      const serving = serveAttach(
-        { ports, relay, address: 'here:1', certificate: NO_TLS, bearer: new Secret('bearer') },
-        call,
-      );
+      const serving = serveAttach({ ports, relay, address: 'here:1', certificate: NO_TLS, bearers: () => [] }, call);
       calls.push(call);
       ends.push(serving.catch((error) => void call.emit('error', error)));
     },

@@ -6,22 +6,25 @@ import {
 } from '../../gen/leasehold/v1/config.ts';
 import { etagOf } from '../../shared/configs/etag.ts';
 import type { Access, Config, TlsOptions } from '../../shared/domain/config.ts';
+import { isIntact, type StoredConfig } from '../../shared/domain/damaged-config.ts';
 import { durationOf } from './duration.ts';
 
-/** A config as callers see it: everything but the cluster token. */
-export function configMessage(config: Config): ConfigMessage {
+/** A config as callers see it: everything but the cluster token, and of a damaged one what is left. */
+export function configMessage(config: StoredConfig): ConfigMessage {
+  const { defaultTtlSeconds, maxTtlSeconds, audiences = [], createTime, updateTime, credential } = config;
   return ConfigMessage.fromPartial({
     name: config.name,
     uid: config.uid,
-    defaultTtl: durationOf(config.defaultTtlSeconds),
-    maxTtl: durationOf(config.maxTtlSeconds),
-    audiences: [...config.audiences],
+    defaultTtl: defaultTtlSeconds === undefined ? undefined : durationOf(defaultTtlSeconds),
+    maxTtl: maxTtlSeconds === undefined ? undefined : durationOf(maxTtlSeconds),
+    audiences: [...audiences],
     labels: config.labels,
-    access: accessMessage(config.access),
-    credential: credentialMessage(config.credential),
-    createTime: new Date(config.createTime),
-    updateTime: new Date(config.updateTime),
+    access: isIntact(config) ? accessMessage(config.access) : undefined,
+    credential: credential && credentialMessage(credential),
+    createTime: createTime === undefined ? undefined : new Date(createTime),
+    updateTime: updateTime === undefined ? undefined : new Date(updateTime),
     etag: etagOf(config),
+    problem: isIntact(config) ? '' : config.problem,
   });
 }
 

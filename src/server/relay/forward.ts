@@ -14,11 +14,12 @@ const MAX_CHANNELS = 4_096;
 
 /** Serves another process of the installation: joins its channels with those of agents whose streams end here. */
 export async function serveForward(
-  { relay, bearer }: RelayHost,
+  { relay, bearers }: RelayHost,
   call: ServerDuplexStream<ForwardRequest, ForwardResponse>,
 ): Promise<void> {
   const [shown = ''] = call.metadata.get('authorization');
-  if (!new Secret(`Bearer ${bearer.reveal()}`).equals(new Secret(String(shown)))) {
+  const shownBearer = new Secret(String(shown));
+  if (!bearers().some((bearer) => new Secret(`Bearer ${bearer.reveal()}`).equals(shownBearer))) {
     throw new Unauthenticated('IDENTITY_REFUSED', 'the caller is no other process of this installation');
   }
   const carried = carryForwardOnHolder(call, {

@@ -10,6 +10,6 @@ export interface RelayHost {
   address: string;
   /** Hash of the certificate that the relay shows. */
   certificate: Uint8Array;
-  /** What other processes of the installation show. */
-  bearer: Secret;
+  /** What other processes of the installation may show: one of these. */
+  bearers(): Secret[];
 }

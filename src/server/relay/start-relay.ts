@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { LeaseholdError } from '../../shared/domain/errors.ts';
 import type { Ports } from '../../shared/ports/ports.ts';
-import type { Runtime } from '../../shared/runtime.ts';
+import { PEER_BEARER, type Runtime } from '../../shared/runtime.ts';
 import type { Settings } from '../../shared/settings.ts';
 import { certificateHash } from '../../shared/tunnel/signed-texts.ts';
 import { type TunnelHandlers, tunnelOptions, tunnelService } from '../../shared/tunnel/tunnel-service.ts';
@@ -22,7 +22,7 @@ export interface RunningRelay {
 /** Starts the relay where the settings want one. */
 export async function startRelay(
   settings: Settings,
-  { relay, peerBearer }: Pick<Runtime, 'relay' | 'peerBearer'>,
+  { relay, keyring }: Pick<Runtime, 'relay' | 'keyring'>,
   ports: Ports,
 ): Promise<RunningRelay | undefined> {
   const { LEASEHOLD_RELAY_LISTEN: listen, LEASEHOLD_RELAY_CERT: cert, LEASEHOLD_RELAY_KEY: key } = settings;
@@ -36,7 +36,7 @@ export async function startRelay(
   const address = settings.LEASEHOLD_RELAY_ADDRESS ?? listen.replace(/:\d+$/, `:${port}`);
   server.addService(
     tunnelService,
-    handlers({ ports, relay, address, certificate: hashOfFirst(chain), bearer: peerBearer }),
+    handlers({ ports, relay, address, certificate: hashOfFirst(chain), bearers: () => keyring.deriveAll(PEER_BEARER) }),
   );
   ports.log.info({ address }, 'relay listening');
   return { stop: () => server.forceShutdown() };

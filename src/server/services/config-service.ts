@@ -15,6 +15,7 @@ import { createConfig } from '../../shared/configs/create-config.ts';
 import { deleteConfig } from '../../shared/configs/delete-config.ts';
 import { updateConfig } from '../../shared/configs/update-config.ts';
 import type { ConfigDraft } from '../../shared/domain/config.ts';
+import { isIntact, requireIntact } from '../../shared/domain/damaged-config.ts';
 import { InvalidArgument } from '../../shared/domain/errors.ts';
 import type { Resource } from '../../shared/ports/authorizer.ts';
 import type { Ports } from '../../shared/ports/ports.ts';
@@ -68,8 +69,10 @@ export function configService(ports: Ports, guard: Guard): GuardedService<Config
       on: ({ name }) => configOf(ports, name),
       conditions: (_wanted, { config }) => credentialConditions(config),
       async run({ wanted, paths }, { config }, caller) {
-        const updated = await updateConfig(ports, config, wanted.etag, (current) => {
-          const draft = parseConfigDraft(applyFieldMask(configMessage(current), wanted, paths), current.access);
+        const updated = await updateConfig(ports, config, wanted.etag, (stored) => {
+          const current = paths.some(isOfAccess) ? stored : requireIntact(stored);
+          const message = applyFieldMask(configMessage(current), wanted, paths);
+          const draft = parseConfigDraft(message, isIntact(current) ? current.access : undefined);
           // What it becomes must be allowed as well: labels, above all, say who may use it.
           caller.require('UpdateConfig', configResource(draft), credentialConditions(draft));
           return { ...draft, access: paths.some(isOfAccess) ? draft.access : undefined };
@@ -95,10 +98,10 @@ export function configService(ports: Ports, guard: Guard): GuardedService<Config
       parse: parseCheck,
       on: (target) => targetOf(ports, target),
       conditions: (_target, found) => credentialConditions(found),
-      async run(target, { resource, credential, bind }, caller) {
+      async run(target, { resource, bind }, caller) {
         if ('draft' in target) {
           // It makes Leasehold call what the caller names, with what the caller gives: no less than to create it.
-          caller.require('CreateConfig', resource, credentialConditions({ credential }));
+          caller.require('CreateConfig', resource, credentialConditions(target.draft));
         }
         return checkMessage(await checkConfig(ports, await bind()));
       },
@@ -125,7 +128,7 @@ function parseCheck({ target }: CheckConfigRequest): CheckTarget {
 }
 interface FoundTarget {
   resource: Resource;
-  credential: CheckedConfig['credential'];
+  credential: CheckedConfig['credential'] | undefined;
   /** With the access by which its cluster is asked. Throws InvalidArgument where there is no such gateway. */
   bind(): Promise<CheckedConfig>;
 }
@@ -133,7 +136,7 @@ interface FoundTarget {
 async function targetOf(ports: Ports, target: CheckTarget): Promise<FoundTarget> {
   if ('name' in target) {
     const { config, resource } = await configOf(ports, target.name);
-    return { resource, credential: config.credential, bind: async () => config };
+    return { resource, credential: config.credential, bind: async () => requireIntact(config) };
   }
   const { draft } = target;
   return {

@@ -8,7 +8,8 @@ import type {
   RevokeLeaseRequest,
 } from '../../gen/leasehold/v1/lease_service.ts';
 import type { BatchTarget } from '../../shared/domain/batch.ts';
-import { type Config, namespacesOf } from '../../shared/domain/config.ts';
+import { namespacesOf } from '../../shared/domain/config.ts';
+import type { StoredConfig } from '../../shared/domain/damaged-config.ts';
 import { LEASE_STATES } from '../../shared/domain/lease.ts';
 import { followBatch, startBatch } from '../../shared/leases/batch.ts';
 import { issueLease } from '../../shared/leases/issue.ts';
@@ -110,8 +111,8 @@ export function leaseService(ports: Ports, guard: Guard): GuardedService<LeaseSe
 }
 
 /** Where leases go that name no namespace; undefined where they must name one. */
-function onlyNamespaceOf({ credential }: Config): string | undefined {
-  const namespaces = namespacesOf(credential);
+function onlyNamespaceOf({ credential }: Pick<StoredConfig, 'credential'>): string | undefined {
+  const namespaces = credential ? namespacesOf(credential) : [];
   return namespaces.length === 1 ? namespaces[0] : undefined;
 }
 

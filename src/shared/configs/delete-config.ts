@@ -1,5 +1,5 @@
 import type { BatchOutcome } from '../domain/batch.ts';
-import type { Config } from '../domain/config.ts';
+import type { StoredConfig } from '../domain/damaged-config.ts';
 import { FailedPrecondition } from '../domain/errors.ts';
 import { revokeMatching } from '../leases/revoke-matching.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -14,7 +14,7 @@ const ROUNDS = 3;
  */
 export async function deleteConfig(
   ports: Ports,
-  config: Config,
+  config: StoredConfig,
   { etag, revokeLeases }: { etag: string; revokeLeases: boolean },
 ): Promise<void> {
   requireEtag(config, etag);
@@ -26,7 +26,7 @@ export async function deleteConfig(
   ports.log.info({ config: config.name }, 'config deleted');
 }
 
-async function revokeAndDelete(ports: Ports, config: Config): Promise<void> {
+async function revokeAndDelete(ports: Ports, config: StoredConfig): Promise<void> {
   for (let round = 1; ; round++) {
     await revokeLeasesOf(ports, config);
     try {
@@ -39,7 +39,7 @@ async function revokeAndDelete(ports: Ports, config: Config): Promise<void> {
   }
 }
 
-async function revokeLeasesOf(ports: Ports, config: Config): Promise<void> {
+async function revokeLeasesOf(ports: Ports, config: StoredConfig): Promise<void> {
   const stuck: BatchOutcome[] = [];
   await revokeMatching(ports, {
     configs: [config.name],

@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type AccessDraft, type Config, type ConfigDraft, clusterOf } from '../domain/config.ts';
+import { isIntact, requireIntact, type StoredConfig } from '../domain/damaged-config.ts';
+import { adoptLeases } from '../leases/adopt-leases.ts';
 import { leaveNewestAccess } from '../leases/leave-newest-access.ts';
 import type { Ports } from '../ports/ports.ts';
 import { accessFor } from './access-for.ts';
@@ -15,29 +17,34 @@ export type ConfigChange = Omit<ConfigDraft, 'access'> & {
 /**
  * Stores what `change` makes of the `current` config. Where what leases do on the cluster changes, the cluster is tried first.
  * Leases that are out keep their objects and their end. Throws InvalidArgument (no
- * such gateway), Aborted, a ClusterError or Unavailable.
+ * such gateway), Aborted, DataLoss (it is damaged, and not given another access), a ClusterError or Unavailable.
  */
 export async function updateConfig(
   ports: Ports,
-  current: Config,
+  current: StoredConfig,
   etag: string,
-  change: (config: Config) => ConfigChange,
+  change: (config: StoredConfig) => ConfigChange,
 ): Promise<Config> {
   requireEtag(current, etag);
-  const draft = change(current);
+  const { access: wanted, ...draft } = change(current);
+  const before = isIntact(current) ? current : undefined;
+  const now = ports.clock.now();
   const config: Config = {
-    ...current,
     ...draft,
-    access: draft.access ? await accessFor(ports, draft.access, current.uid, current.access) : current.access,
+    access: wanted ? await accessFor(ports, wanted, current.uid, before?.access) : requireIntact(current).access,
+    uid: current.uid,
     version: current.version + 1,
-    updateTime: ports.clock.now(),
+    createTime: current.createTime ?? now,
+    updateTime: now,
   };
-  if (actsOtherwise(current, config)) {
+  if (!before || actsOtherwise(before, config)) {
     await ports.configs.keepAccess(config.access);
     await tryConfig(ports, config);
   }
-  if (clusterOf(config.access) !== clusterOf(current.access)) {
-    await leaveNewestAccess(ports, current);
+  if (!before) {
+    await adoptLeases(ports, config);
+  } else if (clusterOf(config.access) !== clusterOf(before.access)) {
+    await leaveNewestAccess(ports, before);
   }
   await ports.configs.replace(config);
   ports.log.info({ config: config.name, version: config.version }, 'config updated');

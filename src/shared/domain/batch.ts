@@ -29,7 +29,7 @@ export interface BatchOutcome {
 }
 
 /** Whether a config carries all of these labels. */
-export function carries({ labels }: Config, wanted: Readonly<Record<string, string>>): boolean {
+export function carries({ labels }: Pick<Config, 'labels'>, wanted: Readonly<Record<string, string>>): boolean {
   return Object.entries(wanted).every(([key, value]) => labels[key] === value);
 }
 

@@ -1,7 +1,9 @@
+import { isIntact } from '../domain/damaged-config.ts';
 import { FailedPrecondition } from '../domain/errors.ts';
 import type { Gateway } from '../domain/gateway.ts';
 import { allConfigs } from '../leases/all-configs.ts';
 import { liveLeases } from '../leases/live-leases.ts';
+import { ownAccess } from '../leases/own-access.ts';
 import type { Ports } from '../ports/ports.ts';
 import { untilCutOff } from './until-cut-off.ts';
 
@@ -20,8 +22,9 @@ export async function deleteGateway(ports: Ports, gateway: Gateway, { force }: {
 }
 
 async function requireUnnamed(ports: Ports, gateway: Gateway): Promise<void> {
-  for await (const { name, access } of allConfigs(ports)) {
-    if (access.gateway?.uid === gateway.uid) {
+  for await (const config of allConfigs(ports)) {
+    const { name } = config;
+    if (isIntact(config) && config.access.gateway?.uid === gateway.uid) {
       throw new FailedPrecondition(
         'GATEWAY_IN_USE',
         `config ${JSON.stringify(name)} names gateway ${JSON.stringify(gateway.name)}: change or delete it first; force would leave its leases in the cluster`,
@@ -33,12 +36,12 @@ async function requireUnnamed(ports: Ports, gateway: Gateway): Promise<void> {
 /** A config that has gone to another cluster leaves leases behind, which are taken down by the way that they came. */
 async function requireUnneeded(ports: Ports, gateway: Gateway): Promise<void> {
   for await (const page of liveLeases(ports, undefined)) {
-    for (const { id, accessId, configUid } of page) {
-      const access = await ports.configs.getAccess(accessId, configUid);
+    for (const lease of page) {
+      const access = await ownAccess(ports, lease);
       if (access?.gateway?.uid === gateway.uid) {
         throw new FailedPrecondition(
           'GATEWAY_IN_USE',
-          `lease ${id} was issued through gateway ${JSON.stringify(gateway.name)}: revoke it first; force would leave it in the cluster`,
+          `lease ${lease.id} was issued through gateway ${JSON.stringify(gateway.name)}: revoke it first; force would leave it in the cluster`,
         );
       }
     }

@@ -1,11 +1,11 @@
-import type { Config } from '../domain/config.ts';
+import type { StoredConfig } from '../domain/damaged-config.ts';
 import type { Ports } from '../ports/ports.ts';
 
 const PAGE = 200;
 
 /** Every config, page by page. */
-export async function* allConfigs(ports: Ports): AsyncIterable<Config> {
-  let page: Config[];
+export async function* allConfigs(ports: Ports): AsyncIterable<StoredConfig> {
+  let page: StoredConfig[];
   let after = '';
   do {
     page = await ports.configs.list({ after, limit: PAGE });

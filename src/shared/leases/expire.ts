@@ -1,4 +1,5 @@
 import { ClusterError } from '../domain/cluster-error.ts';
+import { DataLoss } from '../domain/errors.ts';
 import { attentionTime, hasEnded, isBeingIssued, type Lease } from '../domain/lease.ts';
 import type { Ports } from '../ports/ports.ts';
 import { abandon } from './abandon.ts';
@@ -9,7 +10,8 @@ const PENDING_POLL_MS = 1_000;
 
 /**
  * What to do when the alarm of `lease` rings: takes it down where its time has come. Returns the time at which to ring
- * again, or undefined where it has ended. A cluster that does not confirm is noted on the lease, and tried again. Throws
+ * again, or undefined where it has ended. A cluster that does not confirm, and an access
+ * that does not open, is noted on the lease, and tried again. Throws
  * Unavailable where the store is away.
  */
 export async function expire(ports: Ports, lease: Lease): Promise<number | undefined> {
@@ -40,7 +42,7 @@ async function takeDownNow(ports: Ports, lease: Lease): Promise<number | undefin
     const after = lease.state === 'PENDING' ? await abandon(ports, lease) : await endInTime(ports, lease);
     return hasEnded(after) ? undefined : attentionTime(after);
   } catch (error) {
-    if (!(error instanceof ClusterError)) {
+    if (!(error instanceof ClusterError || error instanceof DataLoss)) {
       throw error;
     }
     ports.log.info({ lease: lease.id, config: lease.config, err: error }, 'lease not taken down yet; will retry');

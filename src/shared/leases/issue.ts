@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import type { Access, Config } from '../domain/config.ts';
+import { requireIntact, type StoredConfig } from '../domain/damaged-config.ts';
 import { Aborted, AlreadyExists, FailedPrecondition } from '../domain/errors.ts';
 import { endsWithToken, type Lease } from '../domain/lease.ts';
 import { type LeaseRequest, planLease } from '../domain/plan-lease.ts';
@@ -22,16 +23,17 @@ export interface IssuedLease extends Grant {
 const MAX_BEGINNINGS = 3;
 
 /**
- * Issues a lease on `config`, the one that the request names, and returns its token, which is kept nowhere. A repeated request_id gets the same lease with a fresh
+ * Issues a lease on the `stored` config, the one that the request names, and returns its token, which is kept nowhere. A repeated request_id gets the same lease with a fresh
  * token, also while the first call is still running: then it waits for that. Throws InvalidArgument,
- * AlreadyExists, FailedPrecondition, Aborted, a ClusterError or Unavailable; then nothing stays.
+ * AlreadyExists, FailedPrecondition, Aborted, DataLoss, a ClusterError or Unavailable; then nothing stays.
  */
 export async function issueLease(
   ports: Ports,
-  config: Config,
+  stored: StoredConfig,
   request: LeaseRequest,
   signal?: AbortSignal,
 ): Promise<IssuedLease> {
+  const config = requireIntact(stored);
   for (let beginning = 0; beginning < MAX_BEGINNINGS; beginning++) {
     const result = await begin(ports, config, request, signal);
     if (!('earlier' in result)) {

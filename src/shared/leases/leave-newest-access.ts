@@ -4,6 +4,7 @@ import { type Lease, reachBy } from '../domain/lease.ts';
 import type { Ports } from '../ports/ports.ts';
 import { change } from './change.ts';
 import { liveLeases } from './live-leases.ts';
+import { ownAccess } from './own-access.ts';
 
 const AT_ONCE = 16;
 
@@ -22,7 +23,7 @@ export async function leaveNewestAccess(ports: Ports, leaving: Config): Promise<
 }
 
 async function leaveTo(ports: Ports, lease: Lease, newest: { id: string; cluster: string }): Promise<void> {
-  const own = await ports.configs.getAccess(lease.accessId, lease.configUid);
+  const own = await ownAccess(ports, lease);
   if (own && clusterOf(own) === newest.cluster) {
     await change(ports, lease, (current) => (current.accessId === newest.id ? current : reachBy(current, newest.id)));
   }

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { ClusterError, ClusterNotDone, ClusterRefused } from '../domain/cluster-error.ts';
 import { type Access, clusterOf } from '../domain/config.ts';
+import { isIntact } from '../domain/damaged-config.ts';
 import { ownLabels, readMarks } from '../domain/marks.ts';
 import { isOrphan } from '../domain/orphan.ts';
 import { type Place, placesOf } from '../domain/places.ts';
@@ -16,7 +17,7 @@ const AT_ONCE = 4;
 /**
  * Reads the clusters of all configs back by our labels, and removes what belongs to no lease any more: it finds what a
  * store that lost its last writes has forgotten. Objects of others, and of other installations, are not even listed.
- * Where the cluster token may not list, it says so once and goes on.
+ * Where the cluster token may not list, it says so once and goes on. Configs that are damaged are left out.
  */
 export class ReadBack {
   readonly #ports: Ports;
@@ -33,7 +34,11 @@ export class ReadBack {
       const limit = pLimit(AT_ONCE);
       const removals: Promise<number>[] = [];
       const seen = new Set<string>();
-      for await (const { access, credential } of allConfigs(this.#ports)) {
+      for await (const config of allConfigs(this.#ports)) {
+        if (!isIntact(config)) {
+          continue;
+        }
+        const { access, credential } = config;
         for (const place of placesOf(credential)) {
           const name = nameOf(access, place);
           if (!seen.has(name)) {

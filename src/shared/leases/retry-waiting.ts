@@ -3,6 +3,7 @@ import type { GatewayRef } from '../domain/config.ts';
 import { type Lease, tryAnew } from '../domain/lease.ts';
 import type { Ports } from '../ports/ports.ts';
 import { change } from './change.ts';
+import { ownAccess } from './own-access.ts';
 import { schedule } from './schedule.ts';
 
 const AT_ONCE = 16;
@@ -41,8 +42,8 @@ async function revokingLeases(ports: Ports): Promise<Lease[]> {
 }
 
 /** Its own access says so: its config may have gone to another cluster. */
-async function isReachedBy(ports: Ports, { accessId, configUid }: Lease, { uid }: GatewayRef): Promise<boolean> {
-  return (await ports.configs.getAccess(accessId, configUid))?.gateway?.uid === uid;
+async function isReachedBy(ports: Ports, lease: Lease, { uid }: GatewayRef): Promise<boolean> {
+  return (await ownAccess(ports, lease))?.gateway?.uid === uid;
 }
 
 /** One that is being taken down at this moment has not failed yet, or is tried again soon if whoever does it dies. */

@@ -1,18 +1,22 @@
 import type { Access, Config } from '../domain/config.ts';
+import type { StoredConfig } from '../domain/damaged-config.ts';
 
-/** Configs with their access, whose token is stored sealed. Fails with Unavailable where the store is away. */
+/**
+ * Configs with their access, which is stored sealed. One that is damaged comes back as what is left of it. Fails with
+ * Unavailable where the store is away.
+ */
 export interface ConfigStore {
   /** Stores an access under its id, so that leases can name it. It stays while a config or a live lease names it. */
   keepAccess(access: Access): Promise<void>;
-  /** Throws DataLoss where it is an access of another config than that of this uid. */
+  /** Throws DataLoss where it does not open, or is an access of another config than that of this uid. */
   getAccess(id: string, configUid: string): Promise<Access | undefined>;
   /** Throws AlreadyExists where the name is taken. */
   create(config: Config): Promise<void>;
-  get(name: string): Promise<Config | undefined>;
+  get(name: string): Promise<StoredConfig | undefined>;
   /** In the order of names, those after `after`. */
-  list(page: { after: string; limit: number }): Promise<Config[]>;
+  list(page: { after: string; limit: number }): Promise<StoredConfig[]>;
   /** Stores `config` over the version before it. Throws Aborted where that is no longer the stored one. */
   replace(config: Config): Promise<void>;
   /** Throws FailedPrecondition while leases on it live, and Aborted where `config` is not the stored version. */
-  delete(config: Config): Promise<void>;
+  delete(config: StoredConfig): Promise<void>;
 }

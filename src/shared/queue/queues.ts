@@ -20,6 +20,9 @@ export const SWEEP_QUEUE = 'sweep';
 /** The job that reads the clusters back again and again. A queue of its own: a slow cluster must not hold up the sweep. */
 export const READ_BACK_QUEUE = 'read-back';
 
+/** The job that brings what is sealed under older keys under the primary. */
+export const REWRAP_QUEUE = 'rewrap';
+
 /** What both ends of a queue need to know. */
 export interface QueueSettings {
   connection: ConnectionOptions;

@@ -16,9 +16,19 @@ export class Keys {
     return `${this.#prefix}:queue`;
   }
 
-  /** Hash: data (with the token sealed), uses (how many configs and live leases name it). */
+  /** Hash: data (sealed), uses (how many configs and live leases name it). */
   access(id: string): string {
     return `${this.#prefix}:access:${id}`;
+  }
+
+  /** Set of the ids of accesses that are sealed under a key-encryption key; some may be gone by now. */
+  accessesUnder(keyId: string): string {
+    return `${this.#prefix}:accesses-under:${keyId}`;
+  }
+
+  /** Hash by the id of each key-encryption key that was ever in use: something that only it opens. */
+  get keyChecks(): string {
+    return `${this.#prefix}:key-checks`;
   }
 
   /** Hash: uid, version, data. */

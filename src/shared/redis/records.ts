@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LEASE_STATES } from '../domain/lease.ts';
+import { Secret } from '../domain/secret.ts';
 
 // The shapes of what is stored. Records are parsed when they are read: what somebody else wrote there is input.
 
@@ -7,24 +8,23 @@ const Role = z.object({ kind: z.enum(['Role', 'ClusterRole']), name: z.string() 
 
 const GatewayRef = z.object({ name: z.string(), uid: z.string() });
 
-const DirectAccessRecord = z.object({
-  // Written by a version that knew no other kind, a record has none.
-  kind: z.literal('direct').default('direct'),
-  configUid: z.string(),
+const DirectAccess = z.object({
+  kind: z.literal('direct'),
   url: z.string(),
   tls: z.object({
     caPem: z.string().optional().transform(orUndefined),
     insecureSkipVerify: z.boolean(),
     serverName: z.string().optional().transform(orUndefined),
   }),
-  sealedToken: z.string(),
+  token: z.string().transform((text) => new Secret(text)),
   gateway: GatewayRef.optional().transform(orUndefined),
 });
 
-const GatewayAccessRecord = z.object({ kind: z.literal('gateway'), configUid: z.string(), gateway: GatewayRef });
-
-export const AccessRecord = z.union([GatewayAccessRecord, DirectAccessRecord]);
-export type AccessRecord = z.infer<typeof AccessRecord>;
+/** What is sealed of an access. */
+export const AccessContent = z.discriminatedUnion('kind', [
+  DirectAccess,
+  z.object({ kind: z.literal('gateway'), gateway: GatewayRef }),
+]);
 
 export const ConfigRecord = z.object({
   name: z.string(),

@@ -1,53 +1,44 @@
 import type { Access, Config } from '../domain/config.ts';
+import { type DamagedConfig, isIntact, type StoredConfig } from '../domain/damaged-config.ts';
 import { Aborted, AlreadyExists, DataLoss, FailedPrecondition } from '../domain/errors.ts';
 import { LIVE_STATES } from '../domain/lease.ts';
+import { parseJson } from '../domain/parse-json.ts';
 import type { ConfigStore } from '../ports/config-store.ts';
-import type { Seal } from '../sealing/seal.ts';
 import type { RedisClient } from './connect-redis.ts';
+import type { DamageReports } from './damage-reports.ts';
 import type { Keys } from './keys.ts';
-import { AccessRecord, ConfigRecord } from './records.ts';
+import { ConfigRecord } from './records.ts';
+import { type RedisAccesses, UNUSED_ACCESS_MS } from './redis-accesses.ts';
 import { loadScript } from './script.ts';
 import type { ScriptRunner } from './script-runner.ts';
 import { storeCall } from './store-call.ts';
 
-const keepAccessScript = loadScript('keep-access');
 const createScript = loadScript('create-config');
 const replaceScript = loadScript('replace-config');
 const deleteScript = loadScript('delete-config');
 
-/** How long an access stays that nobody names: longer than it takes to try a config before it is stored. */
-export const UNUSED_ACCESS_MS = 60 * 60 * 1000;
-
-/** Opened accesses that are remembered: they never change. Beyond it the oldest are read again. */
-const MAX_REMEMBERED = 1024;
-
-/** Configs in Redis, the tokens of their accesses sealed. */
+/** Configs in Redis. One whose record or access is damaged is still seen, and does not keep the others from being. */
 export class RedisConfigStore implements ConfigStore {
   readonly #redis: RedisClient;
   readonly #scripts: ScriptRunner;
   readonly #keys: Keys;
-  readonly #seal: Seal;
-  readonly #accesses = new Map<string, Access>();
+  readonly #accesses: RedisAccesses;
+  readonly #damage: DamageReports;
 
-  constructor(redis: RedisClient, scripts: ScriptRunner, keys: Keys, seal: Seal) {
+  constructor(redis: RedisClient, scripts: ScriptRunner, keys: Keys, accesses: RedisAccesses, damage: DamageReports) {
     this.#redis = redis;
     this.#scripts = scripts;
     this.#keys = keys;
-    this.#seal = seal;
+    this.#accesses = accesses;
+    this.#damage = damage;
   }
 
-  async keepAccess(access: Access): Promise<void> {
-    const data = JSON.stringify(this.#sealed(access));
-    await keepAccessScript(this.#scripts, [this.#keys.access(access.id)], [data, UNUSED_ACCESS_MS]);
-    this.#remember(access);
+  keepAccess(access: Access): Promise<void> {
+    return this.#accesses.keep(access);
   }
 
-  async getAccess(id: string, configUid: string): Promise<Access | undefined> {
-    const access = this.#accesses.get(id) ?? (await this.#readAccess(id));
-    if (access && access.configUid !== configUid) {
-      throw new DataLoss('STORED_SECRET_DAMAGED', `access ${id} belongs to another config than its record says`);
-    }
-    return access;
+  getAccess(id: string, configUid: string): Promise<Access | undefined> {
+    return this.#accesses.get(id, configUid);
   }
 
   async create(config: Config): Promise<void> {
@@ -62,12 +53,15 @@ export class RedisConfigStore implements ConfigStore {
     expectOk(answer, config);
   }
 
-  async get(name: string): Promise<Config | undefined> {
-    const data = await storeCall(() => this.#redis.hget(this.#keys.config(name), 'data'));
-    return data === null ? undefined : this.#parse(data);
+  async get(name: string): Promise<StoredConfig | undefined> {
+    const [uid, version, data] = await storeCall(() =>
+      this.#redis.hmget(this.#keys.config(name), 'uid', 'version', 'data'),
+    );
+    const isThere = typeof uid === 'string' || typeof data === 'string';
+    return isThere ? this.#parse(data ?? '', { name, uid: uid ?? '', version: Number(version) }) : undefined;
   }
 
-  async list({ after, limit }: { after: string; limit: number }): Promise<Config[]> {
+  async list({ after, limit }: { after: string; limit: number }): Promise<StoredConfig[]> {
     const start = after === '' ? '-' : `(${after}`;
     const names = await storeCall(() =>
       this.#redis.zrange(this.#keys.configNames, start, '+', 'BYLEX', 'LIMIT', 0, limit),
@@ -78,24 +72,24 @@ export class RedisConfigStore implements ConfigStore {
 
   async replace(config: Config): Promise<void> {
     const before = await this.get(config.name);
-    const oldAccess = before?.access ?? config.access;
+    const oldAccessId = (before && accessIdOf(before)) ?? config.access.id;
     expectOk(
       await replaceScript(
         this.#scripts,
-        [this.#keys.config(config.name), this.#keys.access(oldAccess.id), this.#keys.access(config.access.id)],
+        [this.#keys.config(config.name), this.#keys.access(oldAccessId), this.#keys.access(config.access.id)],
         [config.uid, config.version - 1, config.version, serialize(config), UNUSED_ACCESS_MS],
       ),
       config,
     );
   }
 
-  async delete(config: Config): Promise<void> {
+  async delete(config: StoredConfig): Promise<void> {
     const answer = await deleteScript(
       this.#scripts,
       [
         this.#keys.config(config.name),
         this.#keys.configNames,
-        this.#keys.access(config.access.id),
+        this.#keys.access(accessIdOf(config) ?? ''),
         ...LIVE_STATES.map((state) => this.#keys.leasesOf(config.name, state)),
       ],
       [config.name, config.uid, config.version, UNUSED_ACCESS_MS],
@@ -109,61 +103,46 @@ export class RedisConfigStore implements ConfigStore {
     expectOk(answer, config);
   }
 
-  async #parse(data: string): Promise<Config> {
-    const { accessId, ...config } = ConfigRecord.parse(JSON.parse(data));
-    const access = await this.getAccess(accessId, config.uid);
-    if (!access) {
-      throw new Error(`the access of config ${config.name} is not in the store`);
+  async #parse(data: string, identity: Identity): Promise<StoredConfig> {
+    const record = ConfigRecord.safeParse(parseJson(data));
+    if (!record.success || record.data.name !== identity.name || record.data.uid !== identity.uid) {
+      return this.#damagedRecord(identity);
     }
-    return { ...config, access };
+    this.#damage.whole(`config ${JSON.stringify(identity.name)}`);
+    const { accessId, ...config } = record.data;
+    try {
+      const access = await this.#accesses.get(accessId, config.uid);
+      return access
+        ? { ...config, access }
+        : { ...config, accessId, problem: `access ${accessId}: it is not in the store` };
+    } catch (error) {
+      if (!(error instanceof DataLoss)) {
+        throw error;
+      }
+      return { ...config, accessId, problem: error.message };
+    }
   }
 
-  async #readAccess(id: string): Promise<Access | undefined> {
-    const data = await storeCall(() => this.#redis.hget(this.#keys.access(id), 'data'));
-    if (data === null) {
-      return undefined;
-    }
-    const access = this.#opened(id, AccessRecord.parse(JSON.parse(data)));
-    this.#remember(access);
-    return access;
+  #damagedRecord(identity: Identity): DamagedConfig {
+    const problem = 'its record is cut off or changed';
+    const record = `config ${JSON.stringify(identity.name)}`;
+    this.#damage.damaged(record, new DataLoss('STORED_SECRET_DAMAGED', `${record}: ${problem}`));
+    return { ...identity, labels: {}, accessId: undefined, problem };
   }
+}
 
-  #sealed(access: Access): AccessRecord {
-    if (access.kind === 'gateway') {
-      const { id: _, ...open } = access;
-      return open;
-    }
-    const { id, token, ...open } = access;
-    return { ...open, sealedToken: this.#seal.seal(token, placeOf(id)) };
-  }
+/** The fields of a config that stand beside its record, for the scripts. */
+type Identity = Pick<DamagedConfig, 'name' | 'uid' | 'version'>;
 
-  #opened(id: string, record: AccessRecord): Access {
-    if (record.kind === 'gateway') {
-      return { ...record, id };
-    }
-    const { sealedToken, ...open } = record;
-    return { ...open, id, token: this.#seal.open(sealedToken, placeOf(id)) };
-  }
-
-  #remember(access: Access): void {
-    this.#accesses.set(access.id, access);
-    const [oldest] = this.#accesses.keys();
-    if (this.#accesses.size > MAX_REMEMBERED && oldest !== undefined) {
-      this.#accesses.delete(oldest);
-    }
-  }
+function accessIdOf(config: StoredConfig): string | undefined {
+  return isIntact(config) ? config.access.id : config.accessId;
 }
 
 function serialize({ access, ...config }: Config): string {
   return JSON.stringify({ ...config, accessId: access.id });
 }
 
-/** Where an access is kept: sealed for it, a token does not open in another. */
-function placeOf(accessId: string): string {
-  return `access/${accessId}`;
-}
-
-function expectOk(answer: unknown, config: Config): void {
+function expectOk(answer: unknown, config: StoredConfig): void {
   if (answer !== 'ok') {
     throw new Aborted('CONFIG_CHANGED', `config ${JSON.stringify(config.name)} was changed by somebody else meanwhile`);
   }

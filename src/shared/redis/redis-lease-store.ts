@@ -6,7 +6,7 @@ import type { LeaseQuery, LeaseStore, RequestKey } from '../ports/lease-store.ts
 import type { RedisClient } from './connect-redis.ts';
 import type { Keys } from './keys.ts';
 import { LeaseRecord } from './records.ts';
-import { UNUSED_ACCESS_MS } from './redis-config-store.ts';
+import { UNUSED_ACCESS_MS } from './redis-accesses.ts';
 import { loadScript } from './script.ts';
 import type { ScriptRunner } from './script-runner.ts';
 import { storeCall } from './store-call.ts';

@@ -7,8 +7,8 @@ import type { Way } from './way.ts';
 
 /** How this process trusts other servers, and is trusted by them. */
 export interface PeerOptions {
-  /** Known to all processes of the installation only. */
-  bearer: Secret;
+  /** Known to all processes of the installation only. Another one once their keys were rotated. */
+  bearer: () => Secret;
   /** PEM; undefined: the CAs that Node trusts. */
   ca: Buffer | undefined;
   /**
@@ -60,7 +60,7 @@ export class Peers {
       ...(name === undefined ? {} : { 'grpc.ssl_target_name_override': name, 'grpc.default_authority': name }),
     });
     const metadata = new Metadata();
-    metadata.set('authorization', `Bearer ${bearer.reveal()}`);
+    metadata.set('authorization', `Bearer ${bearer().reveal()}`);
     const stream = carryForwardOnCaller(client.forward(metadata));
     void stream.over.then(() => {
       this.#streams.delete(address);

@@ -20,6 +20,11 @@ const countBreakerOpenedBy = counter('leasehold.cluster.breaker.opened', {
   unit: '{time}',
 });
 
+const countRewrappedBy = counter('leasehold.keys.rewrapped', {
+  description: 'Accesses of configs that were brought under the primary key of the keyring',
+  unit: '{access}',
+});
+
 let attached: UpDownCounter | undefined;
 
 /** `change`: 1 or -1. */
@@ -38,6 +43,10 @@ const countDialBy = counter('leasehold.gateway.dials', {
 
 export function countDial(gateway: string, outcome: string): void {
   countDialBy(1, { 'leasehold.gateway': gateway, 'leasehold.gateway.outcome': outcome });
+}
+
+export function countRewrapped(count: number): void {
+  countRewrappedBy(count);
 }
 
 export function countStalled(config: string): void {

@@ -13,7 +13,7 @@ for i = 4, #KEYS do
 end
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
-if redis.call('HINCRBY', KEYS[3], 'uses', -1) <= 0 then
+if redis.call('EXISTS', KEYS[3]) == 1 and redis.call('HINCRBY', KEYS[3], 'uses', -1) <= 0 then
   redis.call('PEXPIRE', KEYS[3], ARGV[4])
 end
 return 'ok'

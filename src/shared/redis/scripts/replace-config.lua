@@ -11,7 +11,7 @@ end
 redis.call('HSET', KEYS[1], 'version', ARGV[3], 'data', ARGV[4])
 redis.call('HINCRBY', KEYS[3], 'uses', 1)
 redis.call('PERSIST', KEYS[3])
-if redis.call('HINCRBY', KEYS[2], 'uses', -1) <= 0 then
+if redis.call('EXISTS', KEYS[2]) == 1 and redis.call('HINCRBY', KEYS[2], 'uses', -1) <= 0 then
   redis.call('PEXPIRE', KEYS[2], ARGV[5])
 end
 return 'ok'

@@ -1,0 +1,160 @@
+import { randomBytes } from 'node:crypto';
+import { DataLoss } from '../domain/errors.ts';
+import type { KeyEncryption } from '../ports/key-encryption.ts';
+import { rewrapEnvelope } from '../sealing/envelope.ts';
+import type { RedisClient } from './connect-redis.ts';
+import type { DamageReports } from './damage-reports.ts';
+import type { Keys } from './keys.ts';
+import { loadScript } from './script.ts';
+import type { ScriptRunner } from './script-runner.ts';
+import { placeOf, readSealedAccess, writeSealedAccess } from './sealed-access.ts';
+import { storeCall } from './store-call.ts';
+
+const rewrapScript = loadScript('rewrap-access');
+
+/** Accesses that are looked at together. */
+const PAGE = 100;
+
+const CHECK_BYTES = 16;
+
+/** What a run of the re-wrapping found and did. */
+export interface Rewrapping {
+  rewrapped: number;
+  /** Accesses that are still under another key than the primary: they do not open, or changed at that moment. */
+  left: number;
+  /** Keys other than the primary under which nothing is. */
+  unused: string[];
+}
+
+/** Knows which key-encryption keys the accesses in Redis are sealed under, and brings them under the primary. */
+export class KeyCustody {
+  readonly #redis: RedisClient;
+  readonly #scripts: ScriptRunner;
+  readonly #keys: Keys;
+  readonly #damage: DamageReports;
+
+  constructor(redis: RedisClient, scripts: ScriptRunner, keys: Keys, damage: DamageReports) {
+    this.#redis = redis;
+    this.#scripts = scripts;
+    this.#keys = keys;
+    this.#damage = damage;
+  }
+
+  /**
+   * Throws an Error that says what is wrong where a key that is needed is not among those of `encryption`, or one is
+   * another than the key that had its id before.
+   */
+  async check(encryption: KeyEncryption): Promise<void> {
+    for (const keyId of await this.#knownKeys()) {
+      const count = encryption.keyIds.includes(keyId) ? 0 : (await this.#accessesUnder(keyId)).length;
+      if (count > 0) {
+        throw new Error(
+          `key ${JSON.stringify(keyId)} is missing: the accesses of ${count} configs, those of before among them, are ` +
+            'sealed under it. Put it back until the worker has re-wrapped them under the primary',
+        );
+      }
+    }
+    await this.#leaveCheck(encryption);
+    for (const keyId of encryption.keyIds) {
+      await this.#checkSame(encryption, keyId);
+    }
+  }
+
+  /** Brings all accesses under the primary of `encryption`; each can be read all the while. Throws Unavailable. */
+  async rewrap(encryption: KeyEncryption): Promise<Rewrapping> {
+    const run: Rewrapping = { rewrapped: 0, left: 0, unused: [] };
+    const { primary } = encryption;
+    for (const keyId of (await this.#knownKeys()).filter((known) => known !== primary)) {
+      const ids = await this.#accessesUnder(keyId);
+      const outcomes = await inPages(ids, (id) => this.#rewrapOne(encryption, keyId, id));
+      const moved = outcomes.filter((isMoved) => isMoved).length;
+      run.rewrapped += moved;
+      run.left += ids.length - moved;
+      if (ids.length === moved) {
+        run.unused.push(keyId);
+        await this.#forgetDropped(encryption, keyId);
+      }
+    }
+    return run;
+  }
+
+  /** Returns whether it is under the primary now. */
+  async #rewrapOne(encryption: KeyEncryption, keyId: string, id: string): Promise<boolean> {
+    const data = await storeCall(() => this.#redis.hget(this.#keys.access(id), 'data'));
+    try {
+      const { configUid, envelope } = readSealedAccess(data ?? '');
+      const rewrapped = await rewrapEnvelope(encryption, envelope, placeOf(configUid, id));
+      const answer = await rewrapScript(
+        this.#scripts,
+        [this.#keys.access(id), this.#keys.accessesUnder(keyId), this.#keys.accessesUnder(rewrapped.wrappedKey.keyId)],
+        [id, data ?? '', writeSealedAccess(configUid, rewrapped)],
+      );
+      return answer === 1;
+    } catch (error) {
+      if (!(error instanceof DataLoss)) {
+        throw error;
+      }
+      this.#damage.damaged(`access ${id}`, new DataLoss(error.reason, `access ${id}: ${error.message}`, error));
+      return false;
+    }
+  }
+
+  #knownKeys(): Promise<string[]> {
+    return storeCall(() => this.#redis.hkeys(this.#keys.keyChecks));
+  }
+
+  /** Those that are still there. An access that expires stays in its set until somebody looks. */
+  async #accessesUnder(keyId: string): Promise<string[]> {
+    const set = this.#keys.accessesUnder(keyId);
+    const ids = await storeCall(() => this.#redis.smembers(set));
+    const areThere = await inPages(ids, (id) => storeCall(() => this.#redis.exists(this.#keys.access(id))));
+    const gone = ids.filter((_, index) => areThere[index] === 0);
+    for (let begin = 0; begin < gone.length; begin += PAGE) {
+      await storeCall(() => this.#redis.srem(set, ...gone.slice(begin, begin + PAGE)));
+    }
+    return ids.filter((_, index) => areThere[index] !== 0);
+  }
+
+  /** Before anything is sealed under the primary. */
+  async #leaveCheck(encryption: KeyEncryption): Promise<void> {
+    const { keyId, bytes } = await encryption.wrap(randomBytes(CHECK_BYTES), checkPlaceOf(encryption.primary));
+    await storeCall(() => this.#redis.hsetnx(this.#keys.keyChecks, keyId, bytes.toString('base64')));
+  }
+
+  async #checkSame(encryption: KeyEncryption, keyId: string): Promise<void> {
+    const check = await storeCall(() => this.#redis.hget(this.#keys.keyChecks, keyId));
+    if (check === null) {
+      // Nothing was ever sealed under it.
+      return;
+    }
+    try {
+      await encryption.unwrap({ keyId, bytes: Buffer.from(check, 'base64') }, checkPlaceOf(keyId));
+    } catch (error) {
+      throw new Error(
+        `key ${JSON.stringify(keyId)} is wrong: it is another than the key of that id under which the accesses of configs ` +
+          'are sealed in this Redis. A new key needs an id of its own, beside the old one',
+        { cause: error },
+      );
+    }
+  }
+
+  /** The id of a key that nobody needs, and nobody has any more, may be that of another one day. */
+  async #forgetDropped(encryption: KeyEncryption, keyId: string): Promise<void> {
+    if (!encryption.keyIds.includes(keyId)) {
+      await storeCall(() => this.#redis.hdel(this.#keys.keyChecks, keyId));
+    }
+  }
+}
+
+function checkPlaceOf(keyId: string): string {
+  return JSON.stringify(['leasehold/key-check/v1', keyId]);
+}
+
+/** A page at once, one page after the other. */
+async function inPages<T>(ids: readonly string[], work: (id: string) => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  for (let begin = 0; begin < ids.length; begin += PAGE) {
+    results.push(...(await Promise.all(ids.slice(begin, begin + PAGE).map(work))));
+  }
+  return results;
+}
