@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { startControlPlane } from '../test/servers/control-plane.ts';
 import { startRedisServer } from '../test/servers/redis-server.ts';
 import { Admin, type ClusterAddress } from '../test/support/admin.ts';
+import { TEST_NETWORKS } from '../test/support/egress.ts';
 import type { LeaseholdClient } from '../test/support/leasehold.ts';
 import { startServerAndWorker } from '../test/support/server-and-worker.ts';
 import { startTraceCollector, type TraceCollector } from './trace-collector.ts';
@@ -32,6 +33,7 @@ export async function setTheStage(progress: (line: string) => void): Promise<Sta
     LEASEHOLD_REDIS_URL: redis.url,
     LEASEHOLD_SEAL_KEY: randomBytes(32).toString('base64'),
     LEASEHOLD_INSTALLATION: 'demo',
+    LEASEHOLD_ALLOWED_NETWORKS: TEST_NETWORKS,
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
     OTEL_BSP_SCHEDULE_DELAY: '200',

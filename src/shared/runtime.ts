@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { EgressGuard } from './kubernetes/egress/egress-guard.ts';
 import { KubernetesClusters } from './kubernetes/kubernetes-clusters.ts';
 import { openKeyring } from './open-keyring.ts';
 import { policyOf } from './policy.ts';
@@ -68,7 +69,7 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
     name: settings.LEASEHOLD_RELAY_NAME,
   });
   const relay = new GatewayRelay(gatewayLinks, peers);
-  const clusters = new KubernetesClusters(limits, relay, log);
+  const clusters = new KubernetesClusters(limits, relay, new EgressGuard(settings.LEASEHOLD_ALLOWED_NETWORKS), log);
   const alarm = new BullmqAlarm({ connection: queueRedis, prefix: keys.queuePrefix }, Date.now, (error) =>
     log.warn({ err: error }, 'alarm queue'),
   );

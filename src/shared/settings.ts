@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DNS_LABEL } from './domain/kubernetes-names.ts';
+import { AllowedNetworks } from './kubernetes/egress/allowed-networks.ts';
 import { parseSettings } from './parse-settings.ts';
 import { RedisUrl } from './redis/redis-url.ts';
 import { encodedKey } from './sealing/parse-keyring.ts';
@@ -72,6 +73,9 @@ export const Settings = z
       .regex(DNS_LABEL)
       .default('default')
       .describe('Name that tells this Leasehold from others on the same cluster or Redis: a DNS label'),
+    LEASEHOLD_ALLOWED_NETWORKS: AllowedNetworks.describe(
+      'Loopback and private networks in which clusters may be called, in CIDR notation with commas between. Link-local addresses and metadata services never are. Unset: public addresses only',
+    ),
     LEASEHOLD_CLUSTER_CONNECTIONS: count('Connections kept to each cluster', 32),
     LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: seconds('Deadline for TCP and TLS to a cluster', 3, 60),
     LEASEHOLD_CLUSTER_CALL_TIMEOUT: seconds('Deadline for one call to a cluster', 10, 60),

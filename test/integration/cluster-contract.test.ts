@@ -5,6 +5,7 @@ import { describeCluster, type OpenCluster } from '../contract/cluster.ts';
 import { describeMarkedObjects } from '../contract/marked-objects.ts';
 import { noGateways } from '../fakes/no-gateways.ts';
 import { Admin, READ_PODS } from '../support/admin.ts';
+import { testEgress } from '../support/egress.ts';
 import { keepLog } from '../support/keep-log.ts';
 import { outsiderIn } from '../support/outsider.ts';
 
@@ -14,6 +15,7 @@ const { url, caPem, adminToken } = inject('controlPlane');
 const clusters = new KubernetesClusters(
   { connections: 4, connectTimeoutMs: 5_000, callTimeoutMs: 10_000 },
   noGateways,
+  testEgress,
   keepLog().log,
 );
 const admin = new Admin({ url, caPem }, adminToken);

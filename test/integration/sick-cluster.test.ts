@@ -8,6 +8,7 @@ import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clust
 import { noGateways } from '../fakes/no-gateways.ts';
 import { freePort } from '../servers/free-port.ts';
 import { type AnsweringServer, startAnsweringServer } from '../support/answering-server.ts';
+import { testEgress } from '../support/egress.ts';
 import { eventually } from '../support/eventually.ts';
 import { keepLog } from '../support/keep-log.ts';
 import { startSilentServer } from '../support/silent-server.ts';
@@ -23,7 +24,7 @@ let stops: (() => void)[];
 beforeEach(() => {
   const kept = keepLog();
   lines = kept.lines;
-  clusters = new KubernetesClusters(LIMITS, noGateways, kept.log);
+  clusters = new KubernetesClusters(LIMITS, noGateways, testEgress, kept.log);
   stops = [];
 });
 afterEach(async () => {

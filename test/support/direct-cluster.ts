@@ -5,6 +5,7 @@ import { ClusterGuard } from '../../src/shared/kubernetes/cluster-guard.ts';
 import { KubernetesCluster } from '../../src/shared/kubernetes/kubernetes-cluster.ts';
 import { routeTo } from '../../src/shared/kubernetes/route-to.ts';
 import { noGateways } from '../fakes/no-gateways.ts';
+import { testEgress } from './egress.ts';
 import { keepLog } from './keep-log.ts';
 
 export interface ServerAddress {
@@ -31,7 +32,7 @@ export function directCluster(
     token: new Secret(token),
     gateway: undefined,
   } as const;
-  const server = new ApiServer(routeTo(access, limits.connectTimeoutMs, noGateways), limits, guard);
+  const server = new ApiServer(routeTo(access, limits.connectTimeoutMs, noGateways, testEgress), limits, guard);
   open.push(server);
   return new KubernetesCluster(server, options);
 }

@@ -10,6 +10,7 @@ import { startServer } from '../../src/server/start-server.ts';
 import { readSettings, type Settings } from '../../src/shared/settings.ts';
 import { createLogger } from '../../src/shared/telemetry/logger.ts';
 import { startWorker } from '../../src/worker/start-worker.ts';
+import { TEST_NETWORKS } from './egress.ts';
 
 export interface LeaseholdClient {
   configs: ConfigServiceClient<DeadlineOptions>;
@@ -37,6 +38,7 @@ export function leaseholdEnvironment(redisUrl: string, overrides: Record<string,
     LEASEHOLD_REDIS_URL: redisUrl,
     LEASEHOLD_SEAL_KEY: randomBytes(32).toString('base64'),
     LEASEHOLD_INSTALLATION: `test-${randomBytes(4).toString('hex')}`,
+    LEASEHOLD_ALLOWED_NETWORKS: TEST_NETWORKS,
     LEASEHOLD_RETRY_INITIAL: '0.2',
     LEASEHOLD_RETRY_MAX: '1',
     LEASEHOLD_CLUSTER_CALL_TIMEOUT: '5',

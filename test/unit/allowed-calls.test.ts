@@ -11,6 +11,7 @@ import { Secret } from '../../src/shared/domain/secret.ts';
 import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clusters.ts';
 import { createLogger } from '../../src/shared/telemetry/logger.ts';
 import { noGateways } from '../fakes/no-gateways.ts';
+import { testEgress } from '../support/egress.ts';
 
 /** What the allowlist made of the requests so far. */
 const admitted: AllowedCall[] = [];
@@ -42,6 +43,7 @@ const ANSWER = {
 const cluster = new KubernetesClusters(
   { connections: 1, connectTimeoutMs: 1_000, callTimeoutMs: 5_000 },
   noGateways,
+  testEgress,
   createLogger('test', 'silent'),
 ).at({
   kind: 'direct',

@@ -7,6 +7,7 @@ import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clust
 import type { GatewayDialer } from '../../src/shared/ports/gateway-dialer.ts';
 import { join } from '../../src/shared/tunnel/join.ts';
 import { startAnsweringServer } from '../support/answering-server.ts';
+import { testEgress } from '../support/egress.ts';
 import { keepLog } from '../support/keep-log.ts';
 import { tunnelOf } from '../support/tunnel.ts';
 
@@ -59,7 +60,7 @@ test.each([gateway, path])(
   'is told apart from a cluster that does not answer, which is called on: $id',
   async (access) => {
     const { opener, dialer } = openStream();
-    const clusters = new KubernetesClusters(LIMITS, dialer, keepLog().log);
+    const clusters = new KubernetesClusters(LIMITS, dialer, testEgress, keepLog().log);
     const calls = Array.from({ length: 8 }, () =>
       clusters
         .at(access)

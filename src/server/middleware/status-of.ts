@@ -8,6 +8,7 @@ import {
   RichServerError,
 } from 'nice-grpc-error-details';
 import {
+  ClusterAddressNotAllowed,
   type ClusterCall,
   ClusterError,
   ClusterNotDone,
@@ -78,6 +79,13 @@ function codeAndDetails(error: LeaseholdError): { code: Status; details: ErrorDe
   if (error instanceof Unavailable) {
     return { code: Status.UNAVAILABLE, details: [errorInfo(error.reason), retryInfo()] };
   }
+  if (error instanceof ClusterError) {
+    return ofCluster(error);
+  }
+  return { code: Status.UNKNOWN, details: [] };
+}
+
+function ofCluster(error: ClusterError): { code: Status; details: ErrorDetails[] } {
   if (error instanceof ClusterRefused) {
     return refused(error.call, error.refusal);
   }
@@ -85,6 +93,12 @@ function codeAndDetails(error: LeaseholdError): { code: Status; details: ErrorDe
     return {
       code: Status.FAILED_PRECONDITION,
       details: [errorInfo('CLUSTER_CERTIFICATE_NOT_TRUSTED', callMetadata(error.call))],
+    };
+  }
+  if (error instanceof ClusterAddressNotAllowed) {
+    return {
+      code: Status.FAILED_PRECONDITION,
+      details: [errorInfo('CLUSTER_ADDRESS_NOT_ALLOWED', callMetadata(error.call))],
     };
   }
   if (error instanceof GatewayRefused) {
@@ -95,14 +109,11 @@ function codeAndDetails(error: LeaseholdError): { code: Status; details: ErrorDe
     const metadata = { ...callMetadata(error.call), gateway: error.gateway };
     return { code: Status.UNAVAILABLE, details: [errorInfo('GATEWAY_NOT_CONNECTED', metadata), retryInfo()] };
   }
-  if (error instanceof ClusterError) {
-    const reason = error instanceof ClusterNotDone ? 'CLUSTER_NOT_DONE' : 'CLUSTER_UNREACHABLE';
-    return {
-      code: Status.UNAVAILABLE,
-      details: [errorInfo(reason, callMetadata(error.call)), retryInfo(error.retryAfterMs)],
-    };
-  }
-  return { code: Status.UNKNOWN, details: [] };
+  const reason = error instanceof ClusterNotDone ? 'CLUSTER_NOT_DONE' : 'CLUSTER_UNREACHABLE';
+  return {
+    code: Status.UNAVAILABLE,
+    details: [errorInfo(reason, callMetadata(error.call)), retryInfo(error.retryAfterMs)],
+  };
 }
 
 const REFUSAL_REASONS: Record<number, string> = {

@@ -6,6 +6,7 @@ import { type Permission, permissionsFor } from '../domain/permissions.ts';
 import { type GatewayView, viewGatewayOf } from '../gateways/view-gateway.ts';
 import type { Cluster, Verdict } from '../ports/cluster.ts';
 import type { Ports } from '../ports/ports.ts';
+import { blameUrl } from './blame-url.ts';
 import { rbacManifest } from './rbac-manifest.ts';
 
 /** Questions to one cluster at the same time. */
@@ -22,15 +23,23 @@ export interface ConfigCheck {
 }
 
 /** What is checked of a config. */
-export type CheckedConfig = Pick<Config, 'name' | 'access' | 'credential'>;
+export type CheckedConfig = Pick<Config, 'name' | 'access' | 'credential'> & {
+  /** Left out: it is not stored. */
+  uid?: string;
+};
 
 /**
  * Asks the cluster, permission by permission, what the config's token, or its gateway's, may do; nothing where the
- * gateway has no agent to ask by. Changes nothing. Throws a ClusterError.
+ * gateway has no agent to ask by. Changes nothing. Throws a ClusterError; InvalidArgument where what is not stored has a
+ * URL that may not be called.
  */
 export async function checkConfig(ports: Ports, config: CheckedConfig): Promise<ConfigCheck> {
   const { gateway } = config.access;
-  const [permissions, view] = await Promise.all([askAll(ports, config), gateway && viewGatewayOf(ports, gateway)]);
+  const asking = askAll(ports, config);
+  const [permissions, view] = await Promise.all([
+    config.uid === undefined ? blameUrl(asking) : asking,
+    gateway && viewGatewayOf(ports, gateway),
+  ]);
   return { permissions, missingRbacManifest: rbacManifest(config, withMissing(permissions)), gateway: view };
 }
 

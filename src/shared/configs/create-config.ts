@@ -3,10 +3,12 @@ import { type Config, type ConfigDraft, clusterOf } from '../domain/config.ts';
 import { AlreadyExists } from '../domain/errors.ts';
 import type { Ports } from '../ports/ports.ts';
 import { accessFor } from './access-for.ts';
+import { blameUrl } from './blame-url.ts';
 import { tryConfig } from './try-config.ts';
 
 /**
- * Tries the cluster, then stores the config. Throws AlreadyExists, InvalidArgument (no such gateway), a ClusterError or Unavailable; then there is no config
+ * Tries the cluster, then stores the config. Throws AlreadyExists, InvalidArgument (no such gateway, a URL
+ * that may not be called), a ClusterError or Unavailable; then there is no config
  * and nothing stays in the cluster. The sealed access stays for an hour: a trial may still have to be taken down with it.
  */
 export async function createConfig(ports: Ports, draft: ConfigDraft): Promise<Config> {
@@ -24,7 +26,7 @@ export async function createConfig(ports: Ports, draft: ConfigDraft): Promise<Co
     updateTime: now,
   };
   await ports.configs.keepAccess(config.access);
-  await tryConfig(ports, config);
+  await blameUrl(tryConfig(ports, config));
   await ports.configs.create(config);
   ports.log.info({ config: config.name, cluster: clusterOf(config.access) }, 'config created');
   return config;

@@ -5,6 +5,7 @@ import { adoptLeases } from '../leases/adopt-leases.ts';
 import { leaveNewestAccess } from '../leases/leave-newest-access.ts';
 import type { Ports } from '../ports/ports.ts';
 import { accessFor } from './access-for.ts';
+import { blameUrl } from './blame-url.ts';
 import { requireEtag } from './etag.ts';
 import { tryConfig } from './try-config.ts';
 
@@ -17,7 +18,7 @@ export type ConfigChange = Omit<ConfigDraft, 'access'> & {
 /**
  * Stores what `change` makes of the `current` config. Where what leases do on the cluster changes, the cluster is tried first.
  * Leases that are out keep their objects and their end. Throws InvalidArgument (no
- * such gateway), Aborted, DataLoss (it is damaged, and not given another access), a ClusterError or Unavailable.
+ * such gateway, a URL that may not be called), Aborted, DataLoss (it is damaged, and not given another access), a ClusterError or Unavailable.
  */
 export async function updateConfig(
   ports: Ports,
@@ -39,7 +40,7 @@ export async function updateConfig(
   };
   if (!before || actsOtherwise(before, config)) {
     await ports.configs.keepAccess(config.access);
-    await tryConfig(ports, config);
+    await blameUrl(tryConfig(ports, config));
   }
   if (!before) {
     await adoptLeases(ports, config);

@@ -120,6 +120,11 @@ export class GatewayRefused extends ClusterError {
   }
 }
 
+/** The call was not sent: Leasehold does not call addresses such as that of the cluster's URL. */
+export class ClusterAddressNotAllowed extends ClusterError {
+  readonly effectUnknown = false;
+}
+
 /** The API server took the call, but its effect is still to come: a deleted object waits for its finalizers. */
 export class ClusterNotDone extends ClusterError {
   readonly effectUnknown = true;

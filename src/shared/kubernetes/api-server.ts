@@ -1,6 +1,7 @@
 import { Pool } from 'undici';
 import { z } from 'zod';
 import {
+  ClusterAddressNotAllowed,
   type ClusterCall,
   ClusterNotCalled,
   ClusterNotTrusted,
@@ -18,6 +19,7 @@ import type { Secret } from '../domain/secret.ts';
 import { NotDialled } from '../ports/gateway-dialer.ts';
 import { inSpan } from '../telemetry/span.ts';
 import type { ClusterGuard } from './cluster-guard.ts';
+import { AddressNotAllowed } from './egress/egress-guard.ts';
 import { pathOf } from './path-of.ts';
 import { isConnectFailure, type Route } from './route-to.ts';
 
@@ -167,6 +169,9 @@ export class ApiServer {
     const { code = '', message } = error as NodeJS.ErrnoException;
     if (error instanceof NotDialled) {
       return explainGateway(call, error);
+    }
+    if (error instanceof AddressNotAllowed) {
+      return new ClusterAddressNotAllowed(call, error.message, { cause: error });
     }
     if (isCertificateProblem(code)) {
       return new ClusterNotTrusted(call, `its certificate is not trusted (${code})`, { cause: error });

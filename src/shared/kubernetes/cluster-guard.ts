@@ -9,6 +9,7 @@ import {
   handleWhenResult,
 } from 'cockatiel';
 import {
+  ClusterAddressNotAllowed,
   type ClusterCall,
   ClusterError,
   ClusterNotCalled,
@@ -141,7 +142,7 @@ export class ClusterGuard {
   }
 }
 
-const SAYS_NOTHING = [ClusterNotTrusted, GatewayLost, GatewayNotConnected, GatewayRefused];
+const SAYS_NOTHING = [ClusterAddressNotAllowed, ClusterNotTrusted, GatewayLost, GatewayNotConnected, GatewayRefused];
 
 /** Told to all who call the cluster: the cluster's own words, but not which call failed. */
 function problemOf(failure: unknown): string {

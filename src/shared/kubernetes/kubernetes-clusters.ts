@@ -4,6 +4,7 @@ import type { GatewayDialer } from '../ports/gateway-dialer.ts';
 import type { Ports } from '../ports/ports.ts';
 import { ApiServer, type ConnectionLimits } from './api-server.ts';
 import { ClusterGuard } from './cluster-guard.ts';
+import type { EgressGuard } from './egress/egress-guard.ts';
 import { KubernetesCluster } from './kubernetes-cluster.ts';
 import { routeTo } from './route-to.ts';
 
@@ -23,14 +24,16 @@ interface Kept {
 export class KubernetesClusters implements Clusters {
   readonly #limits: ConnectionLimits;
   readonly #dialer: GatewayDialer;
+  readonly #egress: EgressGuard;
   readonly #log: Ports['log'];
   /** In the order of last use. */
   readonly #kept = new Map<string, Kept>();
 
   /** `log` is told when calls to a cluster keep failing, and when it answers again. */
-  constructor(limits: ConnectionLimits, dialer: GatewayDialer, log: Ports['log']) {
+  constructor(limits: ConnectionLimits, dialer: GatewayDialer, egress: EgressGuard, log: Ports['log']) {
     this.#limits = limits;
     this.#dialer = dialer;
+    this.#egress = egress;
     this.#log = log;
   }
 
@@ -50,7 +53,7 @@ export class KubernetesClusters implements Clusters {
   #make(access: Access): Kept {
     const cluster = clusterOf(access);
     const guard = this.#guardOf(cluster) ?? new ClusterGuard(cluster, this.#limits, this.#log);
-    const route = routeTo(access, this.#limits.connectTimeoutMs, this.#dialer);
+    const route = routeTo(access, this.#limits.connectTimeoutMs, this.#dialer, this.#egress);
     return { cluster, guard, server: new ApiServer(route, this.#limits, guard) };
   }
 

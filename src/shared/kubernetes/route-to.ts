@@ -2,6 +2,7 @@ import { buildConnector } from 'undici';
 import { type Access, clusterOf, type DirectAccess } from '../domain/config.ts';
 import type { Secret } from '../domain/secret.ts';
 import type { GatewayDialer } from '../ports/gateway-dialer.ts';
+import type { EgressGuard } from './egress/egress-guard.ts';
 
 /** How the calls of one access find their way to the API server. */
 export interface Route {
@@ -20,10 +21,13 @@ export interface Route {
 /** Failures to make a connection. Nothing was sent over a connection that never was. */
 const failures = new WeakSet<object>();
 
-/** `timeoutMs` is for TCP and TLS together; through a gateway, for the channel, and once more for TLS inside of it. */
-export function routeTo(access: Access, timeoutMs: number, dialer: GatewayDialer): Route {
+/**
+ * `timeoutMs` is for TCP and TLS together; through a gateway, for the channel, and once more for TLS inside of it. Where a
+ * gateway dials is for its own settings to say, not for `egress`.
+ */
+export function routeTo(access: Access, timeoutMs: number, dialer: GatewayDialer, egress: EgressGuard): Route {
   return access.kind === 'direct'
-    ? directRoute(access, timeoutMs, dialer)
+    ? directRoute(access, timeoutMs, dialer, egress)
     : {
         cluster: clusterOf(access),
         // The gateway speaks HTTP in the clear to us, inside of its own TLS. Where it calls is its own affair.
@@ -41,16 +45,17 @@ export function routeTo(access: Access, timeoutMs: number, dialer: GatewayDialer
       };
 }
 
-function directRoute(access: DirectAccess, timeoutMs: number, dialer: GatewayDialer): Route {
+function directRoute(access: DirectAccess, timeoutMs: number, dialer: GatewayDialer, egress: EgressGuard): Route {
   const { origin, pathname, hostname, port } = new URL(access.url);
   const { tls, gateway } = access;
-  const connect = buildConnector({
+  const tlsOptions = {
     timeout: timeoutMs,
     allowH2: false,
     rejectUnauthorized: !tls.insecureSkipVerify,
     ...(tls.caPem === undefined ? {} : { ca: tls.caPem }),
     ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
-  });
+  };
+  const connect = gateway === undefined ? egress.connector(tlsOptions) : buildConnector(tlsOptions);
   const address = `${hostname}:${port || 443}`;
   return {
     cluster: clusterOf(access),
