@@ -1,3 +1,4 @@
+import type { LeaseLimits } from './domain/lease-limits.ts';
 import type { Policy } from './ports/ports.ts';
 import type { Settings } from './settings.ts';
 
@@ -9,6 +10,15 @@ const CALLS_IN_A_TAKE_DOWN = 2;
 
 /** An alarm is set by the first sweep that sees it, and by another where that one comes late. */
 const HORIZON_IN_SWEEPS = 2;
+
+/** How many leases are taken, as the settings say. */
+export function leaseLimitsOf(settings: Settings): LeaseLimits {
+  return {
+    perConfig: settings.LEASEHOLD_MAX_LEASES_PER_CONFIG,
+    perPrincipal: settings.LEASEHOLD_MAX_LEASES_PER_PRINCIPAL,
+    issueRate: settings.LEASEHOLD_ISSUE_RATE,
+  };
+}
 
 /** How patient the use cases are, as the settings say or as follows from them. */
 export function policyOf(settings: Settings): Policy {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EgressGuard } from './kubernetes/egress/egress-guard.ts';
 import { KubernetesClusters } from './kubernetes/kubernetes-clusters.ts';
 import { openKeyring } from './open-keyring.ts';
-import { policyOf } from './policy.ts';
+import { leaseLimitsOf, policyOf } from './policy.ts';
 import type { Ports } from './ports/ports.ts';
 import { BullmqAlarm } from './queue/bullmq-alarm.ts';
 import { AcknowledgedScripts } from './redis/acknowledged-scripts.ts';
@@ -80,7 +80,10 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
     rewrap: () => custody.rewrap(keyring),
     ports: {
       configs: new RedisConfigStore(redis, scripts, keys, accesses, damage),
-      leases: new RedisLeaseStore(redis, scripts, keys, settings.LEASEHOLD_ENDED_RETENTION * 1000),
+      leases: new RedisLeaseStore(redis, scripts, keys, {
+        retentionMs: settings.LEASEHOLD_ENDED_RETENTION * 1000,
+        limits: leaseLimitsOf(settings),
+      }),
       batches: new RedisBatchStore(redis, scripts, keys),
       gateways: new RedisGatewayStore(redis, scripts, keys),
       gatewayLinks,

@@ -23,8 +23,8 @@ const EVERY_ADDRESS = /^(?:0\.0\.0\.0|\[?::\]?):\d+$/;
 
 const pemFile = (what: string) => z.string().min(1).optional().describe(`PEM file ${what}`);
 
-const count = (what: string, fallback: number) =>
-  z.coerce.number().int().min(1).max(10_000).default(fallback).describe(what);
+const count = (what: string, fallback: number, max = 10_000) =>
+  z.coerce.number().int().min(1).max(max).default(fallback).describe(what);
 
 /** All settings, as environment variables. The README's table is made of these descriptions. */
 export const Settings = z
@@ -94,6 +94,13 @@ export const Settings = z
     ),
     LEASEHOLD_READ_BACK_INTERVAL: seconds('How often the clusters are read back to find orphans', 900, A_DAY),
     LEASEHOLD_ENDED_RETENTION: seconds('How long ended leases are kept in the store', 2_592_000),
+    LEASEHOLD_MAX_LEASES_PER_CONFIG: count('Leases that live at the same time on one config', 100_000, 10_000_000),
+    LEASEHOLD_MAX_LEASES_PER_PRINCIPAL: count('Leases that live at the same time of one caller', 100_000, 10_000_000),
+    LEASEHOLD_ISSUE_RATE: count(
+      'Issues and renewals of one caller in a second, at all servers together; as many may come at once',
+      1_000,
+      1_000_000,
+    ),
     LEASEHOLD_DRAIN_TIMEOUT: seconds('How long a stopping process waits for the calls and jobs under way', 20),
     LEASEHOLD_RELAY_LISTEN: z
       .string()

@@ -4,13 +4,13 @@ import { requireIntact } from '../../src/shared/domain/damaged-config.ts';
 import { type Lease, reachBy } from '../../src/shared/domain/lease.ts';
 import { asStraight } from '../model/configs.ts';
 import { active, ended, revoking, sampleConfig, sampleLease } from './samples.ts';
-import { type OpenStores, RETENTION_MS, type Stores } from './stores.ts';
+import { GENEROUS, type OpenStores, RETENTION_MS, type Stores } from './stores.ts';
 
 /** What every ConfigStore does. */
 export function describeConfigStore(open: OpenStores): void {
   let stores: Stores;
   beforeEach(() => {
-    stores = open(RETENTION_MS);
+    stores = open(RETENTION_MS, GENEROUS);
   });
 
   async function created(name: string, changes: Partial<Config> = {}): Promise<Config> {

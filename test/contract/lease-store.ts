@@ -3,7 +3,7 @@ import type { Config } from '../../src/shared/domain/config.ts';
 import type { Lease } from '../../src/shared/domain/lease.ts';
 import { attentionTime } from '../../src/shared/domain/lease.ts';
 import { active, ended, revoking, START, sampleConfig, sampleLease } from './samples.ts';
-import { type OpenStores, RETENTION_MS, type Stores } from './stores.ts';
+import { GENEROUS, type OpenStores, RETENTION_MS, type Stores } from './stores.ts';
 
 const EVER = Number.MAX_SAFE_INTEGER;
 const PAGE = { offset: 0, limit: 100 };
@@ -13,7 +13,7 @@ export function describeLeaseStore(open: OpenStores): void {
   let stores: Stores;
   let config: Config;
   beforeEach(async () => {
-    stores = open(RETENTION_MS);
+    stores = open(RETENTION_MS, GENEROUS);
     config = sampleConfig('blue');
     await stores.configs.keepAccess(config.access);
     await stores.configs.create(config);
@@ -74,7 +74,9 @@ export function describeLeaseStore(open: OpenStores): void {
       const old = await saved(ended(await saved(revoking(await recorded())), START - RETENTION_MS - 1));
       const young = await saved(ended(await saved(revoking(await recorded()))));
       expect(await stores.leases.get(old.id)).toBeUndefined();
-      expect(await stores.leases.list({ config: undefined, states: [], before: undefined, limit: 9 })).toEqual([young]);
+      expect(
+        await stores.leases.list({ config: undefined, principal: undefined, states: [], before: undefined, limit: 9 }),
+      ).toEqual([young]);
     });
   });
 
@@ -139,7 +141,7 @@ export function describeLeaseStore(open: OpenStores): void {
   });
 
   describe('the list', () => {
-    const all = { config: undefined, states: [], before: undefined, limit: 100 };
+    const all = { config: undefined, principal: undefined, states: [], before: undefined, limit: 100 };
     const idsOf = (leases: Lease[]) => leases.map(({ id }) => id);
 
     test('has the newest first, in pages, and no trial', async () => {
@@ -176,6 +178,24 @@ export function describeLeaseStore(open: OpenStores): void {
       expect(await stores.leases.list({ ...all, config: 'green' })).toEqual([onGreen]);
       expect(await stores.leases.list({ ...all, config: 'green', states: ['ACTIVE'] })).toEqual([]);
       expect(await stores.leases.list({ ...all, config: 'unknown' })).toEqual([]);
+    });
+
+    test('keeps to the principal that is asked for, also on one config, wherever its leases stand', async () => {
+      const green = sampleConfig('green');
+      await stores.configs.keepAccess(green.access);
+      await stores.configs.create(green);
+      const [alice, bob] = ['spiffe://test/alice', 'spiffe://test/alice:bob'];
+      const first = await recorded({ principal: alice });
+      const second = await saved(active(await recorded({ principal: alice })));
+      const onGreen = sampleLease(green, { principal: alice });
+      await stores.leases.record(onGreen);
+      await recorded({ principal: bob });
+      const gone = await saved(ended(await saved(revoking(await recorded({ principal: alice })))));
+      const ofAlice = { ...all, principal: alice };
+      expect(idsOf(await stores.leases.list(ofAlice))).toEqual([gone.id, onGreen.id, second.id, first.id]);
+      expect(idsOf(await stores.leases.list({ ...ofAlice, config: 'blue', limit: 2 }))).toEqual([gone.id, second.id]);
+      expect(idsOf(await stores.leases.list({ ...ofAlice, states: ['ACTIVE'], before: gone.id }))).toEqual([second.id]);
+      expect(await stores.leases.list({ ...all, config: 'green', principal: bob })).toEqual([]);
     });
   });
 }

@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import type { Config } from '../../src/shared/domain/config.ts';
 import type { RequestKey } from '../../src/shared/ports/lease-store.ts';
 import { active, ended, revoking, START, sampleConfig, sampleLease } from './samples.ts';
-import { type OpenStores, RETENTION_MS, type Stores } from './stores.ts';
+import { GENEROUS, type OpenStores, RETENTION_MS, type Stores } from './stores.ts';
 
 const KEY: RequestKey = { principal: 'caller', requestId: 'r1', fingerprint: 'f1' };
 
@@ -11,7 +11,7 @@ export function describeRequestMemory(open: OpenStores): void {
   let stores: Stores;
   let config: Config;
   beforeEach(async () => {
-    stores = open(RETENTION_MS);
+    stores = open(RETENTION_MS, GENEROUS);
     config = sampleConfig('blue');
     await stores.configs.keepAccess(config.access);
     await stores.configs.create(config);

@@ -1,8 +1,11 @@
 import { Aborted, AlreadyExists } from '../../src/shared/domain/errors.ts';
 import { attentionTime, hasEnded, type Lease } from '../../src/shared/domain/lease.ts';
+import { configIsFull, isTooEarly, type LeaseLimits, principalIsFull } from '../../src/shared/domain/lease-limits.ts';
 import type { Appointment } from '../../src/shared/ports/alarm.ts';
 import type { LeaseQuery, LeaseStore, RequestKey } from '../../src/shared/ports/lease-store.ts';
 import type { KeptLease, MemoryRecords } from './memory-records.ts';
+
+const UNLIMITED: LeaseLimits = { perConfig: Infinity, perPrincipal: Infinity, issueRate: Infinity };
 
 const REQUEST_MEMORY_MS = 24 * 60 * 60 * 1000;
 
@@ -10,10 +13,12 @@ const REQUEST_MEMORY_MS = 24 * 60 * 60 * 1000;
 export class MemoryLeaseStore implements LeaseStore {
   readonly #records: MemoryRecords;
   readonly #retentionMs: number;
+  readonly #limits: LeaseLimits;
 
-  constructor(records: MemoryRecords, retentionMs: number) {
+  constructor(records: MemoryRecords, retentionMs: number, limits: LeaseLimits = UNLIMITED) {
     this.#records = records;
     this.#retentionMs = retentionMs;
+    this.#limits = limits;
   }
 
   async record(lease: Lease, request?: RequestKey): Promise<Lease | undefined> {
@@ -24,6 +29,10 @@ export class MemoryLeaseStore implements LeaseStore {
       return this.#earlier(earlier, request);
     }
     this.#requireConfig(lease);
+    if (lease.purpose === 'lease') {
+      this.#requireRoom(lease);
+      this.#admit(lease.principal);
+    }
     journal.set(leases, lease.id, keep(lease, key));
     this.#records.use(lease.accessId, 1);
     if (request && key !== undefined) {
@@ -31,6 +40,10 @@ export class MemoryLeaseStore implements LeaseStore {
       journal.set(requests, key, { fingerprint: request.fingerprint, leaseId: lease.id, goneAt });
     }
     return undefined;
+  }
+
+  async admitRenewal(principal: string): Promise<void> {
+    this.#admit(principal);
   }
 
   async save(lease: Lease): Promise<boolean> {
@@ -68,7 +81,7 @@ export class MemoryLeaseStore implements LeaseStore {
       .map((lease) => ({ leaseId: lease.id, at: attentionTime(lease) }));
   }
 
-  async list({ config, states, before, limit }: LeaseQuery): Promise<Lease[]> {
+  async list({ config, principal, states, before, limit }: LeaseQuery): Promise<Lease[]> {
     return [...this.#records.leases.keys()]
       .filter((id) => before === undefined || id < before)
       .sort()
@@ -76,6 +89,7 @@ export class MemoryLeaseStore implements LeaseStore {
       .map((id) => parse(this.#records.leases.get(id) as KeptLease))
       .filter((lease) => lease.purpose !== 'trial')
       .filter((lease) => config === undefined || lease.config === config)
+      .filter((lease) => principal === undefined || lease.principal === principal)
       .filter((lease) => states.length === 0 || states.includes(lease.state))
       .slice(0, limit);
   }
@@ -93,6 +107,27 @@ export class MemoryLeaseStore implements LeaseStore {
     if (!isOfConfig || !this.#records.access(lease.accessId)) {
       throw new Aborted('CONFIG_CHANGED', `config ${lease.config} was deleted or changed meanwhile`);
     }
+  }
+
+  #requireRoom({ config, principal }: Lease): void {
+    const listed = this.#live().filter(({ purpose }) => purpose === 'lease');
+    if (listed.filter((lease) => lease.config === config).length >= this.#limits.perConfig) {
+      throw configIsFull(config, this.#limits);
+    }
+    if (listed.filter((lease) => lease.principal === principal).length >= this.#limits.perPrincipal) {
+      throw principalIsFull(principal, this.#limits);
+    }
+  }
+
+  /** GCRA, as in the script. */
+  #admit(principal: string): void {
+    const { journal, filledUntil } = this.#records;
+    const now = this.#records.now();
+    const next = Math.max(filledUntil.get(principal) ?? 0, now) + 1000 / this.#limits.issueRate;
+    if (next - 1000 > now) {
+      throw isTooEarly(principal, this.#limits, Math.ceil(next - 1000 - now));
+    }
+    journal.set(filledUntil, principal, next);
   }
 
   #freeRequest(id: string, { request }: KeptLease): void {

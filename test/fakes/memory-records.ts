@@ -37,6 +37,8 @@ export class MemoryRecords {
   readonly configs = new Map<string, KeptConfig>();
   readonly accesses = new Map<string, KeptAccess>();
   readonly requests = new Map<string, { fingerprint: string; leaseId: string; goneAt: number }>();
+  /** By principal: until when its issues fill the rate that it is allowed. */
+  readonly filledUntil = new Map<string, number>();
   readonly batches = new Map<string, { json: string; reports: readonly string[]; ended: boolean }>();
   readonly journal: Journal;
   /** Milliseconds since the epoch. */

@@ -1,5 +1,6 @@
 import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, describe, inject } from 'vitest';
+import type { LeaseLimits } from '../../src/shared/domain/lease-limits.ts';
 import { BullmqAlarm } from '../../src/shared/queue/bullmq-alarm.ts';
 import { BATCH_QUEUE, EXPIRY_QUEUE } from '../../src/shared/queue/queues.ts';
 import { RedisConnections } from '../../src/shared/redis/connect-redis.ts';
@@ -19,6 +20,7 @@ import { describeBatchStore } from '../contract/batch-store.ts';
 import { describeConfigStore } from '../contract/config-store.ts';
 import { describeGatewayLinks } from '../contract/gateway-links.ts';
 import { describeGatewayStore } from '../contract/gateway-store.ts';
+import { describeLeaseLimits } from '../contract/lease-limits.ts';
 import { describeLeaseStore } from '../contract/lease-store.ts';
 import { describeRequestMemory } from '../contract/request-memory.ts';
 import type { Stores } from '../contract/stores.ts';
@@ -45,15 +47,16 @@ function freshKeys(): Keys {
 describe('RedisLeaseStore and RedisConfigStore', () => {
   describeLeaseStore(openStores);
   describeRequestMemory(openStores);
+  describeLeaseLimits(openStores);
   describeConfigStore(openStores);
 });
 
-function openStores(retentionMs: number): Stores {
+function openStores(retentionMs: number, limits: LeaseLimits): Stores {
   const keys = freshKeys();
   const keyring = new Keyring({ primary: 'k', keys: new Map([['k', createSecretKey(randomBytes(32))]]) });
   const damage = new DamageReports(() => undefined);
   return {
-    leases: new RedisLeaseStore(redis, scripts, keys, retentionMs),
+    leases: new RedisLeaseStore(redis, scripts, keys, { retentionMs, limits }),
     configs: new RedisConfigStore(
       redis,
       scripts,

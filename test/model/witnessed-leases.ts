@@ -62,6 +62,10 @@ export class WitnessedLeases implements LeaseStore {
     return isSaved;
   }
 
+  admitRenewal(principal: string): Promise<void> {
+    return this.#process.call(STORE, () => this.#world.leases.admitRenewal(principal));
+  }
+
   get(id: string): Promise<Lease | undefined> {
     return this.#process.call(STORE, () => this.#world.leases.get(id));
   }

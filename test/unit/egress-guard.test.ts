@@ -68,7 +68,15 @@ function callerOf(url: string, resolve?: Resolve, allowed = '127.0.0.0/8'): () =
   const clusters = new KubernetesClusters(LIMITS, noGateways, egress, keepLog().log);
   opened.push(() => clusters.close());
   const tls = { caPem: ca.caPem, insecureSkipVerify: false, serverName: undefined };
-  const access = { kind: 'direct', gateway: undefined, id: url, url, tls, token: new Secret('token') } as const;
+  const access = {
+    kind: 'direct',
+    gateway: undefined,
+    id: url,
+    configUid: 'config',
+    url,
+    tls,
+    token: new Secret('token'),
+  } as const;
   return () =>
     clusters
       .at(access)

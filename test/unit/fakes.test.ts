@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import type { LeaseLimits } from '../../src/shared/domain/lease-limits.ts';
 import { describeAlarm } from '../contract/alarm.ts';
 import { describeBatchStore } from '../contract/batch-store.ts';
 import { describeCluster, type OpenCluster } from '../contract/cluster.ts';
 import { describeConfigStore } from '../contract/config-store.ts';
 import { describeGatewayLinks } from '../contract/gateway-links.ts';
 import { describeGatewayStore } from '../contract/gateway-store.ts';
+import { describeLeaseLimits } from '../contract/lease-limits.ts';
 import { describeLeaseStore } from '../contract/lease-store.ts';
 import { describeMarkedObjects } from '../contract/marked-objects.ts';
 import { describeRequestMemory } from '../contract/request-memory.ts';
@@ -25,13 +27,14 @@ import { VirtualClock } from '../fakes/virtual-clock.ts';
 describe('MemoryLeaseStore and MemoryConfigStore', () => {
   describeLeaseStore(openStores);
   describeRequestMemory(openStores);
+  describeLeaseLimits(openStores);
   describeConfigStore(openStores);
 });
 
-function openStores(retentionMs: number): Stores {
+function openStores(retentionMs: number, limits: LeaseLimits): Stores {
   const records = new MemoryRecords(Date.now);
   return {
-    leases: new MemoryLeaseStore(records, retentionMs),
+    leases: new MemoryLeaseStore(records, retentionMs, limits),
     configs: new MemoryConfigStore(records),
     async accessGoesIn(id) {
       const goneAt = records.access(id)?.goneAt;

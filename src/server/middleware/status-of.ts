@@ -3,6 +3,7 @@ import {
   BadRequest,
   type ErrorDetails,
   ErrorInfo,
+  QuotaFailure,
   ResourceInfo,
   RetryInfo,
   RichServerError,
@@ -28,6 +29,7 @@ import {
   type LeaseholdError,
   NotFound,
   PermissionDenied,
+  ResourceExhausted,
   Unauthenticated,
   Unavailable,
 } from '../../shared/domain/errors.ts';
@@ -49,8 +51,13 @@ const TOLD_BY_REASON = [
 
 /** The gRPC status of an error that callers are meant to see, with its google.rpc details (AIP-193). */
 export function statusOf(error: LeaseholdError): RichServerError {
-  const { code, details } = codeAndDetails(error);
+  const { code, details } = error instanceof ResourceExhausted ? exhausted(error) : codeAndDetails(error);
   return new RichServerError(code, error.message, details);
+}
+
+function exhausted({ reason, message, subject, retryAfterMs }: ResourceExhausted) {
+  const quota = QuotaFailure.fromPartial({ violations: [{ subject, description: message }] });
+  return { code: Status.RESOURCE_EXHAUSTED, details: [errorInfo(reason), quota, retryInfo(retryAfterMs)] };
 }
 
 function codeAndDetails(error: LeaseholdError): { code: Status; details: ErrorDetails[] } {

@@ -3,18 +3,13 @@ import { z } from 'zod';
 import type { BatchRevokeLeasesRequest } from '../../gen/leasehold/v1/lease_service.ts';
 import type { Batch, BatchTarget } from '../../shared/domain/batch.ts';
 import { InvalidArgument } from '../../shared/domain/errors.ts';
-import { dnsLabel, emptyAsUndefined, kubernetesLabels } from './fields.ts';
+import { dnsLabel, emptyAsUndefined, kubernetesLabels, principalText } from './fields.ts';
 import { parse } from './parse.ts';
 
 /** The oneof laid flat, so that the paths of violations are those of the proto. */
 const flatRequest = z.object({
   config: dnsLabel.transform((config) => ({ kind: 'config' as const, config })).optional(),
-  principal: z
-    .string()
-    .min(1, 'must not be empty')
-    .max(1024, 'must have at most 1024 characters')
-    .transform((principal) => ({ kind: 'principal' as const, principal }))
-    .optional(),
+  principal: principalText.transform((principal) => ({ kind: 'principal' as const, principal })).optional(),
   labels: z
     .object({
       matchLabels: kubernetesLabels.refine((map) => Object.keys(map).length > 0, 'must name at least one label'),

@@ -17,6 +17,9 @@ export const audiences = z
   .max(16, 'must be at most 16')
   .refine((list) => new Set(list).size === list.length, 'must not repeat');
 
+/** A principal, as leases name it. */
+export const principalText = z.string().min(1, 'must not be empty').max(1024, 'must have at most 1024 characters');
+
 const MAX_LABELS = 32;
 
 export const kubernetesLabels = z

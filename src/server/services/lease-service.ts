@@ -23,7 +23,7 @@ import type { Guard, GuardedService } from '../guard.ts';
 import { batchMessages } from '../messages/batch-message.ts';
 import { credentialMessage, leaseMessage, stateOf } from '../messages/lease-message.ts';
 import { parseBatchRequest } from '../requests/batch-request.ts';
-import { dnsLabel, emptyAsUndefined, pageSize } from '../requests/fields.ts';
+import { dnsLabel, emptyAsUndefined, pageSize, principalText } from '../requests/fields.ts';
 import { leaseId, leaseRequest, renewRequest } from '../requests/lease-request.ts';
 import { readPageToken, writePageToken } from '../requests/page-token.ts';
 import { parse } from '../requests/parse.ts';
@@ -40,6 +40,7 @@ const listRequest = z.object({
     )
     .max(LEASE_STATES.length, `must be at most ${LEASE_STATES.length}`),
   pageSize,
+  principal: emptyAsUndefined.pipe(principalText.optional()),
 });
 
 /** The RPCs of leasehold.v1.LeaseService; the proto says what each does. */
@@ -63,7 +64,8 @@ export function leaseService(ports: Ports, guard: Guard): GuardedService<LeaseSe
       parse: (request: RenewLeaseRequest) => parse(renewRequest, request),
       on: ({ id }) => leaseOf(ports, id),
       conditions: ({ ttl }, { lease }) => ({ ttlSeconds: ttl, namespace: lease.namespace }),
-      async run({ ttl }, { lease }) {
+      async run({ ttl }, { lease }, { name }) {
+        await ports.leases.admitRenewal(name);
         const renewed = await renewLease(ports, lease, ttl);
         return { lease: leaseMessage(renewed.lease), credential: credentialMessage(renewed) };
       },
@@ -124,11 +126,11 @@ async function batchTargetOf(ports: Ports, target: BatchTarget): Promise<{ resou
 }
 
 function parseList(request: ListLeasesRequest): LeaseQuery {
-  const { config, states, pageSize: limit } = parse(listRequest, request);
+  const { config, principal, states, pageSize: limit } = parse(listRequest, request);
   const before = readPageToken(request.pageToken, filterOf(request));
-  return { config, states: states.filter((state) => state !== undefined), before, limit };
+  return { config, principal, states: states.filter((state) => state !== undefined), before, limit };
 }
 
-function filterOf({ config, states }: ListLeasesRequest): object {
-  return { config, states };
+function filterOf({ config, principal, states }: ListLeasesRequest): object {
+  return { config, principal, states };
 }

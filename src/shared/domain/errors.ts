@@ -56,6 +56,9 @@ type Reason =
   | 'GATEWAY_STILL_ATTACHED'
   | 'GATEWAY_CHANGED'
   | 'RELAY_NOT_ENABLED'
+  | 'TOO_MANY_LEASES_ON_CONFIG'
+  | 'TOO_MANY_LEASES_OF_PRINCIPAL'
+  | 'ISSUE_RATE_EXCEEDED'
   | 'ENROLMENT_REFUSED'
   | 'IDENTITY_REFUSED'
   | 'STORED_SECRET_DAMAGED'
@@ -87,6 +90,18 @@ export class Aborted extends ReasonedError {}
 
 /** What is stored was damaged, or is not what it says: nothing is done with it. */
 export class DataLoss extends ReasonedError {}
+/** A limit is reached; a retry helps once there is room again. */
+export class ResourceExhausted extends ReasonedError {
+  /** What the limit is of: `config:` or `principal:` and its name. */
+  readonly subject: string;
+  readonly retryAfterMs: number;
+
+  constructor(reason: Reason, message: string, { subject, retryAfterMs }: { subject: string; retryAfterMs: number }) {
+    super(reason, message);
+    this.subject = subject;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
 
 /** A part that we need is away; a retry helps. */
 export class Unavailable extends ReasonedError {}

@@ -7,7 +7,7 @@ const PAGE = 200;
 export async function* liveLeases(ports: Ports, config: string | undefined): AsyncIterable<Lease[]> {
   let before: string | undefined;
   do {
-    const page = await ports.leases.list({ config, states: LIVE_STATES, before, limit: PAGE });
+    const page = await ports.leases.list({ config, principal: undefined, states: LIVE_STATES, before, limit: PAGE });
     yield page;
     before = page.at(-1)?.id;
   } while (before !== undefined);

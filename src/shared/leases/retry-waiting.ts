@@ -32,6 +32,7 @@ async function revokingLeases(ports: Ports): Promise<Lease[]> {
   do {
     page = await ports.leases.list({
       config: undefined,
+      principal: undefined,
       states: ['REVOKING'],
       before: leases.at(-1)?.id,
       limit: PAGE,

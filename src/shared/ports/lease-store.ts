@@ -11,6 +11,8 @@ export interface RequestKey {
 export interface LeaseQuery {
   /** undefined: any. */
   config: string | undefined;
+  /** Whose leases; undefined: anybody's. */
+  principal: string | undefined;
   states: readonly LeaseState[];
   /** Leases issued before this one; undefined: from the newest. */
   before: string | undefined;
@@ -21,10 +23,13 @@ export interface LeaseQuery {
 export interface LeaseStore {
   /**
    * Makes a PENDING lease durable. Returns undefined, or, where the request id is known with the same fingerprint, the
-   * lease that it was used for. Throws AlreadyExists where the fingerprint differs, and Aborted where the config or
-   * its access went away in between.
+   * lease that it was used for. Throws AlreadyExists where the fingerprint differs, Aborted where the config or
+   * its access went away in between, and ResourceExhausted where a limit is reached: counted and recorded in one step,
+   * so that calls at the same time pass none together.
    */
   record(lease: Lease, request?: RequestKey): Promise<Lease | undefined>;
+  /** Counts a renewal for the issue rate of that principal. Throws ResourceExhausted where it is reached. */
+  admitRenewal(principal: string): Promise<void>;
   /**
    * Stores `lease` over the version before it. False where that is no longer the stored one. The request id of one that
    * is on its way to FAILED is free again.

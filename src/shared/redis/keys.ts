@@ -56,6 +56,21 @@ export class Keys {
     return `${this.#prefix}:leases-of:${config}:${state}`;
   }
 
+  /** The same, of one principal. */
+  leasesBy(principal: string, state: LeaseState): string {
+    return `${this.#prefix}:leases-by:${principal}:${state}`;
+  }
+
+  /** The same, of one principal on one config. */
+  leasesOfBy(config: string, principal: string, state: LeaseState): string {
+    return `${this.#prefix}:leases-of-by:${config}:${principal}:${state}`;
+  }
+
+  /** String: until when, in µs since the epoch, a principal's issues fill the rate that it is allowed. */
+  issueRate(principal: string): string {
+    return `${this.#prefix}:issue-rate:${principal}`;
+  }
+
   /** Sorted set of live leases by the time at which they want attention. */
   get due(): string {
     return `${this.#prefix}:due`;

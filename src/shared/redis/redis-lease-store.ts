@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Aborted, AlreadyExists } from '../domain/errors.ts';
-import { attentionTime, LEASE_STATES, type Lease } from '../domain/lease.ts';
+import { attentionTime, LEASE_STATES, type Lease, type LeaseState, LIVE_STATES } from '../domain/lease.ts';
+import { configIsFull, isTooEarly, type LeaseLimits, principalIsFull } from '../domain/lease-limits.ts';
 import type { Appointment } from '../ports/alarm.ts';
 import type { LeaseQuery, LeaseStore, RequestKey } from '../ports/lease-store.ts';
 import type { RedisClient } from './connect-redis.ts';
@@ -8,14 +9,15 @@ import type { Keys } from './keys.ts';
 import { LeaseRecord } from './records.ts';
 import { UNUSED_ACCESS_MS } from './redis-accesses.ts';
 import { loadScript } from './script.ts';
-import type { ScriptRunner } from './script-runner.ts';
+import { PlainScripts, type ScriptRunner } from './script-runner.ts';
 import { storeCall } from './store-call.ts';
 
-const recordScript = loadScript('record-lease');
+const recordScript = loadScript('record-lease', 'issue-rate');
 const saveScript = loadScript('save-lease');
 const endScript = loadScript('end-lease');
+const admitScript = loadScript('admit-renewal', 'issue-rate');
 
-const RecordAnswer = z.tuple([z.enum(['ok', 'seen', 'reused', 'gone'])]).rest(z.string());
+const RecordAnswer = z.tuple([z.enum(['ok', 'seen', 'reused', 'gone', 'full', 'early'])]).rest(z.string());
 
 /** How long a request_id leads to its lease. */
 const REQUEST_MEMORY_MS = 24 * 60 * 60 * 1000;
@@ -26,13 +28,23 @@ export class RedisLeaseStore implements LeaseStore {
   readonly #scripts: ScriptRunner;
   readonly #keys: Keys;
   readonly #retentionMs: number;
+  readonly #limits: LeaseLimits;
+  /** For what may be lost. */
+  readonly #unacknowledged: ScriptRunner;
 
   /** `retentionMs`: how long ended leases are kept. */
-  constructor(redis: RedisClient, scripts: ScriptRunner, keys: Keys, retentionMs: number) {
+  constructor(
+    redis: RedisClient,
+    scripts: ScriptRunner,
+    keys: Keys,
+    { retentionMs, limits }: { retentionMs: number; limits: LeaseLimits },
+  ) {
     this.#redis = redis;
     this.#scripts = scripts;
     this.#keys = keys;
     this.#retentionMs = retentionMs;
+    this.#limits = limits;
+    this.#unacknowledged = new PlainScripts(redis);
   }
 
   async record(lease: Lease, request?: RequestKey): Promise<Lease | undefined> {
@@ -54,16 +66,34 @@ export class RedisLeaseStore implements LeaseStore {
         lease.purpose === 'trial' ? '' : lease.configUid,
         request?.fingerprint ?? '',
         REQUEST_MEMORY_MS,
+        JSON.stringify(this.#roomsOf(lease)),
+        lease.purpose === 'trial' ? '' : this.#keys.issueRate(lease.principal),
+        this.#limits.issueRate,
       ],
     );
-    const [outcome, earlierId] = RecordAnswer.parse(answer);
+    const [outcome, detail = ''] = RecordAnswer.parse(answer);
     if (outcome === 'gone') {
       throw new Aborted('CONFIG_CHANGED', `config ${JSON.stringify(lease.config)} was deleted or changed meanwhile`);
     }
     if (outcome === 'reused') {
-      throw new AlreadyExists('REQUEST_ID_REUSED', `this request_id was used for another request (lease ${earlierId})`);
+      throw new AlreadyExists('REQUEST_ID_REUSED', `this request_id was used for another request (lease ${detail})`);
     }
-    return outcome === 'seen' && earlierId !== undefined ? this.#earlier(earlierId) : undefined;
+    if (outcome === 'full') {
+      throw detail === 'config'
+        ? configIsFull(lease.config, this.#limits)
+        : principalIsFull(lease.principal, this.#limits);
+    }
+    if (outcome === 'early') {
+      throw isTooEarly(lease.principal, this.#limits, Number(detail));
+    }
+    return outcome === 'seen' ? this.#earlier(detail) : undefined;
+  }
+
+  async admitRenewal(principal: string): Promise<void> {
+    const waitMs = await admitScript(this.#unacknowledged, [this.#keys.issueRate(principal)], [this.#limits.issueRate]);
+    if (waitMs !== 0) {
+      throw isTooEarly(principal, this.#limits, Number(waitMs));
+    }
   }
 
   async save(lease: Lease): Promise<boolean> {
@@ -114,11 +144,11 @@ export class RedisLeaseStore implements LeaseStore {
     return pairs(range).map(([leaseId, at]) => ({ leaseId, at: Number(at) }));
   }
 
-  async list({ config, states, before, limit }: LeaseQuery): Promise<Lease[]> {
+  async list({ config, principal, states, before, limit }: LeaseQuery): Promise<Lease[]> {
     const end = before === undefined ? '+' : `(${before}`;
     const pages = await Promise.all(
       (states.length > 0 ? states : LEASE_STATES).map((state) => {
-        const index = config === undefined ? this.#keys.leasesIn(state) : this.#keys.leasesOf(config, state);
+        const index = this.#indexOf({ config, principal }, state);
         return storeCall(() => this.#redis.zrange(index, end, '-', 'BYLEX', 'REV', 'LIMIT', 0, limit));
       }),
     );
@@ -139,11 +169,43 @@ export class RedisLeaseStore implements LeaseStore {
     return lease;
   }
 
+  #indexOf({ config, principal }: Pick<LeaseQuery, 'config' | 'principal'>, state: LeaseState): string {
+    if (principal === undefined) {
+      return config === undefined ? this.#keys.leasesIn(state) : this.#keys.leasesOf(config, state);
+    }
+    return config === undefined
+      ? this.#keys.leasesBy(principal, state)
+      : this.#keys.leasesOfBy(config, principal, state);
+  }
+
   /** A trial is in none: it is not listed, and forgotten when it ends. */
-  #indexesOf(lease: Lease): string[] {
-    return lease.purpose === 'trial'
+  #indexesOf({ purpose, config, principal, state }: Lease): string[] {
+    return purpose === 'trial'
       ? []
-      : [this.#keys.leasesIn(lease.state), this.#keys.leasesOf(lease.config, lease.state)];
+      : [
+          { config: undefined, principal: undefined },
+          { config, principal: undefined },
+          { config: undefined, principal },
+          { config, principal },
+        ].map((query) => this.#indexOf(query, state));
+  }
+
+  /** What must have room for one more live lease. */
+  #roomsOf({ purpose, config, principal }: Lease): { name: string; indexes: string[]; most: number }[] {
+    return purpose === 'trial'
+      ? []
+      : [
+          {
+            name: 'config',
+            indexes: LIVE_STATES.map((state) => this.#keys.leasesOf(config, state)),
+            most: this.#limits.perConfig,
+          },
+          {
+            name: 'principal',
+            indexes: LIVE_STATES.map((state) => this.#keys.leasesBy(principal, state)),
+            most: this.#limits.perPrincipal,
+          },
+        ];
   }
 }
 

@@ -4,8 +4,15 @@ import { storeCall } from './store-call.ts';
 
 type Script = (runner: ScriptRunner, keys: string[], args: (string | number)[]) => Promise<unknown>;
 
-/** A Lua script of the folder `scripts`, as a function. Redis runs it whole or not at all. */
-export function loadScript(name: string): Script {
-  const lua = readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8');
+/**
+ * A Lua script of the folder `scripts`, as a function. Redis runs it whole or not at all. `library`: another one there,
+ * which defines what it calls.
+ */
+export function loadScript(name: string, library?: string): Script {
+  const lua = [...(library === undefined ? [] : [library]), name].map(read).join('\n');
   return (runner, keys, args) => storeCall(() => runner.run(lua, keys, args));
+}
+
+function read(name: string): string {
+  return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8');
 }

@@ -1,8 +1,10 @@
 -- Makes a PENDING lease durable, with its indexes and its use of the access.
 -- KEYS: lease, access, config, due, and the request where there is one.
 -- ARGV: id, data, due time, indexes (JSON), uid that the config must have ('' for any), fingerprint of the request,
---       time in ms for which the request is remembered.
--- Returns {'ok'}, {'seen', lease id}, {'reused', lease id} (another fingerprint) or {'gone'} (config or access is).
+--       time in ms for which the request is remembered, what must have room (JSON: name, indexes of live leases, most),
+--       key of the issue rate ('' for none), issues in a second.
+-- Returns {'ok'}, {'seen', lease id}, {'reused', lease id} (another fingerprint), {'gone'} (config or access is),
+-- {'full', name} or {'early', ms to wait}. With issue-rate.lua before it.
 if KEYS[5] then
   local earlier = redis.call('HMGET', KEYS[5], 'fingerprint', 'leaseId')
   if earlier[1] then
@@ -14,6 +16,20 @@ if redis.call('EXISTS', KEYS[2]) == 0 then
 end
 if ARGV[5] ~= '' and redis.call('HGET', KEYS[3], 'uid') ~= ARGV[5] then
   return { 'gone' }
+end
+for _, room in ipairs(cjson.decode(ARGV[8])) do
+  local count = 0
+  for _, index in ipairs(room.indexes) do
+    count = count + redis.call('ZCARD', index)
+  end
+  if count >= room.most then
+    return { 'full', room.name }
+  end
+end
+-- The last question, because its yes is counted.
+local wait = ARGV[9] == '' and 0 or admit(ARGV[9], ARGV[10])
+if wait > 0 then
+  return { 'early', tostring(wait) }
 end
 redis.call('HSET', KEYS[1], 'version', '1', 'data', ARGV[2], 'indexes', ARGV[4], 'access', KEYS[2])
 for _, index in ipairs(cjson.decode(ARGV[4])) do

@@ -1,0 +1,16 @@
+-- A library: how often something may happen (GCRA, the generic cell rate algorithm).
+-- The key holds until when, in µs, what was admitted fills the rate; it may be a second ahead, so that `rate` may come at once.
+local SECOND = 1000000
+
+-- Counts one more at `rate` in a second, and returns 0; or counts nothing, and returns for how many ms to wait.
+local function admit(key, rate)
+  local time = redis.call('TIME')
+  local now = time[1] * SECOND + time[2]
+  local filledUntil = math.max(redis.call('GET', key) or 0, now) + SECOND / rate
+  local wait = filledUntil - SECOND - now
+  if wait > 0 then
+    return math.ceil(wait / 1000)
+  end
+  redis.call('SET', key, string.format('%.0f', filledUntil), 'PX', math.ceil((filledUntil - now) / 1000))
+  return 0
+end
