@@ -15,15 +15,15 @@ import type { Settings } from '../shared/settings.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import { auditTo } from './audit.ts';
 import { Guard } from './guard.ts';
+import { connectionOptions } from './limits/connection-options.ts';
+import { endStalledCalls } from './limits/stalled-calls.ts';
 import { authenticationMiddleware } from './middleware/authentication.ts';
 import { errorsMiddleware } from './middleware/errors.ts';
+import { limitsMiddleware } from './middleware/limits.ts';
 import { startRelay } from './relay/start-relay.ts';
 import { configService } from './services/config-service.ts';
 import { gatewayService } from './services/gateway-service.ts';
 import { leaseService } from './services/lease-service.ts';
-
-/** The largest request is a config with its CA bundle. */
-const MAX_REQUEST_BYTES = 256 * 1024;
 
 const DESCRIPTORS = new URL('../gen/leasehold.binpb', import.meta.url);
 
@@ -42,11 +42,24 @@ export async function startServer(
   const runtime = await createRuntime(settings, log);
   const ports = around(runtime.ports);
   const health = HealthState();
-  const server = createServer({ 'grpc.max_receive_message_length': MAX_REQUEST_BYTES })
+  const stalled = endStalledCalls(
+    { reading: settings.LEASEHOLD_SLOW_READER_TIMEOUT * 1000, sending: settings.LEASEHOLD_CALL_TIMEOUT * 1000 },
+    (rpc, peer) => log.warn({ rpc, peer }, 'a call was ended: its caller stands still'),
+  );
+  const server = createServer({ ...connectionOptions(settings), interceptors: [stalled] })
     .use(openTelemetryServerMiddleware())
     .use(errorDetailsServerMiddleware)
     .use(authenticationMiddleware())
-    .use(errorsMiddleware(log));
+    .use(errorsMiddleware(log))
+    .use(
+      limitsMiddleware(
+        {
+          maxCalls: settings.LEASEHOLD_MAX_CALLS_PER_PRINCIPAL,
+          callTimeoutMs: settings.LEASEHOLD_CALL_TIMEOUT * 1000,
+        },
+        log,
+      ),
+    );
   const guard = new Guard({ allows: () => true }, auditTo(log));
   server.add(ConfigServiceDefinition, configService(ports, guard));
   server.add(LeaseServiceDefinition, leaseService(ports, guard));

@@ -101,6 +101,18 @@ export const Settings = z
       1_000,
       1_000_000,
     ),
+    LEASEHOLD_MAX_CALLS_PER_PRINCIPAL: count('Calls of one caller at the same time, at each server', 256),
+    LEASEHOLD_CALL_TIMEOUT: seconds('Longest that a call may take that is no stream', 120, 3_600),
+    LEASEHOLD_SLOW_READER_TIMEOUT: seconds(
+      'After so long without taking a message, a caller loses the call',
+      30,
+      3_600,
+    ),
+    LEASEHOLD_MAX_CONNECTION_AGE: seconds(
+      'Age at which a connection takes no more calls, and its client connects anew; calls on it go on',
+      1_800,
+      A_DAY,
+    ),
     LEASEHOLD_DRAIN_TIMEOUT: seconds('How long a stopping process waits for the calls and jobs under way', 20),
     LEASEHOLD_RELAY_LISTEN: z
       .string()

@@ -10,6 +10,8 @@ export interface Rejection {
   /** ErrorInfo. */
   reason: string | undefined;
   metadata: Record<string, string>;
+  /** Subjects of QuotaFailure. */
+  quotas: string[];
   /** Whether RetryInfo says that a retry helps. */
   retry: boolean;
 }
@@ -29,6 +31,7 @@ export async function rejectionOf(call: Promise<unknown>): Promise<Rejection> {
     fields: [],
     reason: undefined,
     metadata: {},
+    quotas: [],
     retry: false,
   };
   for (const detail of error instanceof RichClientError ? error.extra : []) {
@@ -37,6 +40,8 @@ export async function rejectionOf(call: Promise<unknown>): Promise<Rejection> {
     } else if (detail.$type === 'google.rpc.ErrorInfo') {
       rejection.reason = detail.reason;
       rejection.metadata = detail.metadata;
+    } else if (detail.$type === 'google.rpc.QuotaFailure') {
+      rejection.quotas.push(...detail.violations.map(({ subject }) => subject));
     } else if (detail.$type === 'google.rpc.RetryInfo') {
       rejection.retry = true;
     }

@@ -4,6 +4,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 /** A way to a server, byte for byte. */
 export interface TcpProxy {
   port: number;
+  /** How many have come. */
+  readonly connections: number;
   /** Nothing passes any more, either way, and nobody is told: as behind a firewall that drops everything. */
   goSilent(): void;
   /** What was held up passes, late. */
@@ -17,7 +19,9 @@ export async function startTcpProxy(
 ): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let isSilent = false;
+  let connections = 0;
   const server = createServer({ pauseOnConnect: true }, (client) => {
+    connections++;
     const upstream = connect(target.port, target.hostname);
     for (const [from, to] of [
       [client, upstream],
@@ -45,6 +49,9 @@ export async function startTcpProxy(
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
+    get connections() {
+      return connections;
+    },
     goSilent() {
       isSilent = true;
       for (const socket of sockets) {
