@@ -18,12 +18,14 @@ import { Guard } from './guard.ts';
 import { connectionOptions } from './limits/connection-options.ts';
 import { endStalledCalls } from './limits/stalled-calls.ts';
 import { authenticationMiddleware } from './middleware/authentication.ts';
+import { decodingMiddleware } from './middleware/decoding.ts';
 import { errorsMiddleware } from './middleware/errors.ts';
 import { limitsMiddleware } from './middleware/limits.ts';
 import { startRelay } from './relay/start-relay.ts';
 import { configService } from './services/config-service.ts';
 import { gatewayService } from './services/gateway-service.ts';
 import { leaseService } from './services/lease-service.ts';
+import { decodingAll } from './undecodable.ts';
 
 const DESCRIPTORS = new URL('../gen/leasehold.binpb', import.meta.url);
 
@@ -59,17 +61,18 @@ export async function startServer(
         },
         log,
       ),
-    );
+    )
+    .use(decodingMiddleware);
   const guard = new Guard({ allows: () => true }, auditTo(log));
-  server.add(ConfigServiceDefinition, configService(ports, guard));
-  server.add(LeaseServiceDefinition, leaseService(ports, guard));
+  server.add(decodingAll(ConfigServiceDefinition), configService(ports, guard));
+  server.add(decodingAll(LeaseServiceDefinition), leaseService(ports, guard));
   server.add(
-    GatewayServiceDefinition,
+    decodingAll(GatewayServiceDefinition),
     gatewayService(ports, guard, { hasRelay: settings.LEASEHOLD_RELAY_LISTEN !== undefined }),
   );
-  server.add(HealthDefinition, HealthServiceImpl(health));
+  server.add(decodingAll(HealthDefinition), HealthServiceImpl(health));
   server.add(
-    ServerReflectionService,
+    decodingAll(ServerReflectionService),
     ServerReflection(readFileSync(DESCRIPTORS), [
       ConfigServiceDefinition.fullName,
       LeaseServiceDefinition.fullName,

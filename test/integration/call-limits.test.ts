@@ -159,6 +159,21 @@ test('a request that does not come to its end is given up', async () => {
   raw.close();
 });
 
+test('what is no message of its type is the fault of its caller', async () => {
+  const { address } = await serve({});
+  const raw = await RawGrpc.connect(address);
+  const groupWithoutEnd = Buffer.of(0x0b);
+  for (const path of [
+    LIST,
+    BATCH,
+    '/grpc.health.v1.Health/Check',
+    '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
+  ]) {
+    expect(await raw.call(path, [groupWithoutEnd]), path).toMatchObject({ status: Status.INVALID_ARGUMENT });
+  }
+  raw.close();
+});
+
 test('a connection that has come to its age is left without losing a call', async () => {
   const { address } = await serve({ LEASEHOLD_MAX_CONNECTION_AGE: '0.5' });
   const proxy = await startTcpProxy({ hostname: '127.0.0.1', port: Number(address.split(':').at(-1)) });
