@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
+import { makeApiKey } from '../../src/shared/domain/api-key.ts';
 import { redact } from '../../src/shared/domain/redact.ts';
 import { Secret } from '../../src/shared/domain/secret.ts';
 
@@ -23,6 +24,7 @@ test('redaction takes out known secrets and whatever looks like a JWT', () => {
   expect(redact(`token ${jwt} and hunter2, hunter2`, new Secret('hunter2'))).toBe(
     'token [redacted] and [redacted], [redacted]',
   );
+  expect(redact(`key ${makeApiKey('bootstrap').reveal()}, whole`)).toBe('key [redacted], whole');
   expect(redact('unsigned eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.')).toBe('unsigned [redacted]');
 });
 

@@ -6,10 +6,12 @@ const RUN = /[\w.-]+/g;
 /** `eyJ` is the base64url of `{"`. */
 const JWT_START = 'eyJ';
 
-/** `text` without anything shaped like a JWT and without the given secrets: API servers may echo what they were sent. */
+const API_KEY = /leasehold_[-a-z0-9]{1,63}_[\w-]{43}/;
+
+/** `text` without anything shaped like a JWT or an API key, and without the given secrets: API servers may echo what they were sent. */
 export function redact(text: string, ...secrets: Secret[]): string {
   const withoutKnown = secrets.reduce((rest, secret) => rest.replaceAll(secret.reveal(), '[redacted]'), text);
-  return withoutKnown.replace(RUN, (run) => (looksLikeJwt(run) ? '[redacted]' : run));
+  return withoutKnown.replace(RUN, (run) => (looksLikeJwt(run) || API_KEY.test(run) ? '[redacted]' : run));
 }
 
 function looksLikeJwt(run: string): boolean {
