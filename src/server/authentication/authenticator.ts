@@ -1,0 +1,22 @@
+import type { X509Certificate } from 'node:crypto';
+import type { Principal } from '../../shared/domain/principal.ts';
+import type { Secret } from '../../shared/domain/secret.ts';
+
+/** What a caller shows. */
+export interface Credentials {
+  /** The client certificate of its connection, which was verified. */
+  certificate?: X509Certificate | undefined;
+  /** What it sent as `authorization: Bearer ...`. */
+  bearer?: Secret | undefined;
+  /** Milliseconds since the epoch. */
+  now: number;
+}
+
+/** Knows one kind of callers. */
+export interface Authenticator {
+  /**
+   * Resolves to undefined where the credentials are of another kind. Throws Unauthenticated where they are of this kind
+   * and do not count: nobody else is asked then. Throws Unavailable where that could not be found out.
+   */
+  authenticate(credentials: Credentials): Promise<Principal | undefined>;
+}

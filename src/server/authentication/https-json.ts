@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises';
+import { Agent, request } from 'undici';
+
+/** For one request, from connecting to the last byte of the answer. */
+const TIMEOUT_MS = 5_000;
+
+/** A set of 100 keys is a tenth of it. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
+
+export interface HttpsFiles {
+  /** PEM of the CAs that verify the server. Left out: those that Node trusts. */
+  caFile?: string | undefined;
+  /** A bearer token to show. */
+  tokenFile?: string | undefined;
+}
+
+/** Asks servers of issuers and clusters for JSON. Its files are read for each request: they rotate. No redirect is followed. */
+export class HttpsJson {
+  readonly #files: HttpsFiles;
+  #ca = '';
+  #agent: Agent | undefined;
+
+  constructor(files: HttpsFiles) {
+    this.#files = files;
+  }
+
+  /** Throws an Error, also where the answer is no success or no JSON. */
+  get(url: string): Promise<unknown> {
+    return this.#ask(url, { method: 'GET' });
+  }
+
+  /** The same. */
+  post(url: string, body: object): Promise<unknown> {
+    return this.#ask(url, { method: 'POST', body: JSON.stringify(body) });
+  }
+
+  async close(): Promise<void> {
+    await this.#agent?.close();
+  }
+
+  async #ask(url: string, call: { method: 'GET' | 'POST'; body?: string }): Promise<unknown> {
+    const { statusCode, body } = await request(url, {
+      ...call,
+      dispatcher: await this.#trustingAgent(),
+      headers: {
+        accept: 'application/json',
+        ...(call.body && { 'content-type': 'application/json' }),
+        ...(await this.#login()),
+      },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (statusCode < 200 || statusCode > 299) {
+      await body.dump();
+      throw new Error(`${url} answered ${statusCode}`);
+    }
+    return body.json();
+  }
+
+  async #login(): Promise<{ authorization?: string }> {
+    const { tokenFile } = this.#files;
+    return tokenFile === undefined ? {} : { authorization: `Bearer ${(await readFile(tokenFile, 'utf8')).trim()}` };
+  }
+
+  async #trustingAgent(): Promise<Agent> {
+    const { caFile } = this.#files;
+    const ca = caFile === undefined ? '' : await readFile(caFile, 'utf8');
+    if (!this.#agent || ca !== this.#ca) {
+      void this.#agent?.close();
+      this.#ca = ca;
+      this.#agent = new Agent({
+        connect: { timeout: TIMEOUT_MS, ...(caFile === undefined ? {} : { ca }) },
+        maxResponseSize: MAX_ANSWER_BYTES,
+      });
+    }
+    return this.#agent;
+  }
+}
