@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { makeTempFolder } from '../test/servers/temp-folder.ts';
 import { kubeConfigFor } from '../test/support/admin.ts';
+import { ADMIN_KEY, SERVER_CA_FILE } from '../test/support/security.ts';
 import { Narrator } from './narrator.ts';
 import { play } from './play.ts';
 import { type Stage, setTheStage } from './stage.ts';
@@ -39,7 +40,9 @@ async function keepRunning(
   const kubeconfig = join(folder.path, 'kubeconfig');
   await writeFile(kubeconfig, kubeConfigFor(cluster, adminToken).exportConfig(), { mode: 0o600 });
   tell.chapter('Everything stays until Ctrl-C');
-  tell.say(`gRPC (plaintext, reflection on)  ${serverAddress}`);
+  tell.say(`gRPC (TLS, reflection on)        ${serverAddress}`);
+  tell.say(`CA of its certificate            ${SERVER_CA_FILE}`);
+  tell.say(`API key of group admins          ${ADMIN_KEY.reveal()}`);
   tell.say(`Kubernetes API server            ${cluster.url}`);
   tell.say(`kubeconfig of its administrator  ${kubeconfig}`);
   tell.say(`Redis                            ${redisUrl}`);

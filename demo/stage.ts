@@ -4,6 +4,7 @@ import { startRedisServer } from '../test/servers/redis-server.ts';
 import { Admin, type ClusterAddress } from '../test/support/admin.ts';
 import { TEST_NETWORKS } from '../test/support/egress.ts';
 import type { LeaseholdClient } from '../test/support/leasehold.ts';
+import { SECURE } from '../test/support/security.ts';
 import { startServerAndWorker } from '../test/support/server-and-worker.ts';
 import { startTraceCollector, type TraceCollector } from './trace-collector.ts';
 
@@ -29,6 +30,7 @@ export async function setTheStage(progress: (line: string) => void): Promise<Sta
   started.defer(() => collector.stop());
 
   const environment = {
+    ...SECURE,
     LEASEHOLD_LISTEN: '127.0.0.1:0',
     LEASEHOLD_REDIS_URL: redis.url,
     LEASEHOLD_SEAL_KEY: randomBytes(32).toString('base64'),

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { ServerCredentials } from '@grpc/grpc-js';
 import { createServer } from 'nice-grpc';
 import { errorDetailsServerMiddleware } from 'nice-grpc-error-details';
 import { openTelemetryServerMiddleware } from 'nice-grpc-opentelemetry';
@@ -14,6 +13,7 @@ import { createRuntime } from '../shared/runtime.ts';
 import type { Settings } from '../shared/settings.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import { auditTo } from './audit.ts';
+import { Callers } from './authentication/callers.ts';
 import { Guard } from './guard.ts';
 import { connectionOptions } from './limits/connection-options.ts';
 import { endStalledCalls } from './limits/stalled-calls.ts';
@@ -25,6 +25,7 @@ import { startRelay } from './relay/start-relay.ts';
 import { configService } from './services/config-service.ts';
 import { gatewayService } from './services/gateway-service.ts';
 import { leaseService } from './services/lease-service.ts';
+import { openTransport } from './transport/open-transport.ts';
 import { decodingAll } from './undecodable.ts';
 
 const DESCRIPTORS = new URL('../gen/leasehold.binpb', import.meta.url);
@@ -41,6 +42,8 @@ export async function startServer(
   log: Logger,
   around: (ports: Ports) => Ports = (ports) => ports,
 ): Promise<RunningServer> {
+  const transport = await openTransport(settings, log);
+  const callers = await openCallers(settings, log);
   const runtime = await createRuntime(settings, log);
   const ports = around(runtime.ports);
   const health = HealthState();
@@ -48,21 +51,18 @@ export async function startServer(
     { reading: settings.LEASEHOLD_SLOW_READER_TIMEOUT * 1000, sending: settings.LEASEHOLD_CALL_TIMEOUT * 1000 },
     (rpc, peer) => log.warn({ rpc, peer }, 'a call was ended: its caller stands still'),
   );
-  const server = createServer({ ...connectionOptions(settings), interceptors: [stalled] })
+  const limits = {
+    maxCalls: settings.LEASEHOLD_MAX_CALLS_PER_PRINCIPAL,
+    callTimeoutMs: settings.LEASEHOLD_CALL_TIMEOUT * 1000,
+  };
+  const grpc = createServer({ ...connectionOptions(settings), interceptors: [stalled] })
     .use(openTelemetryServerMiddleware())
-    .use(errorDetailsServerMiddleware)
-    .use(authenticationMiddleware())
-    .use(errorsMiddleware(log))
-    .use(
-      limitsMiddleware(
-        {
-          maxCalls: settings.LEASEHOLD_MAX_CALLS_PER_PRINCIPAL,
-          callTimeoutMs: settings.LEASEHOLD_CALL_TIMEOUT * 1000,
-        },
-        log,
-      ),
-    )
-    .use(decodingMiddleware);
+    .use(errorDetailsServerMiddleware);
+  const server = grpc
+    .with(authenticationMiddleware(callers, transport, log))
+    .with(errorsMiddleware(log))
+    .with(limitsMiddleware(limits, log))
+    .with(decodingMiddleware);
   const guard = new Guard({ allows: () => true }, auditTo(log));
   server.add(decodingAll(ConfigServiceDefinition), configService(ports, guard));
   server.add(decodingAll(LeaseServiceDefinition), leaseService(ports, guard));
@@ -70,7 +70,6 @@ export async function startServer(
     decodingAll(GatewayServiceDefinition),
     gatewayService(ports, guard, { hasRelay: settings.LEASEHOLD_RELAY_LISTEN !== undefined }),
   );
-  server.add(decodingAll(HealthDefinition), HealthServiceImpl(health));
   server.add(
     decodingAll(ServerReflectionService),
     ServerReflection(readFileSync(DESCRIPTORS), [
@@ -79,8 +78,10 @@ export async function startServer(
       GatewayServiceDefinition.fullName,
     ]),
   );
+  // Whether the server is well may be asked by anybody, and nothing else.
+  grpc.with(decodingMiddleware).add(decodingAll(HealthDefinition), HealthServiceImpl(health));
   const relay = await startRelay(settings, runtime, ports);
-  const port = await server.listen(settings.LEASEHOLD_LISTEN, ServerCredentials.createInsecure());
+  const port = await grpc.listen(settings.LEASEHOLD_LISTEN, transport.credentials);
   const address = settings.LEASEHOLD_LISTEN.replace(/:\d+$/, `:${port}`);
   log.info({ address }, 'serving');
 
@@ -88,11 +89,20 @@ export async function startServer(
     address,
     async stop() {
       health.setStatus('unhealthy');
-      const deadline = setTimeout(() => server.forceShutdown(), settings.LEASEHOLD_DRAIN_TIMEOUT * 1000);
-      await server.shutdown();
+      const deadline = setTimeout(() => grpc.forceShutdown(), settings.LEASEHOLD_DRAIN_TIMEOUT * 1000);
+      await grpc.shutdown();
       clearTimeout(deadline);
       relay?.stop();
+      callers.close();
+      transport.close();
       await runtime.close();
     },
   };
+}
+
+function openCallers({ LEASEHOLD_CALLERS: path }: Settings, log: Logger): Promise<Callers> {
+  if (path === undefined) {
+    throw new Error('the server needs LEASEHOLD_CALLERS: the file that says who may call');
+  }
+  return Callers.open(path, log);
 }

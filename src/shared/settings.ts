@@ -34,6 +34,31 @@ export const Settings = z
       .regex(ADDRESS)
       .default('127.0.0.1:50051')
       .describe('Address and port of the gRPC server. Port 0: a free one, which the log tells'),
+    LEASEHOLD_TLS_CERT: pemFile(
+      "of the gRPC server's certificate chain, read again where it changes. Required for TLS",
+    ),
+    LEASEHOLD_TLS_KEY: pemFile('of its private key. Required with `LEASEHOLD_TLS_CERT`'),
+    LEASEHOLD_CLIENT_CA: pemFile(
+      'of the CAs of client certificates, read again where it changes. Unset: none are asked for',
+    ),
+    LEASEHOLD_REQUIRE_CLIENT_CERT: flag('Whether every connection must show a client certificate (mTLS)'),
+    LEASEHOLD_CALLERS: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'The callers file: who may call (see [Callers](#callers)). Read again where it changes. Required of servers',
+      ),
+    LEASEHOLD_PLAINTEXT: z
+      .enum(['refuse', 'loopback', 'anywhere'])
+      .default('refuse')
+      .describe(
+        'Whether a server without `LEASEHOLD_TLS_CERT` may serve in the clear: `loopback`, only at 127.0.0.1 or [::1]; `anywhere`, also with `LEASEHOLD_PLAINTEXT_CONFIRMED`',
+      ),
+    LEASEHOLD_PLAINTEXT_CONFIRMED: z
+      .string()
+      .optional()
+      .describe('`i-accept-that-tokens-travel-in-the-clear`: the second half of `LEASEHOLD_PLAINTEXT=anywhere`'),
     LEASEHOLD_REDIS_URL: z
       .string()
       .default('redis://127.0.0.1:6379')
@@ -148,6 +173,23 @@ export const Settings = z
   .refine(({ LEASEHOLD_KEYRING, LEASEHOLD_SEAL_KEY }) => !LEASEHOLD_KEYRING !== !LEASEHOLD_SEAL_KEY, {
     path: ['LEASEHOLD_KEYRING'],
     message: 'or LEASEHOLD_SEAL_KEY must be set, and not both: the keys that seal cluster tokens in Redis',
+  })
+  .refine(
+    ({ LEASEHOLD_TLS_CERT, LEASEHOLD_TLS_KEY }) =>
+      (LEASEHOLD_TLS_CERT === undefined) === (LEASEHOLD_TLS_KEY === undefined),
+    { path: ['LEASEHOLD_TLS_CERT'], message: 'and LEASEHOLD_TLS_KEY go together' },
+  )
+  .refine(({ LEASEHOLD_TLS_CERT, LEASEHOLD_CLIENT_CA }) => LEASEHOLD_TLS_CERT || !LEASEHOLD_CLIENT_CA, {
+    path: ['LEASEHOLD_CLIENT_CA'],
+    message: 'needs LEASEHOLD_TLS_CERT',
+  })
+  .refine(
+    ({ LEASEHOLD_CLIENT_CA, LEASEHOLD_REQUIRE_CLIENT_CERT }) => LEASEHOLD_CLIENT_CA || !LEASEHOLD_REQUIRE_CLIENT_CERT,
+    { path: ['LEASEHOLD_REQUIRE_CLIENT_CERT'], message: 'needs LEASEHOLD_CLIENT_CA' },
+  )
+  .refine(({ LEASEHOLD_TLS_CERT, LEASEHOLD_PLAINTEXT }) => !LEASEHOLD_TLS_CERT || LEASEHOLD_PLAINTEXT === 'refuse', {
+    path: ['LEASEHOLD_PLAINTEXT'],
+    message: 'contradicts LEASEHOLD_TLS_CERT: a server speaks either',
   })
   .refine(
     (settings) => !settings.LEASEHOLD_RELAY_LISTEN || (settings.LEASEHOLD_RELAY_CERT && settings.LEASEHOLD_RELAY_KEY),

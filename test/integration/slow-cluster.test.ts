@@ -1,4 +1,4 @@
-import { Client, credentials } from '@grpc/grpc-js';
+import { Client } from '@grpc/grpc-js';
 import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LeaseState } from '../../src/gen/leasehold/v1/lease.ts';
@@ -9,6 +9,7 @@ import {
 } from '../../src/gen/leasehold/v1/lease_service.ts';
 import { eventually } from '../support/eventually.ts';
 import { rejectionOf } from '../support/rejection.ts';
+import { secureChannel } from '../support/security.ts';
 import { directAccess, seconds, setUpDynamic } from '../support/set-ups.ts';
 import { type SlowProxy, startSlowProxy } from '../support/slow-proxy.ts';
 import { openWorld, type World } from '../support/world.ts';
@@ -95,7 +96,8 @@ test.each([
 
 test('a caller whose deadline passes gets no lease', async () => {
   proxy.setDelay(300);
-  const client = new Client(world.address, credentials.createInsecure());
+  const { credentials, options } = secureChannel();
+  const client = new Client(world.address, credentials, options);
   const status = await new Promise((resolve) =>
     client.makeUnaryRequest(
       `/${LeaseServiceDefinition.fullName}/${LeaseServiceDefinition.methods.issueLease.name}`,

@@ -3,8 +3,20 @@ import { generate } from 'selfsigned';
 
 /** A certificate with its private key, both PEM. */
 export interface Certificate {
+  /** Followed by those that lead to the CA, where there are some. */
   cert: string;
   key: string;
+}
+
+/** Who a client certificate is of. */
+export interface ClientIdentity {
+  /** Default: `client of a test`. */
+  commonName?: string;
+  uris?: readonly string[];
+  /** Default: from now on. */
+  notBefore?: Date;
+  /** Default: for a year. */
+  notAfter?: Date;
 }
 
 /** A CA of a test's own. */
@@ -13,29 +25,45 @@ export interface TestCa {
   caPem: string;
   /** A server's certificate for localhost, 127.0.0.1 and ::1, or for other DNS names instead of localhost. Valid for a year. */
   issue(names?: readonly string[]): Promise<Certificate>;
+  issueClient(identity?: ClientIdentity): Promise<Certificate>;
+  /** A CA below this one. */
+  issueCa(): Promise<TestCa>;
 }
 
 const EC = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
 
+const CA_EXTENSIONS = [
+  { name: 'basicConstraints', cA: true, critical: true },
+  { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
+] as const;
+
+const LEAF_EXTENSIONS = [
+  { name: 'basicConstraints', cA: false, critical: true },
+  { name: 'keyUsage', digitalSignature: true, critical: true },
+] as const;
+
 /** Makes a CA. Nothing else trusts it, and its key stays in this process. */
 export async function makeCa(): Promise<TestCa> {
-  // Each has a name of its own, as real ones do: a verifier tells them apart by it.
-  const ca = await generate([{ name: 'commonName', value: `CA of a test ${randomUUID()}` }], {
-    ...EC,
-    extensions: [
-      { name: 'basicConstraints', cA: true, critical: true },
-      { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
-    ],
-  });
+  const { cert, private: key } = await generate(nameOfCa(), { ...EC, extensions: [...CA_EXTENSIONS] });
+  return testCa({ cert, key }, '');
+}
+
+/** Each has a name of its own, as real ones do: a verifier tells them apart by it. */
+function nameOfCa() {
+  return [{ name: 'commonName', value: `CA of a test ${randomUUID()}` }];
+}
+
+/** `chain`: PEM of what leads from it to a CA that is known. */
+function testCa(ca: Certificate, chain: string): TestCa {
+  const signer = { cert: ca.cert, key: ca.key };
   return {
     caPem: ca.cert,
     async issue(names = ['localhost']) {
       const issued = await generate([{ name: 'commonName', value: 'server of a test' }], {
         ...EC,
-        ca: { cert: ca.cert, key: ca.private },
+        ca: signer,
         extensions: [
-          { name: 'basicConstraints', cA: false, critical: true },
-          { name: 'keyUsage', digitalSignature: true, critical: true },
+          ...LEAF_EXTENSIONS,
           { name: 'extKeyUsage', serverAuth: true },
           {
             name: 'subjectAltName',
@@ -47,7 +75,29 @@ export async function makeCa(): Promise<TestCa> {
           },
         ],
       });
-      return { cert: issued.cert, key: issued.private };
+      return { cert: issued.cert + chain, key: issued.private };
+    },
+    async issueClient({ commonName = 'client of a test', uris = [], notBefore, notAfter } = {}) {
+      const altNames = [
+        { type: 2, value: 'client.test' } as const,
+        ...uris.map((value) => ({ type: 6, value }) as const),
+      ];
+      const issued = await generate([{ name: 'commonName', value: commonName }], {
+        ...EC,
+        ca: signer,
+        ...(notBefore && { notBeforeDate: notBefore }),
+        ...(notAfter && { notAfterDate: notAfter }),
+        extensions: [
+          ...LEAF_EXTENSIONS,
+          { name: 'extKeyUsage', clientAuth: true },
+          { name: 'subjectAltName', altNames },
+        ],
+      });
+      return { cert: issued.cert + chain, key: issued.private };
+    },
+    async issueCa() {
+      const issued = await generate(nameOfCa(), { ...EC, ca: signer, extensions: [...CA_EXTENSIONS] });
+      return testCa({ cert: issued.cert, key: issued.private }, issued.cert + chain);
     },
   };
 }

@@ -11,6 +11,7 @@ import { readSettings, type Settings } from '../../src/shared/settings.ts';
 import { createLogger } from '../../src/shared/telemetry/logger.ts';
 import { startWorker } from '../../src/worker/start-worker.ts';
 import { TEST_NETWORKS } from './egress.ts';
+import { SECURE, type Showing, secureChannel } from './security.ts';
 
 export interface LeaseholdClient {
   configs: ConfigServiceClient<DeadlineOptions>;
@@ -19,9 +20,10 @@ export interface LeaseholdClient {
   close(): void;
 }
 
-/** A client as a caller's would be. */
-export function connectTo(address: string): LeaseholdClient {
-  const channel = createChannel(address);
+/** A client as a caller's would be. Default: of the caller who may do everything. */
+export function connectTo(address: string, showing?: Showing): LeaseholdClient {
+  const { credentials, options } = secureChannel(showing);
+  const channel = createChannel(address, credentials, options);
   const factory = createClientFactory().use(errorDetailsClientMiddleware).use(deadlineMiddleware);
   return {
     configs: factory.create(ConfigServiceDefinition, channel),
@@ -34,6 +36,7 @@ export function connectTo(address: string): LeaseholdClient {
 /** Settings as environment variables: a fresh installation on the given Redis, at a free port. */
 export function leaseholdEnvironment(redisUrl: string, overrides: Record<string, string> = {}): Record<string, string> {
   return {
+    ...SECURE,
     LEASEHOLD_LISTEN: '127.0.0.1:0',
     LEASEHOLD_REDIS_URL: redisUrl,
     LEASEHOLD_SEAL_KEY: randomBytes(32).toString('base64'),
