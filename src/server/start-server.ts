@@ -80,7 +80,7 @@ export async function startServer(
   );
   // Whether the server is well may be asked by anybody, and nothing else.
   grpc.with(decodingMiddleware).add(decodingAll(HealthDefinition), HealthServiceImpl(health));
-  const relay = await startRelay(settings, runtime, ports);
+  const relay = await startRelay(settings, runtime, ports, log);
   const port = await grpc.listen(settings.LEASEHOLD_LISTEN, transport.credentials);
   const address = settings.LEASEHOLD_LISTEN.replace(/:\d+$/, `:${port}`);
   log.info({ address }, 'serving');

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createSecureContext } from 'node:tls';
 import { EgressGuard } from './kubernetes/egress/egress-guard.ts';
 import { KubernetesClusters } from './kubernetes/kubernetes-clusters.ts';
 import { openKeyring } from './open-keyring.ts';
@@ -24,6 +24,7 @@ import { Peers } from './relay/peers.ts';
 import type { Keyring } from './sealing/keyring.ts';
 import type { Settings } from './settings.ts';
 import type { Logger } from './telemetry/logger.ts';
+import { WatchedFiles } from './watched-files.ts';
 
 /** The ports with their real adapters, and what ends their connections. */
 export interface Runtime {
@@ -63,9 +64,10 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
     callTimeoutMs: settings.LEASEHOLD_CLUSTER_CALL_TIMEOUT * 1000,
   };
   const gatewayLinks = new RedisGatewayLinks(redis, keys);
+  const relayCa = await watchRelayCa(settings, log);
   const peers = new Peers({
     bearer: () => keyring.derive(PEER_BEARER),
-    ca: settings.LEASEHOLD_RELAY_CA === undefined ? undefined : readFileSync(settings.LEASEHOLD_RELAY_CA),
+    ca: relayCa && (() => relayCa.current),
     name: settings.LEASEHOLD_RELAY_NAME,
   });
   const relay = new GatewayRelay(gatewayLinks, peers);
@@ -105,8 +107,20 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
       connections.closeAll();
       await clusters.close();
       peers.close();
+      relayCa?.close();
     },
   };
+}
+
+async function watchRelayCa(
+  { LEASEHOLD_RELAY_CA: path }: Settings,
+  log: Logger,
+): Promise<WatchedFiles<Buffer> | undefined> {
+  const parse = ([pem = Buffer.of()]: readonly Buffer[]) => {
+    createSecureContext({ ca: pem });
+    return pem;
+  };
+  return path === undefined ? undefined : WatchedFiles.open({ what: 'the CAs of relays', paths: [path], parse, log });
 }
 
 /** Redis is the only place where records are kept: one that may drop them is refused, or put up with where allowed. */

@@ -56,7 +56,10 @@ async function serve() {
     enrol: () => undefined,
     forward: () => undefined,
     attach: (call) => {
-      const serving = serveAttach({ ports, relay, address: 'here:1', certificate: NO_TLS, bearers: () => [] }, call);
+      const serving = serveAttach(
+        { ports, relay, address: 'here:1', certificates: () => [NO_TLS], bearers: () => [] },
+        call,
+      );
       calls.push(call);
       ends.push(serving.catch((error) => void call.emit('error', error)));
     },

@@ -56,7 +56,7 @@ async function readHello(call: AttachCall): Promise<Hello> {
 }
 
 async function requireProof(
-  { ports, certificate }: RelayHost,
+  { ports, certificates }: RelayHost,
   call: AttachCall,
   hello: Hello,
 ): Promise<GatewayIdentity> {
@@ -65,7 +65,8 @@ async function requireProof(
   const [{ kind }, identity] = await Promise.all([nextMessage(call), ports.gateways.identity(hello.identityId)]);
   const signature = kind?.$case === 'proof' ? kind.value.signature : Buffer.of();
   const publicKey = Buffer.from(identity?.publicKey ?? '', 'base64');
-  if (!identity || !isSigned(attachText(hello, certificate, nonce), signature, publicKey)) {
+  const isProof = (certificate: Uint8Array) => isSigned(attachText(hello, certificate, nonce), signature, publicKey);
+  if (!identity || !certificates().some(isProof)) {
     throw refused();
   }
   return identity;

@@ -8,8 +8,8 @@ export interface RelayHost {
   relay: GatewayRelay;
   /** `host:port` at which others reach this server's relay. */
   address: string;
-  /** Hash of the certificate that the relay shows. */
-  certificate: Uint8Array;
+  /** Hashes of the certificates that the relay shows, or has shown to connections that were just made. */
+  certificates(): readonly Uint8Array[];
   /** What other processes of the installation may show: one of these. */
   bearers(): Secret[];
 }

@@ -1,16 +1,18 @@
-import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, type ServerCredentials } from '@grpc/grpc-js';
 import { LeaseholdError } from '../../shared/domain/errors.ts';
 import type { Ports } from '../../shared/ports/ports.ts';
 import { PEER_BEARER, type Runtime } from '../../shared/runtime.ts';
 import type { Settings } from '../../shared/settings.ts';
-import { certificateHash } from '../../shared/tunnel/signed-texts.ts';
+import type { Logger } from '../../shared/telemetry/logger.ts';
 import { type TunnelHandlers, tunnelOptions, tunnelService } from '../../shared/tunnel/tunnel-service.ts';
+import { ReloadableCredentials } from '../transport/reloadable-credentials.ts';
+import { tlsContext } from '../transport/tls-context.ts';
+import { watchKeyPair } from '../transport/watch-key-pair.ts';
 import { serveAttach } from './attach.ts';
 import { answerEnrol } from './enrol.ts';
 import { serveForward } from './forward.ts';
 import type { RelayHost } from './relay-host.ts';
+import { ShownCertificates } from './shown-certificates.ts';
 import { statusError } from './status-error.ts';
 
 /** Where gateways and other processes of the installation connect. */
@@ -24,27 +26,32 @@ export async function startRelay(
   settings: Settings,
   { relay, keyring }: Pick<Runtime, 'relay' | 'keyring'>,
   ports: Ports,
+  log: Logger,
 ): Promise<RunningRelay | undefined> {
   const { LEASEHOLD_RELAY_LISTEN: listen, LEASEHOLD_RELAY_CERT: cert, LEASEHOLD_RELAY_KEY: key } = settings;
   if (listen === undefined || cert === undefined || key === undefined) {
     return undefined;
   }
   const server = new Server(tunnelOptions);
-  const chain = readFileSync(cert);
-  const credentials = ServerCredentials.createSsl(null, [{ cert_chain: chain, private_key: readFileSync(key) }]);
+  const keyPair = await watchKeyPair('the certificate of the relay', cert, key, log);
+  const shown = new ShownCertificates(keyPair.current);
+  const credentials = new ReloadableCredentials(tlsContext(keyPair.current));
+  keyPair.onReload((replaced) => {
+    shown.replace(replaced);
+    credentials.replace(tlsContext(replaced));
+  });
   const port = await bind(server, listen, credentials);
   const address = settings.LEASEHOLD_RELAY_ADDRESS ?? listen.replace(/:\d+$/, `:${port}`);
-  server.addService(
-    tunnelService,
-    handlers({ ports, relay, address, certificate: hashOfFirst(chain), bearers: () => keyring.deriveAll(PEER_BEARER) }),
-  );
+  const bearers = () => keyring.deriveAll(PEER_BEARER);
+  const host = { ports, relay, address, certificates: () => shown.recent(), bearers };
+  server.addService(tunnelService, handlers(host));
   ports.log.info({ address }, 'relay listening');
-  return { stop: () => server.forceShutdown() };
-}
-
-/** A chain begins with the server's own. */
-function hashOfFirst(chain: Buffer): Buffer {
-  return certificateHash(new X509Certificate(chain).raw);
+  return {
+    stop() {
+      keyPair.close();
+      server.forceShutdown();
+    },
+  };
 }
 
 function bind(server: Server, listen: string, credentials: ServerCredentials): Promise<number> {

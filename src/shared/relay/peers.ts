@@ -9,8 +9,8 @@ import type { Way } from './way.ts';
 export interface PeerOptions {
   /** Known to all processes of the installation only. Another one once their keys were rotated. */
   bearer: () => Secret;
-  /** PEM; undefined: the CAs that Node trusts. */
-  ca: Buffer | undefined;
+  /** PEM, as it is when a connection is made; undefined: the CAs that Node trusts. */
+  ca: (() => Buffer) | undefined;
   /**
    * Expected in their certificates; undefined: the host of the address, which comes from the store. Then `ca` must be
    * given: a public CA vouches for anybody.
@@ -55,7 +55,7 @@ export class Peers {
         'to trust other servers, LEASEHOLD_RELAY_CA or LEASEHOLD_RELAY_NAME must be set',
       );
     }
-    const client = new TunnelClient(address, credentials.createSsl(ca ?? null), {
+    const client = new TunnelClient(address, credentials.createSsl(ca?.() ?? null), {
       ...tunnelOptions,
       ...(name === undefined ? {} : { 'grpc.ssl_target_name_override': name, 'grpc.default_authority': name }),
     });
