@@ -1,5 +1,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor } from '@grpc/grpc-js';
+import { streamOf } from '../transport/call-stream.ts';
 
 /** How long the other side of a call may stand still, in ms. */
 interface Patience {
@@ -12,8 +13,7 @@ interface Patience {
 /**
  * Ends calls whose other side stands still, because each holds memory of ours: with a message that it does not take, or
  * in waiting for a request that does not come. The status cannot be sent, which would wait behind that message, so the stream is
- * reset: to a gRPC client, ENHANCE_YOUR_CALM is RESOURCE_EXHAUSTED. The code of the call sees that it is cancelled. To be the
- * first of the interceptors.
+ * reset: to a gRPC client, ENHANCE_YOUR_CALM is RESOURCE_EXHAUSTED. The code of the call sees that it is cancelled.
  */
 export function endStalledCalls(patience: Patience, tell: (rpc: string, peer: string) => void): ServerInterceptor {
   return ({ path, requestStream }, call) => {
@@ -59,9 +59,4 @@ class WatchedCall extends ServerInterceptingCall {
       taken();
     });
   }
-}
-
-/** grpc-js has no other way to reset a call; a test holds that it has this one. */
-function streamOf(call: ServerInterceptingCallInterface): ServerHttp2Stream {
-  return (call as unknown as { stream: ServerHttp2Stream }).stream;
 }

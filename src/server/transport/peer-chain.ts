@@ -1,15 +1,14 @@
 import { TLSSocket } from 'node:tls';
-import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
-import { z } from 'zod';
+import {
+  type Metadata,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+} from '@grpc/grpc-js';
+import { streamOf } from './call-stream.ts';
 
 /** Metadata in which the interceptor hands the client's certificates to the code above gRPC. Nobody else can set it. */
 export const PEER_CHAIN = 'leasehold-peer-chain-bin';
-
-/**
- * Of BaseServerInterceptingCall, which keeps it for itself: what grpc-js tells (getAuthContext) is the client's own
- * certificate, without those that lead from it to a CA.
- */
-const CallOnSocket = z.object({ stream: z.object({ session: z.object({ socket: z.instanceof(TLSSocket) }) }) });
 
 const chains = new WeakMap<TLSSocket, Buffer[]>();
 
@@ -28,13 +27,12 @@ export const peerChainInterceptor: ServerInterceptor = (_, call) =>
       }),
   });
 
-function chainOf(call: object): readonly Buffer[] {
-  const onSocket = CallOnSocket.safeParse(call);
-  if (!onSocket.success) {
+function chainOf(call: ServerInterceptingCallInterface): readonly Buffer[] {
+  const socket = streamOf(call).session?.socket;
+  if (!(socket instanceof TLSSocket)) {
     // Its connection is gone.
     return [];
   }
-  const { socket } = onSocket.data.stream.session;
   const chain = chains.get(socket) ?? verifiedChain(socket);
   chains.set(socket, chain);
   return chain;
