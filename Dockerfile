@@ -2,16 +2,24 @@
 FROM node:24-slim AS dependencies
 WORKDIR /app
 # All that `npm ci` and its prepare script (buf and ts-proto) read. A change elsewhere in src does not repeat it.
-COPY package.json package-lock.json buf.yaml buf.gen.yaml ./
+COPY package.json package-lock.json .npmrc buf.yaml buf.gen.yaml ./
 COPY proto proto
 RUN npm ci
 # --ignore-scripts: prepare would run again, without its tools.
-RUN npm prune --omit=dev --ignore-scripts
+# Nor are the optional packages with Node needed, which the image has.
+RUN npm prune --omit=dev --ignore-scripts && rm -r node_modules/node-linux-* node_modules/.bin
+
+# Node and what it links to: no shell, no package manager. Where you build for production, name it by its digest.
+FROM gcr.io/distroless/nodejs24-debian13 AS runtime
+ENV NODE_ENV=production PATH=/nodejs/bin
+WORKDIR /app
+# By number: Kubernetes' runAsNonRoot does not trust names. Everything in the image belongs to root: the service cannot
+# change its own code, and it writes no files.
+USER 1000:1000
+ENTRYPOINT ["node"]
 
 # The agent of a gateway, for clusters of others: `docker build --target gateway`. No more of Leasehold than it imports.
-FROM node:24-slim AS gateway
-ENV NODE_ENV=production
-WORKDIR /app
+FROM runtime AS gateway
 COPY package.json ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY src/shared/domain src/shared/domain
@@ -20,22 +28,14 @@ COPY src/shared/tunnel src/shared/tunnel
 COPY src/shared/run-process.ts src/shared/parse-settings.ts src/shared/
 COPY --from=dependencies /app/src/gen/leasehold/tunnel src/gen/leasehold/tunnel
 COPY src/gateway src/gateway
-USER 1000:1000
-ENTRYPOINT ["node"]
 CMD ["src/gateway/main.ts"]
 
 # Server and worker. The last stage is what `docker build` makes.
-FROM node:24-slim
-ENV NODE_ENV=production
-WORKDIR /app
-# Everything belongs to root: the service cannot change its own code, and it writes no files.
+FROM runtime
 COPY package.json ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY src src
 COPY --from=dependencies /app/src/gen src/gen
-# The image's user `node`, by number: Kubernetes' runAsNonRoot does not trust names.
-USER 1000:1000
 EXPOSE 50051
-# Node itself is the process that gets SIGTERM: no shell, no npm. For the worker: `docker run ... src/worker/main.ts`.
-ENTRYPOINT ["node"]
+# Node itself is the process that gets SIGTERM. For the worker: `docker run ... src/worker/main.ts`.
 CMD ["src/server/main.ts"]
