@@ -18,6 +18,7 @@ const PRIVATE_TESTS = ['test/integration/private-cluster.test.ts'];
 
 const onControlPlane = {
   globalSetup: ['test/support/global-setup.ts'],
+  setupFiles: ['test/evidence/keep-spans.ts'],
   testTimeout: 60_000,
   hookTimeout: 60_000,
   // Two cores: the API server needs one of them.

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { keepAppendOnlyFiles } from '../evidence/append-only-files.ts';
 import { freePort, retryWhilePortTaken } from './free-port.ts';
 import { type ManagedProcess, startServer } from './managed-process.ts';
 
@@ -36,7 +37,14 @@ export async function startRedisProcessAt(port: number, { binary, folder, args }
     readyWithinMs: READY_WITHIN_MS,
     isReady: (pid) => isServedBy(pid, port),
   });
-  return { ...redis, port };
+  return {
+    ...redis,
+    port,
+    async stop() {
+      await redis.stop();
+      await keepAppendOnlyFiles(ownFolder);
+    },
+  };
 }
 
 /** A PING could be answered by somebody else's Redis on that port; its process id tells them apart. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { generate } from 'selfsigned';
+import { knownSecret } from '../evidence/known-secret.ts';
 
 /** A certificate with its private key, both PEM. */
 export interface Certificate {
@@ -45,7 +46,7 @@ const LEAF_EXTENSIONS = [
 /** Makes a CA. Nothing else trusts it, and its key stays in this process. */
 export async function makeCa(): Promise<TestCa> {
   const { cert, private: key } = await generate(nameOfCa(), { ...EC, extensions: [...CA_EXTENSIONS] });
-  return testCa({ cert, key }, '');
+  return testCa({ cert, key: knownSecret(key) }, '');
 }
 
 /** Each has a name of its own, as real ones do: a verifier tells them apart by it. */
@@ -75,7 +76,7 @@ function testCa(ca: Certificate, chain: string): TestCa {
           },
         ],
       });
-      return { cert: issued.cert + chain, key: issued.private };
+      return { cert: issued.cert + chain, key: knownSecret(issued.private) };
     },
     async issueClient({ commonName = 'client of a test', uris = [], notBefore, notAfter } = {}) {
       const altNames = [
@@ -93,11 +94,11 @@ function testCa(ca: Certificate, chain: string): TestCa {
           { name: 'subjectAltName', altNames },
         ],
       });
-      return { cert: issued.cert + chain, key: issued.private };
+      return { cert: issued.cert + chain, key: knownSecret(issued.private) };
     },
     async issueCa() {
       const issued = await generate(nameOfCa(), { ...EC, ca: signer, extensions: [...CA_EXTENSIONS] });
-      return testCa({ cert: issued.cert, key: issued.private }, issued.cert + chain);
+      return testCa({ cert: issued.cert, key: knownSecret(issued.private) }, issued.cert + chain);
     },
   };
 }

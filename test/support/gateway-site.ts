@@ -1,5 +1,6 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { knownSecret } from '../evidence/known-secret.ts';
 import { makeTempFolder } from '../servers/temp-folder.ts';
 
 /** What a gateway's agent finds where it runs. */
@@ -40,6 +41,9 @@ export async function makeGatewaySite(around: GatewaySurroundings): Promise<Gate
     },
     identityFile: at('identity.json'),
     rotateToken: (token) => writeFile(at('token'), token),
-    remove: () => folder.remove(),
+    async remove() {
+      knownSecret(await readFile(at('identity.json'), 'utf8').catch(() => 'never enrolled'));
+      await folder.remove();
+    },
   };
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
+import { evidenceFolder, keepEvidence } from '../evidence/evidence-folder.ts';
 import { atProcessEnd } from '../servers/at-process-end.ts';
 import { dyingWithParent } from '../servers/dying-with-parent.ts';
 
@@ -49,12 +50,14 @@ export function spawnLeasehold(
 ): LeaseholdProcess {
   const { entry = new URL(`../../src/${role}/main.ts`, import.meta.url), launcher = [], alsoLogTo = [] } = options;
   const ownArgs = options.args ?? [];
-  const [launched = process.execPath, ...rest] = [...launcher, process.execPath, entry.pathname, ...ownArgs];
+  const node = [process.execPath, ...spansKept(environment), entry.pathname];
+  const [launched = process.execPath, ...rest] = [...launcher, ...node, ...ownArgs];
   const { command, args } = dyingWithParent(launched, rest, 'KILL');
   const child = spawn(command, args, { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
   const forget = atProcessEnd(() => child.kill('SIGKILL'));
   const exited = exitCodeOf(child).finally(forget);
   const logs: LogLine[] = [];
+  child.stdout.on('data', (chunk) => keepEvidence('logs', chunk));
   const lines = createInterface({ input: child.stdout });
   lines.on('line', (line) => {
     alsoLogTo.push(line);
@@ -89,6 +92,17 @@ export function spawnLeasehold(
       return exited;
     },
   };
+}
+
+/** Options of Node that keep the process's spans for the scan, unless it sends them somewhere: there is one tracer. */
+function spansKept(environment: Record<string, string>): string[] {
+  const folder = evidenceFolder();
+  if (folder === undefined || Object.keys(environment).some((name) => name.startsWith('OTEL_'))) {
+    return [];
+  }
+  const keeper = new URL('../evidence/keep-spans-of-process.ts', import.meta.url);
+  keeper.searchParams.set('folder', folder);
+  return ['--import', keeper.href];
 }
 
 async function exitCodeOf(child: ChildProcess): Promise<number | null> {

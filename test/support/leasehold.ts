@@ -10,6 +10,8 @@ import { startServer } from '../../src/server/start-server.ts';
 import { readSettings, type Settings } from '../../src/shared/settings.ts';
 import { createLogger } from '../../src/shared/telemetry/logger.ts';
 import { startWorker } from '../../src/worker/start-worker.ts';
+import { keepEvidence } from '../evidence/evidence-folder.ts';
+import { knowingTokens, knownSecret } from '../evidence/known-secret.ts';
 import { TEST_NETWORKS } from './egress.ts';
 import { SECURE, type Showing, secureChannel } from './security.ts';
 
@@ -24,7 +26,7 @@ export interface LeaseholdClient {
 export function connectTo(address: string, showing?: Showing): LeaseholdClient {
   const { credentials, options } = secureChannel(showing);
   const channel = createChannel(address, credentials, options);
-  const factory = createClientFactory().use(errorDetailsClientMiddleware).use(deadlineMiddleware);
+  const factory = createClientFactory().use(knowingTokens).use(errorDetailsClientMiddleware).use(deadlineMiddleware);
   return {
     configs: factory.create(ConfigServiceDefinition, channel),
     leases: factory.create(LeaseServiceDefinition, channel),
@@ -39,7 +41,7 @@ export function leaseholdEnvironment(redisUrl: string, overrides: Record<string,
     ...SECURE,
     LEASEHOLD_LISTEN: '127.0.0.1:0',
     LEASEHOLD_REDIS_URL: redisUrl,
-    LEASEHOLD_SEAL_KEY: randomBytes(32).toString('base64'),
+    LEASEHOLD_SEAL_KEY: knownSecret(randomBytes(32).toString('base64')),
     LEASEHOLD_INSTALLATION: `test-${randomBytes(4).toString('hex')}`,
     LEASEHOLD_ALLOWED_NETWORKS: TEST_NETWORKS,
     LEASEHOLD_RETRY_INITIAL: '0.2',
@@ -68,6 +70,7 @@ export async function startLeasehold(redisUrl: string, overrides: Record<string,
   const destination = new Writable({
     write(chunk, _encoding, done) {
       logs.push(String(chunk));
+      keepEvidence('logs', chunk);
       done();
     },
   });

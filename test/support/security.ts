@@ -4,6 +4,7 @@ import { credentials as grpcCredentials, Metadata } from '@grpc/grpc-js';
 import { stringify } from 'yaml';
 import { apiKeyHash, makeApiKey } from '../../src/shared/domain/api-key.ts';
 import type { Secret } from '../../src/shared/domain/secret.ts';
+import { knownSecret } from '../evidence/known-secret.ts';
 import { makeTempFolder } from '../servers/temp-folder.ts';
 import { type Certificate, makeCa } from './certificates.ts';
 
@@ -18,6 +19,7 @@ const ca = await makeCa();
 const server = await ca.issue([SERVER_NAME]);
 
 export const ADMIN_KEY = makeApiKey('tests');
+knownSecret(ADMIN_KEY.reveal());
 
 /** Who may call a server, as callers.yaml says it. */
 export function callersYaml(callers: object = {}, apiKeys: readonly object[] = []): string {
