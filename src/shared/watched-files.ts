@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { Logger } from './telemetry/logger.ts';
 
 /** A change counts when it was seen twice: a file half written, or a pair of which one is new, is not taken. */
 const POLL_MS = 1_000;
+
+interface Log {
+  info(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
 
 export interface FilesToWatch<T> {
   /** What they are for; the log says it. */
@@ -11,7 +15,9 @@ export interface FilesToWatch<T> {
   paths: readonly string[];
   /** Gets the contents in the order of the paths. Throws where they are not good. */
   parse(contents: readonly Buffer[]): T | Promise<T>;
-  log: Logger;
+  log: Log;
+  /** Between two looks at them, in milliseconds. */
+  everyMs?: number;
 }
 
 /**
@@ -46,7 +52,7 @@ export class WatchedFiles<T> {
     this.#current = value;
     this.#loaded = loaded;
     this.#seenLast = loaded;
-    this.#timer = setInterval(() => void this.#poll(), POLL_MS).unref();
+    this.#timer = setInterval(() => void this.#poll(), files.everyMs ?? POLL_MS).unref();
   }
 
   get current(): T {

@@ -54,6 +54,11 @@ function nameOfCa() {
   return [{ name: 'commonName', value: `CA of a test ${randomUUID()}` }];
 }
 
+/** PEMs in one, each on lines of its own. */
+export function bundle(...pems: readonly string[]): string {
+  return pems.map((pem) => pem.trim()).join('\n');
+}
+
 /** `chain`: PEM of what leads from it to a CA that is known. */
 function testCa(ca: Certificate, chain: string): TestCa {
   const signer = { cert: ca.cert, key: ca.key };
@@ -76,7 +81,7 @@ function testCa(ca: Certificate, chain: string): TestCa {
           },
         ],
       });
-      return { cert: issued.cert + chain, key: knownSecret(issued.private) };
+      return { cert: bundle(issued.cert, chain), key: knownSecret(issued.private) };
     },
     async issueClient({ commonName = 'client of a test', uris = [], notBefore, notAfter } = {}) {
       const altNames = [
@@ -94,11 +99,11 @@ function testCa(ca: Certificate, chain: string): TestCa {
           { name: 'subjectAltName', altNames },
         ],
       });
-      return { cert: issued.cert + chain, key: knownSecret(issued.private) };
+      return { cert: bundle(issued.cert, chain), key: knownSecret(issued.private) };
     },
     async issueCa() {
       const issued = await generate(nameOfCa(), { ...EC, ca: signer, extensions: [...CA_EXTENSIONS] });
-      return testCa({ cert: issued.cert, key: knownSecret(issued.private) }, issued.cert + chain);
+      return testCa({ cert: issued.cert, key: knownSecret(issued.private) }, bundle(issued.cert, chain));
     },
   };
 }

@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { parseCallersFile } from '../../src/server/authentication/callers-file.ts';
+
+const ISSUER = { issuer: 'https://issuer.example', audiences: ['leasehold'], jwks: { discovery: true } };
+const CLUSTER = { name: 'prod', issuer: 'https://k8s.example', audiences: ['leasehold'], jwks: { file: 'prod.json' } };
+const KEY = { name: 'bootstrap', sha256: 'a'.repeat(64), groups: ['admins'] };
+const REVIEW = { url: 'https://k8s.example:6443', tokenFile: 'token' };
+
+test('the file of the documentation is taken', () => {
+  const file = parseCallersFile(`
+certificates: { trustDomains: [example.org], subjects: true }
+jwt:
+  - { issuer: https://issuer.example, audiences: [leasehold], jwks: {file: /etc/leasehold/jwks.json}, algorithms: [ES256], groupsClaim: groups, groupsPrefix: "corp-" }
+clusters:
+  - { name: prod, issuer: https://kubernetes.default.svc, audiences: [leasehold], tokenReview: {url: "https://10.0.0.1:6443", caFile: ca.crt, tokenFile: token} }
+apiKeys:
+  - { name: bootstrap, sha256: ${'a1'.repeat(32)}, groups: [admins], expires: 2027-01-01T00:00:00Z }
+groups:
+  admins: ["spiffe://example.org/ops/*", "jwt:https://issuer.example#alice"]
+  auditors: []
+`);
+  expect(file.apiKeys).toEqual([
+    { name: 'bootstrap', sha256: 'a1'.repeat(32), groups: ['admins'], expires: '2027-01-01T00:00:00Z' },
+  ]);
+  expect(file.groups).toEqual({
+    admins: ['spiffe://example.org/ops/*', 'jwt:https://issuer.example#alice'],
+    auditors: [],
+  });
+});
+
+test('an empty file knows nobody, and certificates count only where it says so', () => {
+  expect(parseCallersFile('')).toEqual({
+    certificates: { trustDomains: [], subjects: false },
+    jwt: [],
+    clusters: [],
+    apiKeys: [],
+    groups: {},
+  });
+});
+
+test('neither none nor HMAC can be allowed, and what is not named is asymmetric', () => {
+  for (const algorithm of ['none', 'HS256', 'HS512']) {
+    expect(() => parseCallersFile(stringify({ jwt: [{ ...ISSUER, algorithms: [algorithm] }] }))).toThrow('algorithms');
+  }
+  const { jwt } = parseCallersFile(stringify({ jwt: [ISSUER] }));
+  expect(jwt[0]?.algorithms).toEqual(['RS256', 'ES256', 'PS256', 'EdDSA']);
+});
+
+test.each<[string, object, RegExp]>([
+  ['a misspelt word', { apikeys: [] }, /apikeys/],
+  ['an issuer in the clear', { jwt: [{ ...ISSUER, issuer: 'http://issuer.example' }] }, /https URL/],
+  ['an issuer with a #', { jwt: [{ ...ISSUER, issuer: 'https://issuer.example#a' }] }, /without #/],
+  ['an issuer twice', { jwt: [ISSUER, ISSUER] }, /stands there twice/],
+  ['an issuer without audiences', { jwt: [{ ...ISSUER, audiences: [] }] }, /audiences/],
+  ['keys in the clear', { jwt: [{ ...ISSUER, jwks: { url: 'http://issuer.example/keys' } }] }, /jwks/],
+  ['groups of an issuer without a prefix', { jwt: [{ ...ISSUER, groupsClaim: 'groups' }] }, /goes with groupsClaim/],
+  [
+    'groups of an issuer with an empty prefix',
+    { jwt: [{ ...ISSUER, groupsClaim: 'groups', groupsPrefix: '' }] },
+    /groupsPrefix/,
+  ],
+  [
+    'a local group that an issuer could put its callers into',
+    { jwt: [{ ...ISSUER, groupsClaim: 'groups', groupsPrefix: 'adm' }], groups: { admins: [] } },
+    /begins with adm/,
+  ],
+  [
+    'a group of an API key that an issuer could put its callers into',
+    { jwt: [{ ...ISSUER, groupsClaim: 'groups', groupsPrefix: 'adm' }], apiKeys: [KEY] },
+    /begins with adm/,
+  ],
+  ['a cluster twice', { clusters: [CLUSTER, CLUSTER] }, /prod stands there twice/],
+  [
+    'a cluster with the issuer of jwt',
+    { jwt: [ISSUER], clusters: [{ ...CLUSTER, issuer: ISSUER.issuer }] },
+    /of jwt, too/,
+  ],
+  [
+    'a cluster that is asked in two ways',
+    { clusters: [{ ...CLUSTER, tokenReview: REVIEW }] },
+    /either jwks or tokenReview/,
+  ],
+  ['a cluster that is asked in no way', { clusters: [{ ...CLUSTER, jwks: undefined }] }, /either jwks or tokenReview/],
+  [
+    'a cluster that would be sent the tokens of another',
+    { clusters: [CLUSTER, { ...CLUSTER, name: 'b', jwks: undefined, tokenReview: REVIEW }] },
+    /share an issuer/,
+  ],
+  ['an API key with an underscore in its name', { apiKeys: [{ ...KEY, name: 'a_b' }] }, /DNS label/],
+  ['an API key in place of its hash', { apiKeys: [{ ...KEY, sha256: 'leasehold_a_b' }] }, /sha256/],
+  ['an end without a zone', { apiKeys: [{ ...KEY, expires: '2027-01-01' }] }, /expires/],
+  ['a group of everybody', { groups: { admins: ['*'] } }, /must begin with spiffe/],
+  ['a * in the middle', { groups: { admins: ['jwt:https://*#alice'] } }, /no \* but at its end/],
+])('%s is refused, and the error says where', (_name, callers, problem) => {
+  expect(() => parseCallersFile(stringify(callers))).toThrow(problem);
+});
+
+test('what is no YAML is refused', () => {
+  expect(() => parseCallersFile('jwt: [')).toThrow();
+});
