@@ -54,10 +54,9 @@ export class RedisAccesses {
   async get(id: string, configUid: string): Promise<Access | undefined> {
     const access = this.#opened.get(id) ?? (await this.#read(id));
     if (access && access.configUid !== configUid) {
-      throw this.#damaged(
-        id,
-        new DataLoss('STORED_SECRET_DAMAGED', 'it belongs to another config than its record says'),
-      );
+      const error = lossOf(id, `it is not of config ${configUid}, whose record names it`);
+      this.#damage.damaged(`access ${id} as one of ${configUid}`, error);
+      throw error;
     }
     return access;
   }
@@ -72,7 +71,12 @@ export class RedisAccesses {
       this.#remember(access);
       return access;
     } catch (error) {
-      throw error instanceof DataLoss ? this.#damaged(id, error) : error;
+      if (!(error instanceof DataLoss)) {
+        throw error;
+      }
+      const damage = lossOf(id, error.message, error.cause);
+      this.#damage.damaged(`access ${id}`, damage);
+      throw damage;
     }
   }
 
@@ -80,12 +84,6 @@ export class RedisAccesses {
     const { configUid, envelope } = readSealedAccess(data);
     const plain = await openEnvelope(this.#encryption, envelope, placeOf(configUid, id));
     return { id, configUid, ...AccessContent.parse(parseJson(plain.toString())) };
-  }
-
-  #damaged(id: string, { reason, message, cause }: DataLoss): DataLoss {
-    const error = new DataLoss(reason, `access ${id}: ${message}`, { cause });
-    this.#damage.damaged(`access ${id}`, error);
-    return error;
   }
 
   #remember(access: Access): void {
@@ -101,4 +99,9 @@ export class RedisAccesses {
 function encode(access: Access): Buffer {
   const { id: _, configUid: __, ...content } = access;
   return Buffer.from(JSON.stringify(access.kind === 'direct' ? { ...content, token: access.token.reveal() } : content));
+}
+
+/** What is wrong with an access. */
+function lossOf(id: string, problem: string, cause?: unknown): DataLoss {
+  return new DataLoss('STORED_SECRET_DAMAGED', `access ${id}: ${problem}`, { cause });
 }
