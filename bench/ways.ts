@@ -84,6 +84,7 @@ export function posts({ cluster, namespace, role, token }: Stage): [Creation, Cr
       labels: {},
       access: {
         kind: 'direct',
+        renewToken: false,
         id: '',
         configUid: 'config',
         gateway: undefined,

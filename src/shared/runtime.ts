@@ -18,6 +18,7 @@ import { RedisConfigStore } from './redis/redis-config-store.ts';
 import { RedisGatewayLinks } from './redis/redis-gateway-links.ts';
 import { RedisGatewayStore } from './redis/redis-gateway-store.ts';
 import { RedisLeaseStore } from './redis/redis-lease-store.ts';
+import { RedisRenewalNotes } from './redis/redis-renewal-notes.ts';
 import { PlainScripts, type ScriptRunner } from './redis/script-runner.ts';
 import { GatewayRelay } from './relay/gateway-relay.ts';
 import { Peers } from './relay/peers.ts';
@@ -89,6 +90,7 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
       batches: new RedisBatchStore(redis, scripts, keys),
       gateways: new RedisGatewayStore(redis, scripts, keys),
       gatewayLinks,
+      renewalNotes: new RedisRenewalNotes(redis, keys),
       alarm,
       clusters,
       log,

@@ -118,6 +118,11 @@ export const Settings = z
       A_DAY,
     ),
     LEASEHOLD_READ_BACK_INTERVAL: seconds('How often the clusters are read back to find orphans', 900, A_DAY),
+    LEASEHOLD_TOKEN_RENEWAL_INTERVAL: seconds(
+      'How often the cluster tokens of configs are looked at: those with `renew_token` are renewed when a third of their life is left, of others that expire the log warns',
+      30,
+      A_DAY,
+    ),
     LEASEHOLD_ENDED_RETENTION: seconds('How long ended leases are kept in the store', 2_592_000),
     LEASEHOLD_MAX_LEASES_PER_CONFIG: count('Leases that live at the same time on one config', 100_000, 10_000_000),
     LEASEHOLD_MAX_LEASES_PER_PRINCIPAL: count('Leases that live at the same time of one caller', 100_000, 10_000_000),

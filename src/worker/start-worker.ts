@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ClusterTokens } from '../shared/configs/cluster-tokens.ts';
 import { ReadBack } from '../shared/leases/read-back.ts';
 import { sweep } from '../shared/leases/sweep.ts';
 import type { Ports } from '../shared/ports/ports.ts';
-import { READ_BACK_QUEUE, SWEEP_QUEUE } from '../shared/queue/queues.ts';
+import { CLUSTER_TOKENS_QUEUE, READ_BACK_QUEUE, SWEEP_QUEUE } from '../shared/queue/queues.ts';
 import type { Service } from '../shared/run-process.ts';
 import { createRuntime } from '../shared/runtime.ts';
 import type { Settings } from '../shared/settings.ts';
@@ -13,9 +14,9 @@ import { startRecurringWorker } from './recurring-worker.ts';
 import { rewrapping } from './rewrapping.ts';
 
 /**
- * Starts the worker: it takes leases down when their alarms ring, revokes batches, sweeps, reads the
- * clusters back, and re-wraps what is sealed under older keys. `stop` lets the jobs under
- * way end. `around` may stand between it and its ports.
+ * Starts the worker: it takes leases down when their alarms ring, revokes batches, sweeps, reads the clusters back,
+ * re-wraps what is sealed under older keys, and renews cluster tokens. `stop` lets the jobs under way end. `around` may
+ * stand between it and its ports.
  */
 export async function startWorker(
   settings: Settings,
@@ -39,13 +40,19 @@ export async function startWorker(
     run: () => readBack.run(),
   });
   const rewrappingKeys = await startRecurringWorker(work, rewrapping(work, runtime));
+  const clusterTokens = new ClusterTokens(work.ports);
+  const renewing = await startRecurringWorker(work, {
+    queueName: CLUSTER_TOKENS_QUEUE,
+    everyMs: settings.LEASEHOLD_TOKEN_RENEWAL_INTERVAL * 1000,
+    run: () => clusterTokens.run(),
+  });
   await Promise.all([expiries.waitUntilReady(), batches.waitUntilReady()]);
   log.info('working');
 
   return {
     async stop() {
       const closed = Promise.all(
-        [expiries, batches, sweeping, readingBack, rewrappingKeys].map((part) => part.close()),
+        [expiries, batches, sweeping, readingBack, rewrappingKeys, renewing].map((part) => part.close()),
       );
       // While Redis is away the queue cannot be left in order: what is under way is then taken over by another worker.
       await Promise.race([closed, sleep(settings.LEASEHOLD_DRAIN_TIMEOUT * 1000, undefined, { ref: false })]);

@@ -37,7 +37,10 @@ export function describeConfigStore(open: OpenStores): void {
     test('comes back with its gateway', async () => {
       const gateway = { name: 'private', uid: 'uid-of-private' };
       const straight = sampleConfig('path');
-      const path = await created('path', { uid: straight.uid, access: { ...straight.access, gateway } });
+      const path = await created('path', {
+        uid: straight.uid,
+        access: { ...straight.access, gateway, renewToken: true },
+      });
       const own = await created('own', {
         uid: 'uid-of-own',
         access: { kind: 'gateway', id: 'access-of-own', configUid: 'uid-of-own', gateway },

@@ -25,6 +25,7 @@ export function sampleConfig(name: string, changes: Partial<Config> = {}): Confi
     labels: { team: 'blue' },
     access: {
       kind: 'direct',
+      renewToken: false,
       id: uuidv7(),
       configUid: uid,
       gateway: undefined,

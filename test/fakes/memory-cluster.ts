@@ -73,8 +73,11 @@ export class MemoryCluster implements Cluster {
       throw refused(call, 422, 'Invalid', account.name);
     }
     minted += 1;
-    const end = this.#now() + Math.min(wish.seconds, this.#server.maxTokenSeconds) * 1000;
-    return { token: new Secret(`${MINTED}-${minted}`), expireTime: Math.floor(end / 1000) * 1000 };
+    const iat = Math.floor(this.#now() / 1000);
+    const exp = iat + Math.min(wish.seconds, this.#server.maxTokenSeconds);
+    const claims = { sub: `system:serviceaccount:${account.namespace}:${account.name}`, aud: wish.audiences, iat, exp };
+    const token = new Secret(`${MINTED}-${minted}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.`);
+    return { token, expireTime: exp * 1000 };
   }
 
   async readServiceAccount(account: ServiceAccountName): Promise<void> {

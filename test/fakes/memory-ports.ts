@@ -8,6 +8,7 @@ import { MemoryGatewayLinks } from './memory-gateway-links.ts';
 import { MemoryGatewayStore } from './memory-gateway-store.ts';
 import { MemoryLeaseStore } from './memory-lease-store.ts';
 import { MemoryRecords } from './memory-records.ts';
+import { MemoryRenewalNotes } from './memory-renewal-notes.ts';
 
 export const INSTALLATION = 'test';
 const DAY_MS = 86_400_000;
@@ -22,6 +23,7 @@ export function memoryPorts(now: () => number = Date.now) {
     batches: new MemoryBatchStore(records),
     gateways,
     gatewayLinks: new MemoryGatewayLinks(gateways),
+    renewalNotes: new MemoryRenewalNotes(),
     alarm: new MemoryAlarm(),
     clusters: new MemoryClusters(Date.now),
     log: { info() {}, warn() {} },

@@ -173,7 +173,11 @@ export const JOURNEYS: readonly Journey[] = [
 ];
 
 /** The background of a worker would pass fault points before the journey does. */
-const NO_SWEEPS = { LEASEHOLD_SWEEP_INTERVAL: '600', LEASEHOLD_READ_BACK_INTERVAL: '600' };
+const NO_SWEEPS = {
+  LEASEHOLD_SWEEP_INTERVAL: '600',
+  LEASEHOLD_READ_BACK_INTERVAL: '600',
+  LEASEHOLD_TOKEN_RENEWAL_INTERVAL: '600',
+};
 
 /** The beginning of a journey: its leases, its victim, and a client of the server that is to be called. */
 export async function setOut(installation: Installation, journey: Journey, faults = {}) {

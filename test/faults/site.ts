@@ -44,6 +44,7 @@ export async function openSite(at: Partial<ClusterAndStore> = {}): Promise<Site>
   await admin.waitUntilMay(requester.account, { verb: 'list', resource: 'pods', namespace });
   const access = {
     kind: 'direct' as const,
+    renewToken: false,
     gateway: undefined,
     url,
     tls: { caPem, insecureSkipVerify: false, serverName: undefined },

@@ -32,6 +32,7 @@ async function open(): Promise<OpenCluster> {
   const tls = { caPem, insecureSkipVerify: false, serverName: undefined };
   const cluster = clusters.at({
     kind: 'direct',
+    renewToken: false,
     gateway: undefined,
     id: namespace,
     configUid: 'config',

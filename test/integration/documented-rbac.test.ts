@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { loadAllYaml } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BindingScope, RoleKind } from '../../src/gen/leasehold/v1/config.ts';
 import { READ_PODS } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
+import { grantedBy } from '../support/granted-by.ts';
 import { type ConfigFields, seconds } from '../support/set-ups.ts';
 import { openWorld, type World } from '../support/world.ts';
 
@@ -16,16 +16,6 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 
 const account = { namespace: 'leasehold', name: 'leasehold' };
-
-/** The lines of rules that a manifest grants: one for each verb on each resource. */
-function granted(manifest: string): string[] {
-  const roles = loadAllYaml(manifest).filter(({ kind }) => kind === 'Role' || kind === 'ClusterRole');
-  return roles.flatMap(({ kind, rules }) =>
-    (rules as { resources: string[]; verbs: string[] }[]).flatMap(({ resources, verbs }) =>
-      resources.flatMap((resource) => verbs.map((verb) => `${kind}: ${verb} ${resource}`)),
-    ),
-  );
-}
 
 const manifests: [string, (namespace: string, role: string) => NonNullable<ConfigFields['credential']>][] = [
   ['static', (namespace) => ({ $case: 'static', value: { namespace, serviceAccount: 'deployer' } })],
@@ -70,7 +60,7 @@ test.each(manifests)('%s.yaml', async (file, credentialFor) => {
   const asked = check.permissions.map(
     ({ namespace, verb, resource }) => `${namespace === '' ? 'ClusterRole' : 'Role'}: ${verb} ${resource}`,
   );
-  expect(granted(manifest).sort()).toEqual(asked.sort());
+  expect(grantedBy(manifest).sort()).toEqual(asked.sort());
   await world.configs.createConfig({ config });
   const { lease } = await world.leases.issueLease({ config: file });
   const { endTime } = await world.leases.revokeLease({ id: lease?.id ?? '' });

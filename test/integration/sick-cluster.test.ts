@@ -47,6 +47,7 @@ function callTo({ url, caPem }: { url: string; caPem?: string }, id = url): Prom
   const tls = { caPem, insecureSkipVerify: false, serverName: undefined };
   const cluster = clusters.at({
     kind: 'direct',
+    renewToken: false,
     gateway: undefined,
     id,
     configUid: 'config',

@@ -12,6 +12,7 @@ import { RedisConfigStore } from '../../src/shared/redis/redis-config-store.ts';
 import { RedisGatewayLinks } from '../../src/shared/redis/redis-gateway-links.ts';
 import { RedisGatewayStore } from '../../src/shared/redis/redis-gateway-store.ts';
 import { RedisLeaseStore } from '../../src/shared/redis/redis-lease-store.ts';
+import { RedisRenewalNotes } from '../../src/shared/redis/redis-renewal-notes.ts';
 import { RedisUrl } from '../../src/shared/redis/redis-url.ts';
 import { PlainScripts } from '../../src/shared/redis/script-runner.ts';
 import { Keyring } from '../../src/shared/sealing/keyring.ts';
@@ -22,6 +23,7 @@ import { describeGatewayLinks } from '../contract/gateway-links.ts';
 import { describeGatewayStore } from '../contract/gateway-store.ts';
 import { describeLeaseLimits } from '../contract/lease-limits.ts';
 import { describeLeaseStore } from '../contract/lease-store.ts';
+import { describeRenewalNotes } from '../contract/renewal-notes.ts';
 import { describeRequestMemory } from '../contract/request-memory.ts';
 import type { Stores } from '../contract/stores.ts';
 
@@ -81,6 +83,8 @@ describe('RedisGatewayLinks', () => {
     return { store: new RedisGatewayStore(redis, scripts, keys), links: new RedisGatewayLinks(redis, keys) };
   });
 });
+
+describe('RedisRenewalNotes', () => describeRenewalNotes(() => new RedisRenewalNotes(redis, freshKeys())));
 
 describe('BullmqAlarm', () => {
   describeAlarm(() => {

@@ -18,6 +18,7 @@ test('a call that waited for its turn is part of the trace that asked for it', a
   const tls = { caPem: server.caPem, insecureSkipVerify: false, serverName: undefined };
   const cluster = clusters.at({
     kind: 'direct',
+    renewToken: false,
     gateway: undefined,
     id: 'access',
     configUid: 'config',

@@ -28,7 +28,7 @@ export function draftOf(name: string, kind: Kind, url: string) {
 
 function straightTo(url: string): Omit<DirectAccess, 'id' | 'configUid'> & { gateway: undefined } {
   const tls = { caPem: undefined, insecureSkipVerify: false, serverName: undefined };
-  return { kind: 'direct', url, tls, token: newToken(), gateway: undefined };
+  return { kind: 'direct', url, tls, token: newToken(), renewToken: false, gateway: undefined };
 }
 
 function credentialOf(kind: Kind): ConfigDraft['credential'] {

@@ -1,5 +1,6 @@
 import type { Alarm, Appointment } from '../../src/shared/ports/alarm.ts';
 import type { Ports } from '../../src/shared/ports/ports.ts';
+import { MemoryRenewalNotes } from '../fakes/memory-renewal-notes.ts';
 import { POLICY } from './policy.ts';
 import type { Destination, Process } from './process.ts';
 import { mentionsSecret } from './secrets.ts';
@@ -16,6 +17,8 @@ export function portsOf(world: World, process: Process): Ports {
     batches: through(process, { service: 'store' }, world.batches),
     gateways: world.gateways,
     gatewayLinks: world.gatewayLinks,
+    // No cluster token of the model is to be renewed.
+    renewalNotes: new MemoryRenewalNotes(),
     alarm: through(process, { service: 'alarm' }, witnessedAlarm(world)),
     clusters: { at: (access) => new WitnessedCluster(world, process, access) },
     log: witnessedLog(world),

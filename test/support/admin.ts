@@ -10,6 +10,7 @@ import {
   type RbacV1Subject,
   type V1PolicyRule,
   type V1ResourceAttributes,
+  type V1TokenRequestSpec,
 } from '@kubernetes/client-node';
 import { knownSecret } from '../evidence/known-secret.ts';
 import { eventually } from './eventually.ts';
@@ -124,11 +125,11 @@ export class Admin {
   }
 
   /** A token of an account, as an administrator would make one for Leasehold. */
-  async mintToken({ namespace, name }: Account): Promise<string> {
+  async mintToken({ namespace, name }: Account, spec: Partial<V1TokenRequestSpec> = {}): Promise<string> {
     const answer = await this.core.createNamespacedServiceAccountToken({
       namespace,
       name,
-      body: { spec: { audiences: [], expirationSeconds: 4 * 3600 } },
+      body: { spec: { audiences: [], expirationSeconds: 4 * 3600, ...spec } },
     });
     return knownSecret(answer.status?.token ?? '');
   }

@@ -25,6 +25,7 @@ export function directCluster(
   const guard = new ClusterGuard(url, limits, keepLog().log);
   const access = {
     kind: 'direct',
+    renewToken: false,
     id: 'access',
     configUid: 'config',
     url,

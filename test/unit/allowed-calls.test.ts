@@ -47,6 +47,7 @@ const cluster = new KubernetesClusters(
   createLogger('test', 'silent'),
 ).at({
   kind: 'direct',
+  renewToken: false,
   id: 'a-1',
   configUid: 'config',
   gateway: undefined,

@@ -76,6 +76,7 @@ function callerOf(url: string, resolve?: Resolve, allowed = '127.0.0.0/8'): () =
     url,
     tls,
     token: new Secret('token'),
+    renewToken: false,
   } as const;
   return () =>
     clusters

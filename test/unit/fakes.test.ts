@@ -9,6 +9,7 @@ import { describeGatewayStore } from '../contract/gateway-store.ts';
 import { describeLeaseLimits } from '../contract/lease-limits.ts';
 import { describeLeaseStore } from '../contract/lease-store.ts';
 import { describeMarkedObjects } from '../contract/marked-objects.ts';
+import { describeRenewalNotes } from '../contract/renewal-notes.ts';
 import { describeRequestMemory } from '../contract/request-memory.ts';
 import { sampleConfig } from '../contract/samples.ts';
 import type { Stores } from '../contract/stores.ts';
@@ -20,6 +21,7 @@ import { MemoryGatewayLinks } from '../fakes/memory-gateway-links.ts';
 import { MemoryGatewayStore } from '../fakes/memory-gateway-store.ts';
 import { MemoryLeaseStore } from '../fakes/memory-lease-store.ts';
 import { MemoryRecords } from '../fakes/memory-records.ts';
+import { MemoryRenewalNotes } from '../fakes/memory-renewal-notes.ts';
 import { VirtualClock } from '../fakes/virtual-clock.ts';
 
 // The fakes of the model-based tests pass the contract of the real adapters; test/integration runs it on those.
@@ -53,6 +55,8 @@ describe('MemoryGatewayLinks', () => {
     return { store, links: new MemoryGatewayLinks(store) };
   });
 });
+
+describe('MemoryRenewalNotes', () => describeRenewalNotes(() => new MemoryRenewalNotes()));
 
 describe('MemoryAlarm', () => {
   describeAlarm(() => {

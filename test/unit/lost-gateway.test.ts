@@ -48,6 +48,7 @@ const tls = { caPem: silent.caPem, insecureSkipVerify: false, serverName: undefi
 const gateway: Access = { kind: 'gateway', id: 'gateway', configUid: 'config', gateway: GATEWAY };
 const path: Access = {
   kind: 'direct',
+  renewToken: false,
   id: 'path',
   configUid: 'config',
   url: silent.url,

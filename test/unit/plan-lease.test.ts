@@ -19,6 +19,7 @@ const config: Config = {
   labels: {},
   access: {
     kind: 'direct',
+    renewToken: false,
     id: 'access',
     configUid: 'config',
     gateway: undefined,

@@ -5,12 +5,16 @@ import {
   type TlsOptions as TlsMessage,
 } from '../../gen/leasehold/v1/config.ts';
 import { etagOf } from '../../shared/configs/etag.ts';
+import { readClaims } from '../../shared/configs/token-claims.ts';
 import type { Access, Config, TlsOptions } from '../../shared/domain/config.ts';
 import { isIntact, type StoredConfig } from '../../shared/domain/damaged-config.ts';
 import { durationOf } from './duration.ts';
 
-/** A config as callers see it: everything but the cluster token, and of a damaged one what is left. */
-export function configMessage(config: StoredConfig): ConfigMessage {
+/**
+ * A config as callers see it: everything but the cluster token, and of a damaged one what is left. `renewalError`: of the last
+ * try to renew that token.
+ */
+export function configMessage(config: StoredConfig, renewalError = ''): ConfigMessage {
   const { defaultTtlSeconds, maxTtlSeconds, audiences = [], createTime, updateTime, credential } = config;
   return ConfigMessage.fromPartial({
     name: config.name,
@@ -25,6 +29,8 @@ export function configMessage(config: StoredConfig): ConfigMessage {
     updateTime: updateTime === undefined ? undefined : new Date(updateTime),
     etag: etagOf(config),
     problem: isIntact(config) ? '' : config.problem,
+    tokenExpireTime: isIntact(config) ? tokenExpireTime(config.access) : undefined,
+    tokenRenewalError: renewalError,
   });
 }
 
@@ -32,8 +38,16 @@ function accessMessage(access: Access): NonNullable<ConfigMessage['access']> {
   if (access.kind === 'gateway') {
     return { $case: 'gateway', value: { name: access.gateway.name } };
   }
-  const { url, tls, gateway } = access;
-  return { $case: 'direct', value: { url, tls: tlsMessage(tls), token: '', gateway: gateway?.name ?? '' } };
+  const { url, tls, renewToken, gateway } = access;
+  return {
+    $case: 'direct',
+    value: { url, tls: tlsMessage(tls), token: '', renewToken, gateway: gateway?.name ?? '' },
+  };
+}
+
+function tokenExpireTime(access: Access): Date | undefined {
+  const expireTime = access.kind === 'direct' ? readClaims(access.token)?.expireTime : undefined;
+  return expireTime === undefined ? undefined : new Date(expireTime);
 }
 
 export function tlsMessage({ caPem = '', insecureSkipVerify, serverName = '' }: TlsOptions): TlsMessage {

@@ -44,7 +44,13 @@ const token = z
   .regex(/^[\x21-\x7e]*$/, 'must be printable ASCII without blanks');
 
 const direct = z
-  .object({ url: apiServerUrl, tls, token, gateway: emptyAsUndefined.pipe(dnsLabel.optional()) })
+  .object({
+    url: apiServerUrl,
+    tls,
+    token,
+    renewToken: z.boolean(),
+    gateway: emptyAsUndefined.pipe(dnsLabel.optional()),
+  })
   .transform(({ gateway, ...endpoint }) => ({ ...endpoint, gateway }));
 
 const staticCredential = z

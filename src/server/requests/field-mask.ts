@@ -19,6 +19,7 @@ const SETTERS: Record<string, (target: Config, source: Config) => void> = {
   'direct.url': (target, source) => setDirect(target, source, 'url'),
   'direct.tls': (target, source) => setDirect(target, source, 'tls'),
   'direct.token': (target, source) => setDirect(target, source, 'token'),
+  'direct.renew_token': (target, source) => setDirect(target, source, 'renewToken'),
   'direct.gateway': (target, source) => setDirect(target, source, 'gateway'),
   gateway: (target, source) => setAccess(target, source, 'gateway'),
   static: (target, source) => setCredential(target, source, 'static'),
@@ -57,7 +58,7 @@ function setAccess(target: Config, source: Config, kind: 'direct' | 'gateway'): 
   target.access = source.access;
 }
 
-function setDirect(target: Config, source: Config, field: 'url' | 'tls' | 'token' | 'gateway'): void {
+function setDirect(target: Config, source: Config, field: 'url' | 'tls' | 'token' | 'renewToken' | 'gateway'): void {
   if (target.access?.$case === 'direct' && source.access?.$case === 'direct') {
     target.access = { $case: 'direct', value: { ...target.access.value, [field]: source.access.value[field] } };
   } else {

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
+import type { Config as ConfigMessage } from '../../gen/leasehold/v1/config.ts';
 import type {
   CheckConfigRequest,
   ConfigServiceImplementation,
@@ -15,7 +16,7 @@ import { createConfig } from '../../shared/configs/create-config.ts';
 import { deleteConfig } from '../../shared/configs/delete-config.ts';
 import { updateConfig } from '../../shared/configs/update-config.ts';
 import type { ConfigDraft } from '../../shared/domain/config.ts';
-import { isIntact, requireIntact } from '../../shared/domain/damaged-config.ts';
+import { isIntact, requireIntact, type StoredConfig } from '../../shared/domain/damaged-config.ts';
 import { InvalidArgument } from '../../shared/domain/errors.ts';
 import type { Resource } from '../../shared/ports/authorizer.ts';
 import type { Ports } from '../../shared/ports/ports.ts';
@@ -39,13 +40,13 @@ export function configService(ports: Ports, guard: Guard): GuardedService<Config
       parse: ({ config }: CreateConfigRequest) => parseConfigDraft(config),
       on: (draft) => ({ resource: configResource(draft) }),
       conditions: (draft) => credentialConditions(draft),
-      run: async (draft) => configMessage(await createConfig(ports, draft)),
+      run: async (draft) => shown(ports, await createConfig(ports, draft)),
     }),
 
     getConfig: guard.unary('GetConfig', {
       parse: (request: GetConfigRequest) => parse(named, request),
       on: ({ name }) => configOf(ports, name),
-      run: async (_wanted, { config }) => configMessage(config),
+      run: (_wanted, { config }) => shown(ports, config),
     }),
 
     listConfigs: guard.unary('ListConfigs', {
@@ -58,7 +59,7 @@ export function configService(ports: Ports, guard: Guard): GuardedService<Config
         const configs = await ports.configs.list({ after, limit: limit + 1 });
         const page = configs.slice(0, limit);
         return {
-          configs: page.map(configMessage),
+          configs: await Promise.all(page.map((config) => shown(ports, config))),
           nextPageToken: configs.length > limit ? writePageToken(page.at(-1)?.name ?? '', {}) : '',
         };
       },
@@ -77,7 +78,7 @@ export function configService(ports: Ports, guard: Guard): GuardedService<Config
           caller.require('UpdateConfig', configResource(draft), credentialConditions(draft));
           return { ...draft, access: paths.some(isOfAccess) ? draft.access : undefined };
         });
-        return configMessage(updated);
+        return shown(ports, updated);
       },
     }),
 
@@ -107,6 +108,12 @@ export function configService(ports: Ports, guard: Guard): GuardedService<Config
       },
     }),
   };
+}
+
+async function shown(ports: Ports, config: StoredConfig): Promise<ConfigMessage> {
+  const access = isIntact(config) ? config.access : undefined;
+  const isRenewed = access?.kind === 'direct' && access.renewToken;
+  return configMessage(config, isRenewed ? await ports.renewalNotes.errorOf(access.id) : '');
 }
 
 function parseUpdate({ config: wanted, updateMask }: UpdateConfigRequest) {

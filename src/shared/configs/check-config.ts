@@ -8,6 +8,7 @@ import type { Cluster, Verdict } from '../ports/cluster.ts';
 import type { Ports } from '../ports/ports.ts';
 import { blameUrl } from './blame-url.ts';
 import { rbacManifest } from './rbac-manifest.ts';
+import { renewalPermissions } from './token-renewal.ts';
 
 /** Questions to one cluster at the same time. */
 const QUESTIONS_AT_ONCE = 8;
@@ -48,7 +49,7 @@ async function askAll(ports: Ports, config: CheckedConfig): Promise<CheckedPermi
   const limit = pLimit(QUESTIONS_AT_ONCE);
   try {
     return await Promise.all(
-      permissionsFor(config.credential).map((permission) =>
+      [...permissionsFor(config.credential), ...renewalPermissions(config.access)].map((permission) =>
         limit(async () => ({ ...permission, ...(await ask(cluster, config, permission)) })),
       ),
     );

@@ -1,8 +1,7 @@
 import { stringify } from 'yaml';
-import { z } from 'zod';
 import type { Access, Config } from '../domain/config.ts';
-import { parseJson } from '../domain/parse-json.ts';
 import type { Permission } from '../domain/permissions.ts';
+import { readClaims } from './token-claims.ts';
 
 interface Rule {
   apiGroups: string[];
@@ -58,10 +57,6 @@ function rulesFor(permissions: readonly Permission[]): Rule[] {
   );
 }
 
-const ServiceAccountClaims = z.object({
-  sub: z.templateLiteral(['system:serviceaccount:', z.string(), ':', z.string()]),
-});
-
 /** The account that deploy/gateway makes. */
 const GATEWAY_ACCOUNT = { kind: 'ServiceAccount', namespace: 'leasehold', name: 'leasehold-gateway' };
 
@@ -70,11 +65,8 @@ function subjectOf(access: Access): object {
   if (access.kind === 'gateway') {
     return GATEWAY_ACCOUNT;
   }
-  const [, payload = ''] = access.token.reveal().split('.');
-  const claims = ServiceAccountClaims.safeParse(parseJson(Buffer.from(payload, 'base64url').toString()));
-  if (!claims.success) {
-    return { apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'REPLACE-WITH-THE-USER-OF-THE-CLUSTER-TOKEN' };
-  }
-  const [, , namespace, name] = claims.data.sub.split(':');
-  return { kind: 'ServiceAccount', namespace, name };
+  const account = readClaims(access.token)?.account;
+  return account
+    ? { kind: 'ServiceAccount', ...account }
+    : { apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'REPLACE-WITH-THE-USER-OF-THE-CLUSTER-TOKEN' };
 }

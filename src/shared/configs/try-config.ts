@@ -10,6 +10,7 @@ import { grant } from '../leases/grant.ts';
 import { revoke } from '../leases/revoke.ts';
 import type { Ports } from '../ports/ports.ts';
 import { currentTraceparent, inSpan } from '../telemetry/span.ts';
+import { wantedRenewal } from './token-renewal.ts';
 
 /** Who asks for trial leases. */
 const TRIAL_PRINCIPAL = 'leasehold';
@@ -25,11 +26,24 @@ const TRIAL_MS = 120_000;
  * that fails; then nothing stays behind.
  */
 export async function tryConfig(ports: Ports, config: Config): Promise<void> {
-  await inSpan('config.try', { attributes: { 'leasehold.config': config.name } }, () =>
-    config.credential.kind === 'static'
+  await inSpan('config.try', { attributes: { 'leasehold.config': config.name } }, async () => {
+    await tryRenewal(ports, config);
+    await (config.credential.kind === 'static'
       ? tryStatic(ports, config, config.credential)
-      : tryDynamic(ports, config, config.credential),
-  );
+      : tryDynamic(ports, config, config.credential));
+  });
+}
+
+/**
+ * A token that nobody gets, of almost the shortest life that there is: an older API server gives the same token to who asks
+ * for the same in the same second, and this must not be taken for the config's own.
+ */
+async function tryRenewal(ports: Ports, { access }: Config): Promise<void> {
+  const renewal = wantedRenewal(access);
+  if (renewal) {
+    const { account, audiences } = renewal;
+    await ports.clusters.at(access).mintToken(account, { audiences, seconds: MIN_TOKEN_SECONDS + 1 });
+  }
 }
 
 async function tryStatic(ports: Ports, config: Config, credential: StaticCredential): Promise<void> {

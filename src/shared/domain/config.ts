@@ -30,6 +30,8 @@ export interface DirectAccess {
   url: string;
   tls: TlsOptions;
   token: Secret;
+  /** The token is replaced by a new one of its own account before it expires. */
+  renewToken: boolean;
   /** Carries the bytes, which are encrypted from end to end; undefined: straight. */
   gateway: GatewayRef | undefined;
 }

@@ -5,6 +5,7 @@ import type { Clusters } from './cluster.ts';
 import type { ConfigStore } from './config-store.ts';
 import type { GatewayLinks, GatewayStore } from './gateway-store.ts';
 import type { LeaseStore } from './lease-store.ts';
+import type { RenewalNotes } from './renewal-notes.ts';
 
 /** Warns and tells; an error that reaches a caller is not logged here. */
 interface Log {
@@ -39,6 +40,7 @@ export interface Ports {
   batches: BatchStore;
   gateways: GatewayStore;
   gatewayLinks: GatewayLinks;
+  renewalNotes: RenewalNotes;
   alarm: Alarm;
   clusters: Clusters;
   log: Log;

@@ -23,6 +23,9 @@ export const READ_BACK_QUEUE = 'read-back';
 /** The job that brings what is sealed under older keys under the primary. */
 export const REWRAP_QUEUE = 'rewrap';
 
+/** The job that sees to the cluster tokens again and again. A queue of its own, for the same reason. */
+export const CLUSTER_TOKENS_QUEUE = 'cluster-tokens';
+
 /** What both ends of a queue need to know. */
 export interface QueueSettings {
   connection: ConnectionOptions;

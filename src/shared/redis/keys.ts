@@ -31,6 +31,11 @@ export class Keys {
     return `${this.#prefix}:key-checks`;
   }
 
+  /** String: why the token of that access was not renewed. */
+  renewalError(accessId: string): string {
+    return `${this.#prefix}:renewal-error:${accessId}`;
+  }
+
   /** Hash: uid, version, data. */
   config(name: string): string {
     return `${this.#prefix}:config:${name}`;

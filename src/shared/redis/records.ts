@@ -17,6 +17,7 @@ const DirectAccess = z.object({
     serverName: z.string().optional().transform(orUndefined),
   }),
   token: z.string().transform((text) => new Secret(text)),
+  renewToken: z.boolean(),
   gateway: GatewayRef.optional().transform(orUndefined),
 });
 

@@ -1,0 +1,62 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { Config, DirectAccess } from '../domain/config.ts';
+import { LeaseholdError } from '../domain/errors.ts';
+import type { Secret } from '../domain/secret.ts';
+import type { Ports } from '../ports/ports.ts';
+import { renewalOf, renewalPermissions, type TokenRenewal } from './token-renewal.ts';
+
+/** A cluster token has no successor, and why. */
+class NotRenewed extends LeaseholdError {}
+
+/**
+ * Gives a config a new token of the account that its token is of, and so another access: leases that are out are taken down
+ * with that, or with the one under which they were issued. The new token is tried before it is stored. Throws NotRenewed
+ * or a ClusterError, and Aborted where the config was changed meanwhile; then it is as it was, and a token that was made
+ * for nothing ends by itself.
+ */
+export async function renewClusterToken(
+  ports: Ports,
+  config: Config & { access: DirectAccess },
+  { account, audiences, seconds, expireTime }: TokenRenewal,
+): Promise<void> {
+  const now = ports.clock.now();
+  if (expireTime <= now) {
+    throw new NotRenewed(
+      `the cluster token expired at ${new Date(expireTime).toISOString()}, and cannot be renewed any more: give the config another one (UpdateConfig, direct.token)`,
+    );
+  }
+  const minted = await ports.clusters.at(config.access).mintToken(account, { audiences, seconds });
+  const access: DirectAccess = { ...config.access, id: uuidv7(), token: minted.token };
+  requireSuccessor(account, minted.token, now);
+  await tryOut(ports, access);
+  await ports.configs.keepAccess(access);
+  await ports.configs.replace({ ...config, access, version: config.version + 1 });
+  ports.log.info(
+    { config: config.name, expireTime: new Date(minted.expireTime).toISOString() },
+    'cluster token renewed',
+  );
+}
+
+/** What answers at the URL could give the token of another account, or one that renews nothing. */
+function requireSuccessor({ namespace, name }: TokenRenewal['account'], token: Secret, now: number): void {
+  const how = renewalOf(token);
+  if ('problem' in how) {
+    throw new NotRenewed(`the token that the cluster gave ${how.problem}`);
+  }
+  const { account, expireTime } = how.renewal;
+  if (account.namespace !== namespace || account.name !== name) {
+    throw new NotRenewed(
+      `the cluster gave a token of ${account.namespace}/${account.name}, not of ${namespace}/${name}`,
+    );
+  }
+  if (expireTime <= now) {
+    throw new NotRenewed('the token that the cluster gave has expired already');
+  }
+}
+
+/** Whether it is let in: a question that changes nothing. The answer to it does not matter. */
+async function tryOut(ports: Ports, access: DirectAccess): Promise<void> {
+  for (const permission of renewalPermissions(access)) {
+    await ports.clusters.at(access).mayI(permission);
+  }
+}
