@@ -184,5 +184,5 @@ test('a client certificate that expires is refused on its old connection, too', 
 test('after all of it, each caller was answered all the time', async () => {
   await Promise.all(traffic.map((one) => one.stop()));
   expect(traffic.flatMap(({ failures }) => failures)).toEqual([]);
-  console.error(`calls answered during the rotations: ${traffic.map(({ answered }) => answered).join(', ')}`);
+  process.stderr.write(`calls answered during the rotations: ${traffic.map(({ answered }) => answered).join(', ')}\n`);
 });
