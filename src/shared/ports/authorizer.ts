@@ -33,6 +33,11 @@ export type Resource =
   | { kind: 'config'; config: ConfigView }
   | { kind: 'lease'; lease: Pick<Lease, 'id' | 'principal' | 'namespace'>; config: ConfigView }
   | { kind: 'gateway'; name: string }
+  /**
+   * Some config, lease or gateway, whichever it is. Who may do something on it may do so on any, and so learns nothing
+   * from hearing that one does not exist. Policies do not see the name that was asked for; audit events tell it.
+   */
+  | { kind: 'any'; of: 'config' | 'lease' | 'gateway'; name?: string }
   /** All of this Leasehold: of lists, and of what names no single thing. */
   | { kind: 'installation' };
 
@@ -46,8 +51,12 @@ export interface Conditions {
   roleKind?: 'Role' | 'ClusterRole' | undefined;
   /** The same: whether the role counts in the whole cluster. */
   clusterWide?: boolean | undefined;
+  /** DeleteConfig: whether the leases on it are taken down first. */
+  revokeLeases?: boolean | undefined;
   /** RevokeLease, DeleteGateway. */
   force?: boolean | undefined;
+  /** CreateEnrolmentToken: whether the keys so far are voided. */
+  revokeIdentities?: boolean | undefined;
   /** BatchRevokeLeases: which leases. */
   target?: 'config' | 'principal' | 'labels' | 'all' | undefined;
   /** BatchRevokeLeases with the target `principal`: whose. */
