@@ -35,7 +35,7 @@ module.exports = {
     mayKnow('tunnel', tunnel, [domain, generatedTunnel]),
     mayKnow('server', '^src/server/', ['^src/shared/', generated]),
     mayKnow('worker', '^src/worker/', ['^src/shared/']),
-    mayKnow('cli', '^src/cli/', [domain]),
+    mayKnow('cli', '^src/cli/', [domain, shared('authorization')]),
     // It runs in clusters of others: no more of us than it needs.
     mayKnow('gateway', '^src/gateway/', [tunnel, generatedTunnel, domain, telemetry, processLife]),
     {

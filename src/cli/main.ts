@@ -1,9 +1,12 @@
 import type { Command } from './command.ts';
 import { apiKeyCreate } from './commands/api-key.ts';
+import { policyCheck, policyTest } from './commands/policy.ts';
 
 /** By the words that call them. */
 const COMMANDS: Record<string, Command> = {
   'api-key create': apiKeyCreate,
+  'policy check': policyCheck,
+  'policy test': policyTest,
 };
 
 const EXIT_CODES = { done: 0, failed: 1, usage: 2 };
