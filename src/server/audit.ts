@@ -51,6 +51,8 @@ function named(resource: Resource | undefined): object {
       return { lease: resource.lease.id, owner: resource.lease.principal, config: resource.config.name };
     case 'gateway':
       return { gateway: resource.name };
+    case 'any':
+      return resource.name === undefined ? {} : { [resource.of]: resource.name };
     default:
       return {};
   }

@@ -143,7 +143,8 @@ class GuardedCall implements Caller {
       return await find();
     } catch (error) {
       if (error instanceof NotFound) {
-        this.require(this.#action, unknownOne(error));
+        this.#resource = anyOne(error);
+        this.require(this.#action, this.#resource);
       }
       throw error;
     }
@@ -158,20 +159,7 @@ function denied(action: Action): PermissionDenied {
   );
 }
 
-/** What does not exist, as policies see it: nothing but the name that was asked for. */
-function unknownOne({ resourceType, resourceName }: NotFound): Resource {
-  switch (resourceType) {
-    case 'config':
-      return { kind: 'config', config: { name: resourceName, labels: {} } };
-    case 'lease':
-      return {
-        kind: 'lease',
-        lease: { id: resourceName, principal: '', namespace: '' },
-        config: { name: '', labels: {} },
-      };
-    case 'gateway':
-      return { kind: 'gateway', name: resourceName };
-    case 'batch':
-      return { kind: 'installation' };
-  }
+/** What does not exist could be any: a policy about labels or owners would else answer for the one that it is not. */
+function anyOne({ resourceType, resourceName }: NotFound): Resource {
+  return resourceType === 'batch' ? { kind: 'installation' } : { kind: 'any', of: resourceType, name: resourceName };
 }

@@ -18,13 +18,24 @@ export async function configOf(ports: Ports, name: string): Promise<{ config: St
   return { config, resource: configResource(config) };
 }
 
-export async function leaseOf(ports: Ports, id: string): Promise<{ lease: Lease; resource: Resource }> {
+/** With the config that it was issued on, where that is still there. */
+export async function leaseOf(
+  ports: Ports,
+  id: string,
+): Promise<{ lease: Lease; config: StoredConfig | undefined; resource: Resource }> {
   const lease = await findLease(ports, id);
-  return { lease, resource: leaseResource(lease, await ports.configs.get(lease.config)) };
+  const named = await ports.configs.get(lease.config);
+  const config = named?.uid === lease.configUid ? named : undefined;
+  return { lease, config, resource: leaseResource(lease, config) };
 }
 
 export async function gatewayOf(ports: Ports, name: string): Promise<{ gateway: Gateway; resource: Resource }> {
-  return { gateway: await findGateway(ports, name), resource: { kind: 'gateway', name } };
+  const gateway = await findGateway(ports, name);
+  return { gateway, resource: gatewayResource(gateway) };
+}
+
+export function gatewayResource({ name }: Pick<Gateway, 'name'>): Resource {
+  return { kind: 'gateway', name };
 }
 
 export function configResource(config: Pick<Config, 'name' | 'labels'>): Resource {
@@ -37,13 +48,14 @@ export function leaseResource(lease: Lease, config: Pick<Config, 'uid' | 'labels
   return { kind: 'lease', lease, config: { name: lease.config, labels } };
 }
 
-/** What a config hands out; nothing where that is not known, because it is damaged. */
+/** What a config hands out. A damaged one may not tell any more: then it counts as what is most. */
 export function credentialConditions({
   credential,
 }: {
   credential?: ConfigDraft['credential'] | undefined;
 }): Conditions {
-  return credential?.kind !== 'dynamic'
-    ? {}
-    : { roleKind: credential.role.kind, clusterWide: credential.bindingScope === 'cluster' };
+  if (credential?.kind === 'dynamic') {
+    return { roleKind: credential.role.kind, clusterWide: credential.bindingScope === 'cluster' };
+  }
+  return { clusterWide: credential === undefined };
 }

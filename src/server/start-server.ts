@@ -7,6 +7,7 @@ import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-refl
 import { ConfigServiceDefinition } from '../gen/leasehold/v1/config_service.ts';
 import { GatewayServiceDefinition } from '../gen/leasehold/v1/gateway_service.ts';
 import { LeaseServiceDefinition } from '../gen/leasehold/v1/lease_service.ts';
+import { startAuthorization } from '../shared/authorization/start-authorization.ts';
 import type { Ports } from '../shared/ports/ports.ts';
 import type { Service } from '../shared/run-process.ts';
 import { createRuntime } from '../shared/runtime.ts';
@@ -17,11 +18,13 @@ import { Callers } from './authentication/callers.ts';
 import { Guard } from './guard.ts';
 import { connectionOptions } from './limits/connection-options.ts';
 import { endStalledCalls } from './limits/stalled-calls.ts';
+import { Lists } from './lists.ts';
 import { authenticationMiddleware } from './middleware/authentication.ts';
 import { decodingMiddleware } from './middleware/decoding.ts';
 import { errorsMiddleware } from './middleware/errors.ts';
 import { limitsMiddleware } from './middleware/limits.ts';
 import { startRelay } from './relay/start-relay.ts';
+import { PageTokens } from './requests/page-token.ts';
 import { configService } from './services/config-service.ts';
 import { gatewayService } from './services/gateway-service.ts';
 import { leaseService } from './services/lease-service.ts';
@@ -44,6 +47,7 @@ export async function startServer(
 ): Promise<RunningServer> {
   const transport = await openTransport(settings, log);
   const callers = await openCallers(settings, log);
+  const authorization = await startAuthorization(settings.LEASEHOLD_POLICIES, log);
   const runtime = await createRuntime(settings, log);
   const ports = around(runtime.ports);
   const health = HealthState();
@@ -63,12 +67,13 @@ export async function startServer(
     .with(errorsMiddleware(log))
     .with(limitsMiddleware(limits, log))
     .with(decodingMiddleware);
-  const guard = new Guard({ allows: () => true }, auditTo(log));
-  server.add(decodingAll(ConfigServiceDefinition), configService(ports, guard));
-  server.add(decodingAll(LeaseServiceDefinition), leaseService(ports, guard));
+  const guard = new Guard(authorization.authorizer, auditTo(log));
+  const lists = new Lists(new PageTokens(runtime.keyring));
+  server.add(decodingAll(ConfigServiceDefinition), configService(ports, guard, lists));
+  server.add(decodingAll(LeaseServiceDefinition), leaseService(ports, guard, lists));
   server.add(
     decodingAll(GatewayServiceDefinition),
-    gatewayService(ports, guard, { hasRelay: settings.LEASEHOLD_RELAY_LISTEN !== undefined }),
+    gatewayService(ports, guard, lists, { hasRelay: settings.LEASEHOLD_RELAY_LISTEN !== undefined }),
   );
   server.add(
     decodingAll(ServerReflectionService),
@@ -95,6 +100,7 @@ export async function startServer(
       relay?.stop();
       callers.close();
       transport.close();
+      await authorization.stop();
       await runtime.close();
     },
   };

@@ -170,6 +170,13 @@ export const Settings = z
       .describe(
         "Name that they expect in each other's certificates. Unset: the host of `LEASEHOLD_RELAY_ADDRESS`. This or `LEASEHOLD_RELAY_CA` is required, of workers too",
       ),
+    LEASEHOLD_POLICIES: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Folder of the Cedar policies that say who may do what (see [docs/policies.md](docs/policies.md)); its changes are followed. Unset: those that Leasehold comes with',
+      ),
     LEASEHOLD_LOG_LEVEL: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
       .default('info')

@@ -22,19 +22,24 @@ import type { Resource } from '../../shared/ports/authorizer.ts';
 import type { Ports } from '../../shared/ports/ports.ts';
 import type { CallerContext } from '../caller.ts';
 import type { Guard, GuardedService } from '../guard.ts';
+import type { Lists } from '../lists.ts';
 import { configMessage } from '../messages/config-message.ts';
 import { gatewayMessage } from '../messages/gateway-message.ts';
 import { parseConfigDraft } from '../requests/config-draft.ts';
 import { applyFieldMask, isOfAccess } from '../requests/field-mask.ts';
 import { dnsLabel, pageSize } from '../requests/fields.ts';
-import { readPageToken, writePageToken } from '../requests/page-token.ts';
 import { parse } from '../requests/parse.ts';
 import { configOf, configResource, credentialConditions, INSTALLATION } from '../resources.ts';
 
 const named = z.object({ name: dnsLabel });
+const paged = z.object({ pageSize });
 
 /** The RPCs of leasehold.v1.ConfigService; the proto says what each does. */
-export function configService(ports: Ports, guard: Guard): GuardedService<ConfigServiceImplementation<CallerContext>> {
+export function configService(
+  ports: Ports,
+  guard: Guard,
+  lists: Lists,
+): GuardedService<ConfigServiceImplementation<CallerContext>> {
   return {
     createConfig: guard.unary('CreateConfig', {
       parse: ({ config }: CreateConfigRequest) => parseConfigDraft(config),
@@ -50,18 +55,17 @@ export function configService(ports: Ports, guard: Guard): GuardedService<Config
     }),
 
     listConfigs: guard.unary('ListConfigs', {
-      parse: (request: ListConfigsRequest) => ({
-        limit: parse(z.object({ pageSize }), request).pageSize,
-        after: readPageToken(request.pageToken, {}) ?? '',
-      }),
+      parse: ({ pageToken, ...request }: ListConfigsRequest) => ({ ...parse(paged, request), pageToken }),
       on: () => INSTALLATION,
-      async run({ limit, after }) {
-        const configs = await ports.configs.list({ after, limit: limit + 1 });
-        const page = configs.slice(0, limit);
-        return {
-          configs: await Promise.all(page.map((config) => shown(ports, config))),
-          nextPageToken: configs.length > limit ? writePageToken(page.at(-1)?.name ?? '', {}) : '',
-        };
+      async run(page, _found, caller) {
+        const { items, nextPageToken } = await lists.page(page, {}, caller, {
+          list: 'ListConfigs',
+          shows: { action: 'GetConfig', of: 'config' },
+          read: (after = '', limit) => ports.configs.list({ after, limit }),
+          nameOf: ({ name }) => name,
+          resourceOf: configResource,
+        });
+        return { configs: await Promise.all(items.map((config) => shown(ports, config))), nextPageToken };
       },
     }),
 
@@ -89,6 +93,7 @@ export function configService(ports: Ports, guard: Guard): GuardedService<Config
         revokeLeases,
       }),
       on: ({ name }) => configOf(ports, name),
+      conditions: ({ revokeLeases }) => ({ revokeLeases }),
       async run(options, { config }) {
         await deleteConfig(ports, config, options);
         return {};

@@ -15,11 +15,11 @@ import { viewGateway } from '../../shared/gateways/view-gateway.ts';
 import type { Ports } from '../../shared/ports/ports.ts';
 import type { CallerContext } from '../caller.ts';
 import type { Guard, GuardedService } from '../guard.ts';
+import type { Lists } from '../lists.ts';
 import { enrolmentTokenMessage, gatewayMessage } from '../messages/gateway-message.ts';
 import { dnsLabel, pageSize, wholeSeconds } from '../requests/fields.ts';
-import { readPageToken, writePageToken } from '../requests/page-token.ts';
 import { parse } from '../requests/parse.ts';
-import { gatewayOf, INSTALLATION } from '../resources.ts';
+import { gatewayOf, gatewayResource, INSTALLATION } from '../resources.ts';
 
 const DEFAULT_TOKEN_SECONDS = 3_600;
 const MAX_TOKEN_SECONDS = 7 * 86_400;
@@ -29,6 +29,7 @@ const tokenTtl = wholeSeconds
   .default(DEFAULT_TOKEN_SECONDS);
 
 const named = z.object({ name: dnsLabel });
+const paged = z.object({ pageSize });
 const createRequest = z.object({ name: dnsLabel, tokenTtl });
 const tokenRequest = z.object({ gateway: dnsLabel, ttl: tokenTtl });
 
@@ -42,12 +43,13 @@ export interface GatewayServiceOptions {
 export function gatewayService(
   ports: Ports,
   guard: Guard,
+  lists: Lists,
   { hasRelay }: GatewayServiceOptions,
 ): GuardedService<GatewayServiceImplementation<CallerContext>> {
   return {
     createGateway: guard.unary('CreateGateway', {
       parse: (request: CreateGatewayRequest) => parse(createRequest, request),
-      on: ({ name }) => ({ resource: { kind: 'gateway', name } }),
+      on: ({ name }) => ({ resource: gatewayResource({ name }) }),
       async run({ name, tokenTtl }) {
         if (!hasRelay) {
           throw new FailedPrecondition(
@@ -67,19 +69,18 @@ export function gatewayService(
     }),
 
     listGateways: guard.unary('ListGateways', {
-      parse: (request: ListGatewaysRequest) => ({
-        limit: parse(z.object({ pageSize }), request).pageSize,
-        after: readPageToken(request.pageToken, {}) ?? '',
-      }),
+      parse: ({ pageToken, ...request }: ListGatewaysRequest) => ({ ...parse(paged, request), pageToken }),
       on: () => INSTALLATION,
-      async run({ limit, after }) {
-        const gateways = await ports.gateways.list({ after, limit: limit + 1 });
-        const page = gateways.slice(0, limit);
-        const views = await Promise.all(page.map((gateway) => viewGateway(ports, gateway)));
-        return {
-          gateways: views.map(gatewayMessage),
-          nextPageToken: gateways.length > limit ? writePageToken(page.at(-1)?.name ?? '', {}) : '',
-        };
+      async run(page, _found, caller) {
+        const { items, nextPageToken } = await lists.page(page, {}, caller, {
+          list: 'ListGateways',
+          shows: { action: 'GetGateway', of: 'gateway' },
+          read: (after = '', limit) => ports.gateways.list({ after, limit }),
+          nameOf: ({ name }) => name,
+          resourceOf: gatewayResource,
+        });
+        const views = await Promise.all(items.map((gateway) => viewGateway(ports, gateway)));
+        return { gateways: views.map(gatewayMessage), nextPageToken };
       },
     }),
 
@@ -89,6 +90,7 @@ export function gatewayService(
         revokeIdentities,
       }),
       on: (wanted) => gatewayOf(ports, wanted.gateway),
+      conditions: ({ revokeIdentities }) => ({ revokeIdentities }),
       async run({ ttl: ttlSeconds, revokeIdentities }, { gateway }) {
         const token = await createEnrolmentToken(ports, gateway, { ttlSeconds, revokeIdentities });
         return { enrolmentToken: enrolmentTokenMessage(token) };

@@ -10,24 +10,24 @@ import type {
 import type { BatchTarget } from '../../shared/domain/batch.ts';
 import { namespacesOf } from '../../shared/domain/config.ts';
 import type { StoredConfig } from '../../shared/domain/damaged-config.ts';
-import { LEASE_STATES } from '../../shared/domain/lease.ts';
+import { LEASE_STATES, type Lease } from '../../shared/domain/lease.ts';
+import { MAX_TOKEN_SECONDS } from '../../shared/domain/ttl.ts';
 import { followBatch, startBatch } from '../../shared/leases/batch.ts';
 import { issueLease } from '../../shared/leases/issue.ts';
 import { renewLease } from '../../shared/leases/renew.ts';
 import { revoke } from '../../shared/leases/revoke.ts';
 import type { Resource } from '../../shared/ports/authorizer.ts';
-import type { LeaseQuery } from '../../shared/ports/lease-store.ts';
 import type { Ports } from '../../shared/ports/ports.ts';
 import type { CallerContext } from '../caller.ts';
 import type { Guard, GuardedService } from '../guard.ts';
+import type { Lists } from '../lists.ts';
 import { batchMessages } from '../messages/batch-message.ts';
 import { credentialMessage, leaseMessage, stateOf } from '../messages/lease-message.ts';
 import { parseBatchRequest } from '../requests/batch-request.ts';
 import { dnsLabel, emptyAsUndefined, pageSize, principalText } from '../requests/fields.ts';
 import { leaseId, leaseRequest, renewRequest } from '../requests/lease-request.ts';
-import { readPageToken, writePageToken } from '../requests/page-token.ts';
 import { parse } from '../requests/parse.ts';
-import { configOf, configResource, credentialConditions, INSTALLATION, leaseOf } from '../resources.ts';
+import { configOf, configResource, credentialConditions, INSTALLATION, leaseOf, leaseResource } from '../resources.ts';
 
 const listRequest = z.object({
   config: emptyAsUndefined.pipe(dnsLabel.optional()),
@@ -44,14 +44,19 @@ const listRequest = z.object({
 });
 
 /** The RPCs of leasehold.v1.LeaseService; the proto says what each does. */
-export function leaseService(ports: Ports, guard: Guard): GuardedService<LeaseServiceImplementation<CallerContext>> {
+export function leaseService(
+  ports: Ports,
+  guard: Guard,
+  lists: Lists,
+): GuardedService<LeaseServiceImplementation<CallerContext>> {
   return {
     issueLease: guard.unary('IssueLease', {
       parse: (request: IssueLeaseRequest) => parse(leaseRequest, request),
       on: ({ config }) => configOf(ports, config),
       conditions: ({ ttlSeconds, namespace }, { config }) => ({
         ...credentialConditions(config),
-        ttlSeconds: ttlSeconds ?? config.defaultTtlSeconds,
+        // One that is damaged may have lost its default; what it would issue then is refused anyway.
+        ttlSeconds: ttlSeconds ?? config.defaultTtlSeconds ?? MAX_TOKEN_SECONDS,
         namespace: namespace ?? onlyNamespaceOf(config),
       }),
       async run(wanted, { config }, { name: principal, signal }) {
@@ -63,7 +68,9 @@ export function leaseService(ports: Ports, guard: Guard): GuardedService<LeaseSe
     renewLease: guard.unary('RenewLease', {
       parse: (request: RenewLeaseRequest) => parse(renewRequest, request),
       on: ({ id }) => leaseOf(ports, id),
-      conditions: ({ ttl }, { lease }) => ({ ttlSeconds: ttl, namespace: lease.namespace }),
+      conditions: ({ ttl }, { lease, config }) => ({
+        ttlSeconds: ttl ?? config?.defaultTtlSeconds ?? lease.ttlSeconds,
+      }),
       async run({ ttl }, { lease }, { name }) {
         await ports.leases.admitRenewal(name);
         const renewed = await renewLease(ports, lease, ttl);
@@ -98,15 +105,18 @@ export function leaseService(ports: Ports, guard: Guard): GuardedService<LeaseSe
     }),
 
     listLeases: guard.unary('ListLeases', {
-      parse: (request: ListLeasesRequest) => ({ query: parseList(request), filter: filterOf(request) }),
+      parse: parseList,
       on: () => INSTALLATION,
-      async run({ query, filter }) {
-        const leases = await ports.leases.list({ ...query, limit: query.limit + 1 });
-        const page = leases.slice(0, query.limit);
-        return {
-          leases: page.map(leaseMessage),
-          nextPageToken: leases.length > query.limit ? writePageToken(page.at(-1)?.id ?? '', filter) : '',
-        };
+      async run({ page, filter }, _found, caller) {
+        const resources = leaseResources(ports);
+        const { items, nextPageToken } = await lists.page(page, filter, caller, {
+          list: 'ListLeases',
+          shows: { action: 'GetLease', of: 'lease' },
+          read: (after, limit) => ports.leases.list({ ...filter, before: after, limit }),
+          nameOf: ({ id }) => id,
+          resourceOf: resources,
+        });
+        return { leases: items.map(leaseMessage), nextPageToken };
       },
     }),
   };
@@ -120,17 +130,27 @@ function onlyNamespaceOf({ credential }: Pick<StoredConfig, 'credential'>): stri
 
 /** A repeated call asks for a batch of a config that may be gone by now. */
 async function batchTargetOf(ports: Ports, target: BatchTarget): Promise<{ resource: Resource }> {
-  return target.kind === 'config'
-    ? { resource: configResource((await ports.configs.get(target.config)) ?? { name: target.config, labels: {} }) }
-    : INSTALLATION;
+  if (target.kind !== 'config') {
+    return INSTALLATION;
+  }
+  const config = await ports.configs.get(target.config);
+  return { resource: config ? configResource(config) : { kind: 'any', of: 'config', name: target.config } };
 }
 
-function parseList(request: ListLeasesRequest): LeaseQuery {
-  const { config, principal, states, pageSize: limit } = parse(listRequest, request);
-  const before = readPageToken(request.pageToken, filterOf(request));
-  return { config, principal, states: states.filter((state) => state !== undefined), before, limit };
+function parseList({ pageToken, ...request }: ListLeasesRequest) {
+  const { config, principal, states, pageSize } = parse(listRequest, request);
+  return {
+    page: { pageSize, pageToken },
+    filter: { config, principal, states: states.filter((state) => state !== undefined) },
+  };
 }
 
-function filterOf({ config, principal, states }: ListLeasesRequest): object {
-  return { config, principal, states };
+/** Of leases, many of which are on the same configs. */
+function leaseResources(ports: Ports): (lease: Lease) => Promise<Resource> {
+  const configs = new Map<string, Promise<StoredConfig | undefined>>();
+  return async (lease) => {
+    const config = configs.get(lease.config) ?? ports.configs.get(lease.config);
+    configs.set(lease.config, config);
+    return leaseResource(lease, await config);
+  };
 }
