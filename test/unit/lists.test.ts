@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto';
+import { expect, test } from 'vitest';
+import type { Caller } from '../../src/server/guard.ts';
+import { Lists } from '../../src/server/lists.ts';
+import { PageTokens } from '../../src/server/requests/page-token.ts';
+import { Secret } from '../../src/shared/domain/secret.ts';
+import type { Resource } from '../../src/shared/ports/authorizer.ts';
+
+const secret = new Secret(randomBytes(32).toString('base64url'));
+const lists = new Lists(new PageTokens({ derive: () => secret, deriveAll: () => [secret] }));
+
+/** `item-0000` and so on; the caller sees those. */
+function listOf(count: number, sees: (index: number) => boolean) {
+  const names = Array.from({ length: count }, (_, index) => `item-${String(index).padStart(4, '0')}`);
+  const asked: string[] = [];
+  let readItems = 0;
+  const caller = {
+    name: 'apikey:reader',
+    may: (_action: string, resource: Resource) => {
+      const name = resource.kind === 'gateway' ? resource.name : '';
+      asked.push(name);
+      return resource.kind === 'any' ? names.every((_name, index) => sees(index)) : sees(names.indexOf(name));
+    },
+  } as Caller;
+  const page = (pageSize: number, pageToken = '') =>
+    lists.page({ pageSize, pageToken }, {}, caller, {
+      list: 'ListGateways',
+      shows: { action: 'GetGateway', of: 'gateway' },
+      async read(after = '', limit) {
+        const found = names.filter((name) => name > after).slice(0, limit);
+        readItems += found.length;
+        return found;
+      },
+      nameOf: (name) => name,
+      resourceOf: (name) => ({ kind: 'gateway', name }),
+    });
+  return { names, asked, page, readItems: () => readItems };
+}
+
+async function pagesOf({ page }: ReturnType<typeof listOf>, size: number) {
+  const pages: string[][] = [];
+  let token = '';
+  do {
+    const { items, nextPageToken } = await page(size, token);
+    pages.push(items);
+    token = nextPageToken;
+  } while (token !== '');
+  return pages;
+}
+
+test.each([
+  [0, [[]]],
+  [1, [['item-0000']]],
+  [2, [['item-0000', 'item-0001']]],
+  [3, [['item-0000', 'item-0001'], ['item-0002']]],
+])('%i items that may be seen, two a page', async (count, pages) => {
+  expect(
+    await pagesOf(
+      listOf(count, () => true),
+      2,
+    ),
+  ).toEqual(pages);
+});
+
+test('whoever may see all is asked about once', async () => {
+  const list = listOf(1_000, () => true);
+  expect((await list.page(1_000)).items).toEqual(list.names);
+  expect(list.asked).toEqual(['']);
+});
+
+test.each([1, 3, 250, 1_000])('pages of %i hold all that may be seen, once, in their order', async (size) => {
+  const list = listOf(1_500, (index) => index % 7 === 3);
+  const pages = await pagesOf(list, size);
+  expect(pages.flat()).toEqual(list.names.filter((_name, index) => index % 7 === 3));
+  expect(pages.slice(0, -1).every((page) => page.length === size)).toBe(true);
+  expect(pages.at(-1)).not.toEqual([]);
+});
+
+test('what may not be seen ends a page after 2,000 items, and the next goes on there', async () => {
+  const list = listOf(5_000, (index) => index === 4_900);
+  const first = await list.page(100);
+  expect(first.items).toEqual([]);
+  expect(list.readItems()).toBeLessThanOrEqual(2_200);
+  expect(Buffer.from(first.nextPageToken, 'base64url').toString('latin1')).not.toContain('item-');
+  expect((await pagesOf(list, 100)).flat()).toEqual(['item-4900']);
+});
