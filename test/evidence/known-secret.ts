@@ -1,9 +1,14 @@
 import type { ClientMiddleware } from 'nice-grpc';
 import { keepEvidence } from './evidence-folder.ts';
 
+const known = new Set<string>();
+
 /** Tells the scan at the end of the run that this must stand nowhere: a token, a key in base64, a PEM private key. */
 export function knownSecret(value: string): string {
-  keepEvidence('secrets', `${JSON.stringify(value)}\n`);
+  if (!known.has(value)) {
+    known.add(value);
+    keepEvidence('secrets', `${JSON.stringify(value)}\n`);
+  }
   return value;
 }
 

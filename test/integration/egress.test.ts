@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { knownSecret } from '../evidence/known-secret.ts';
 import { rejectionOf } from '../support/rejection.ts';
 import { directAccess, type StaticSetup, setUpStatic } from '../support/set-ups.ts';
 import { openWorld, type World } from '../support/world.ts';
@@ -13,7 +14,7 @@ let setup: StaticSetup;
 beforeAll(async () => {
   const shared = {
     LEASEHOLD_INSTALLATION: `test-${randomBytes(4).toString('hex')}`,
-    LEASEHOLD_SEAL_KEY: randomBytes(32).toString('base64'),
+    LEASEHOLD_SEAL_KEY: knownSecret(randomBytes(32).toString('base64')),
   };
   open = await openWorld(shared);
   guarded = await openWorld({ ...shared, LEASEHOLD_ALLOWED_NETWORKS: '' });

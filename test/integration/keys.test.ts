@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { knownSecret } from '../evidence/known-secret.ts';
 import { makeTempFolder, type TempFolder } from '../servers/temp-folder.ts';
 import { Admin } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
@@ -12,7 +13,7 @@ import { rejectionOf } from '../support/rejection.ts';
 import { type DynamicSetup, setUpDynamic } from '../support/set-ups.ts';
 
 const redisUrl = inject('redisUrl');
-const newKey = () => randomBytes(32).toString('base64');
+const newKey = () => knownSecret(randomBytes(32).toString('base64'));
 const [K1, K2, K3] = [newKey(), newKey(), newKey()];
 
 /** Five processes start, and each step waits for all of them. */

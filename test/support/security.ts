@@ -19,7 +19,6 @@ const ca = await makeCa();
 const server = await ca.issue([SERVER_NAME]);
 
 export const ADMIN_KEY = makeApiKey('tests');
-knownSecret(ADMIN_KEY.reveal());
 
 /** Who may call a server, as callers.yaml says it. */
 export function callersYaml(callers: object = {}, apiKeys: readonly object[] = []): string {
@@ -71,7 +70,7 @@ export function secureChannel({ bearer, certificate, serverCa = SERVER_CA }: Sho
       : tls.compose(
           grpcCredentials.createFromMetadataGenerator((_, pass) => {
             const metadata = new Metadata();
-            metadata.set('authorization', `Bearer ${typeof bearer === 'string' ? bearer : bearer()}`);
+            metadata.set('authorization', `Bearer ${knownSecret(typeof bearer === 'string' ? bearer : bearer())}`);
             pass(null, metadata);
           }),
         );
