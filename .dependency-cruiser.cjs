@@ -29,7 +29,7 @@ module.exports = {
     mayKnow('relay', shared('relay'), [domain, ports, telemetry, shared('tunnel')]),
     mayKnow('kubernetes', shared('kubernetes'), [domain, ports, telemetry]),
     mayKnow('sealing', shared('sealing'), [domain, ports]),
-    mayKnow('authorization', shared('authorization'), [domain, ports]),
+    mayKnow('authorization', shared('authorization'), [domain, ports, '^src/shared/watched-files[.]ts$']),
     mayKnow('redis', shared('redis'), [domain, ports, shared('sealing')]),
     mayKnow('queue', shared('queue'), [domain, ports, shared('redis')]),
     mayKnow('tunnel', tunnel, [domain, generatedTunnel]),

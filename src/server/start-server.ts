@@ -100,7 +100,7 @@ export async function startServer(
       relay?.stop();
       callers.close();
       transport.close();
-      await authorization.stop();
+      authorization.stop();
       await runtime.close();
     },
   };

@@ -1,15 +1,12 @@
-import { readFileSync } from 'node:fs';
 import type { KeyEncryption } from './ports/key-encryption.ts';
 import { Keyring } from './sealing/keyring.ts';
 import { parseKeyring } from './sealing/parse-keyring.ts';
 import type { Settings } from './settings.ts';
 import type { Logger } from './telemetry/logger.ts';
-import { watchFile } from './watch-file.ts';
+import { WatchedFiles } from './watched-files.ts';
 
 /** The id of the one key that comes without a file. */
 const ENVIRONMENT_KEY = 'env';
-
-const RELOAD_INTERVAL_MS = 1_000;
 
 export interface OpenKeyring {
   keyring: Keyring;
@@ -29,32 +26,23 @@ export async function openKeyring(
   if (path === undefined) {
     const keys = new Map(key ? [[ENVIRONMENT_KEY, key]] : []);
     const keyring = new Keyring({ primary: ENVIRONMENT_KEY, keys });
-    await checked(check(keyring), 'LEASEHOLD_SEAL_KEY');
+    await check(keyring).catch((error: Error) => {
+      throw new Error(`LEASEHOLD_SEAL_KEY: ${error.message}`, { cause: error });
+    });
     return { keyring, close() {} };
   }
-  const known = readFileSync(path);
-  const keyring = new Keyring(parseKeyring(known.toString()));
-  await checked(check(keyring), 'LEASEHOLD_KEYRING');
-  const close = watchFile(path, {
-    intervalMs: RELOAD_INTERVAL_MS,
-    known,
-    async onChange(file) {
-      const content = parseKeyring(file.toString());
+  const file = await WatchedFiles.open({
+    what: 'the keyring (LEASEHOLD_KEYRING)',
+    paths: [path],
+    async parse([text = Buffer.of()]) {
+      const content = parseKeyring(text.toString());
       await check(new Keyring(content));
-      keyring.replace(content);
-      log.info({ primary: keyring.primary, keys: keyring.keyIds }, 'keyring changed');
+      return content;
     },
-    onError: (error) =>
-      log.error({ err: error, keyring: path }, 'the keyring is not taken; the one before stays in force'),
+    tell: ({ primary, keys }) => ({ primary, keys: [...keys.keys()] }),
+    log,
   });
-  return { keyring, close };
-}
-
-/** Says where the keys came from. */
-async function checked(checking: Promise<void>, setting: string): Promise<void> {
-  try {
-    await checking;
-  } catch (error) {
-    throw new Error(`${setting}: ${(error as Error).message}`, { cause: error });
-  }
+  const keyring = new Keyring(file.current);
+  file.onReload((content) => keyring.replace(content));
+  return { keyring, close: () => file.close() };
 }

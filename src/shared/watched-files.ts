@@ -12,9 +12,12 @@ interface Log {
 export interface FilesToWatch<T> {
   /** What they are for; the log says it. */
   what: string;
-  paths: readonly string[];
+  /** Those of a folder are asked for at each look. */
+  paths: readonly string[] | (() => Promise<readonly string[]>);
   /** Gets the contents in the order of the paths. Throws where they are not good. */
-  parse(contents: readonly Buffer[]): T | Promise<T>;
+  parse(contents: readonly Buffer[], paths: readonly string[]): T | Promise<T>;
+  /** What the log may tell of it; left out: nothing. */
+  tell?(value: T): object;
   log: Log;
   /** Between two looks at them, in milliseconds. */
   everyMs?: number;
@@ -38,12 +41,10 @@ export class WatchedFiles<T> {
   /** Throws an Error that says what is wrong with them at the start. */
   static async open<T>(files: FilesToWatch<T>): Promise<WatchedFiles<T>> {
     try {
-      const contents = await readAll(files.paths);
-      return new WatchedFiles(files, await files.parse(contents), digest(contents));
+      const read = await readAll(files.paths);
+      return new WatchedFiles(files, await files.parse(read.contents, read.paths), digest(read));
     } catch (error) {
-      throw new Error(`${files.what} cannot be loaded from ${files.paths.join(' and ')}: ${messageOf(error)}`, {
-        cause: error,
-      });
+      throw new Error(`${files.what} cannot be loaded: ${messageOf(error)}`, { cause: error });
     }
   }
 
@@ -81,49 +82,64 @@ export class WatchedFiles<T> {
   }
 
   async #look(): Promise<void> {
-    const { paths } = this.#files;
-    const contents = await readAll(paths).catch((error: Error) => error);
-    const seen = contents instanceof Error ? contents.message : digest(contents);
+    const read = await readAll(this.#files.paths).catch((error: Error) => error);
+    const seen = read instanceof Error ? read.message : digest(read);
     const isSettled = seen === this.#seenLast;
     this.#seenLast = seen;
     if (seen === this.#loaded) {
       this.#complaint = undefined;
     } else if (isSettled) {
-      await this.#load(contents, seen);
+      await this.#load(read, seen);
     }
   }
 
   /** Is tried again at each look: what is wrong may be outside of these files. */
-  async #load(contents: Buffer[] | Error, seen: string): Promise<void> {
-    const { what, paths, parse, log } = this.#files;
+  async #load(read: Read | Error, seen: string): Promise<void> {
+    const { what, parse, tell, log } = this.#files;
     try {
-      if (contents instanceof Error) {
-        throw contents;
+      if (read instanceof Error) {
+        throw read;
       }
-      this.#current = await parse(contents);
+      this.#current = await parse(read.contents, read.paths);
       this.#loaded = seen;
       this.#complaint = undefined;
       for (const listener of this.#listeners) {
         listener(this.#current);
       }
-      log.info({ what, files: paths }, 'reloaded');
+      log.info({ what, files: read.paths, ...tell?.(this.#current) }, 'reloaded');
     } catch (error) {
       const complaint = `${seen} ${messageOf(error)}`;
       if (this.#complaint !== complaint) {
         this.#complaint = complaint;
-        log.error({ what, files: paths, err: error }, 'not reloaded: what was loaded before stays');
+        log.error({ what, err: error }, 'not reloaded: what was loaded before stays');
       }
     }
   }
 }
 
-function readAll(paths: readonly string[]): Promise<Buffer[]> {
-  return Promise.all(paths.map((path) => readFile(path)));
+interface Read {
+  paths: readonly string[];
+  contents: readonly Buffer[];
+}
+
+async function readAll(wanted: FilesToWatch<unknown>['paths']): Promise<Read> {
+  const paths = typeof wanted === 'function' ? await wanted() : wanted;
+  return { paths, contents: await Promise.all(paths.map((path) => readNamed(path))) };
+}
+
+async function readNamed(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new Error(`${path}: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /** Kept instead of the contents, which may be secret. */
-function digest(contents: readonly Buffer[]): string {
-  return contents.map((content) => createHash('sha256').update(content).digest('hex')).join();
+function digest({ paths, contents }: Read): string {
+  return contents
+    .map((content, index) => `${paths[index]} ${createHash('sha256').update(content).digest('hex')}`)
+    .join();
 }
 
 function messageOf(error: unknown): string {

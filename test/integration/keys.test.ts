@@ -79,7 +79,7 @@ test('a key that is missing while accesses are sealed under it ends the start, a
   at.hold('k1', { k1: K1 });
   await withConfig(at);
   at.hold('k2', { k2: K2 });
-  const complaint = /LEASEHOLD_KEYRING: key "k1" is missing: the accesses of 1 configs/;
+  const complaint = /LEASEHOLD_KEYRING\) cannot be loaded: key "k1" is missing: the accesses of 1 configs/;
   expect(await startFails(at.environment)).toMatch(complaint);
   expect(await startFails(at.environment, 'worker')).toMatch(complaint);
   at.hold('k2', { k1: K1, k2: K2 });
@@ -93,7 +93,9 @@ test('another key under the same id ends the start, and is named', async () => {
   at.hold('k1', { k1: K1 });
   await withConfig(at);
   at.hold('k1', { k1: K2 });
-  expect(await startFails(at.environment)).toMatch(/LEASEHOLD_KEYRING: key "k1" is wrong: it is another/);
+  expect(await startFails(at.environment)).toMatch(
+    /LEASEHOLD_KEYRING\) cannot be loaded: key "k1" is wrong: it is another/,
+  );
 });
 
 test('another single key ends the start, and is named', async () => {
@@ -208,7 +210,7 @@ function createAndCheckSteadily(one: LeaseholdClient, other: LeaseholdClient) {
 
 async function allHold(processes: readonly LeaseholdProcess[], primary: string, keys: string[]): Promise<void> {
   for (const { logs } of processes) {
-    const last = logs.findLast(({ msg }) => msg === 'keyring changed');
+    const last = logs.findLast(({ msg, what }) => msg === 'reloaded' && String(what).includes('keyring'));
     expect(last).toMatchObject({ primary, keys });
   }
 }

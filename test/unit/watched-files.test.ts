@@ -83,5 +83,5 @@ test('a link that leads elsewhere is a change: so Kubernetes replaces what it mo
 test('at the start, what is bad is an error that names the file', async () => {
   const log = { info: () => undefined, error: () => undefined };
   const missing = WatchedFiles.open({ what: 'callers', paths: ['/nowhere/callers.yaml'], parse: () => 1, log });
-  await expect(missing).rejects.toThrow(/^callers cannot be loaded from \/nowhere\/callers.yaml: ENOENT/);
+  await expect(missing).rejects.toThrow(/^callers cannot be loaded: \/nowhere\/callers.yaml: ENOENT/);
 });
