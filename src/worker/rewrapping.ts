@@ -5,25 +5,18 @@ import type { Recurring } from './recurring-worker.ts';
 import type { Work } from './work.ts';
 
 /**
- * Brings what is sealed under older keys under the primary, again and again, and tells once which keys may be dropped by
- * now. The work itself needs no ports: it is between the store and the keys.
+ * Brings what is sealed under older keys under the primary, again and again, and tells which keys may be dropped
+ * then. The work itself needs no ports: it is between the store and the keys.
  */
 export function rewrapping({ settings, log }: Work, { rewrap }: Pick<Runtime, 'rewrap'>): Recurring {
-  const toldUnused = new Set<string>();
-
   async function run(): Promise<void> {
-    const { rewrapped, left, unused } = await rewrap();
+    const { rewrapped, left, freed } = await rewrap();
     if (rewrapped > 0) {
       countRewrapped(rewrapped);
       log.info({ rewrapped, left }, 'cluster accesses re-wrapped under the primary key');
     }
-    const news = unused.filter((keyId) => !toldUnused.has(keyId));
-    if (news.length > 0) {
-      log.info({ keys: news }, 'nothing is sealed under these keys any more: they may be dropped from the keyring');
-    }
-    toldUnused.clear();
-    for (const keyId of unused) {
-      toldUnused.add(keyId);
+    if (freed.length > 0) {
+      log.info({ keys: freed }, 'nothing is sealed under these keys any more: they may be dropped from the keyring');
     }
   }
 

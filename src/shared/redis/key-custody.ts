@@ -22,8 +22,8 @@ export interface Rewrapping {
   rewrapped: number;
   /** Accesses that are still under another key than the primary: they do not open, or changed at that moment. */
   left: number;
-  /** Keys other than the primary under which nothing is. */
-  unused: string[];
+  /** Keys under which nothing is any more, since this run. One that is new, and not in use yet, is none of them. */
+  freed: string[];
 }
 
 /** Knows which key-encryption keys the accesses in Redis are sealed under, and brings them under the primary. */
@@ -62,7 +62,7 @@ export class KeyCustody {
 
   /** Brings all accesses under the primary of `encryption`; each can be read all the while. Throws Unavailable. */
   async rewrap(encryption: KeyEncryption): Promise<Rewrapping> {
-    const run: Rewrapping = { rewrapped: 0, left: 0, unused: [] };
+    const run: Rewrapping = { rewrapped: 0, left: 0, freed: [] };
     const { primary } = encryption;
     for (const keyId of (await this.#knownKeys()).filter((known) => known !== primary)) {
       const ids = await this.#accessesUnder(keyId);
@@ -70,9 +70,8 @@ export class KeyCustody {
       const moved = outcomes.filter((isMoved) => isMoved).length;
       run.rewrapped += moved;
       run.left += ids.length - moved;
-      if (ids.length === moved) {
-        run.unused.push(keyId);
-        await this.#forgetDropped(encryption, keyId);
+      if (moved > 0 && moved === ids.length) {
+        run.freed.push(keyId);
       }
     }
     return run;
@@ -135,13 +134,6 @@ export class KeyCustody {
           'are sealed in this Redis. A new key needs an id of its own, beside the old one',
         { cause: error },
       );
-    }
-  }
-
-  /** The id of a key that nobody needs, and nobody has any more, may be that of another one day. */
-  async #forgetDropped(encryption: KeyEncryption, keyId: string): Promise<void> {
-    if (!encryption.keyIds.includes(keyId)) {
-      await storeCall(() => this.#redis.hdel(this.#keys.keyChecks, keyId));
     }
   }
 }
