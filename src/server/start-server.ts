@@ -7,14 +7,13 @@ import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-refl
 import { ConfigServiceDefinition } from '../gen/leasehold/v1/config_service.ts';
 import { GatewayServiceDefinition } from '../gen/leasehold/v1/gateway_service.ts';
 import { LeaseServiceDefinition } from '../gen/leasehold/v1/lease_service.ts';
-import { startAuthorization } from '../shared/authorization/start-authorization.ts';
 import type { Ports } from '../shared/ports/ports.ts';
 import type { Service } from '../shared/run-process.ts';
 import { createRuntime } from '../shared/runtime.ts';
 import type { Settings } from '../shared/settings.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import { auditTo } from './audit.ts';
-import { Callers } from './authentication/callers.ts';
+import { openDoors } from './doors.ts';
 import { Guard } from './guard.ts';
 import { connectionOptions } from './limits/connection-options.ts';
 import { endStalledCalls } from './limits/stalled-calls.ts';
@@ -28,7 +27,6 @@ import { PageTokens } from './requests/page-token.ts';
 import { configService } from './services/config-service.ts';
 import { gatewayService } from './services/gateway-service.ts';
 import { leaseService } from './services/lease-service.ts';
-import { openTransport } from './transport/open-transport.ts';
 import { decodingAll } from './undecodable.ts';
 
 const DESCRIPTORS = new URL('../gen/leasehold.binpb', import.meta.url);
@@ -39,15 +37,21 @@ export interface RunningServer extends Service {
   address: string;
 }
 
-/** Starts the gRPC server with health checking and reflection. `around` may stand between it and its ports. */
+/** What stands around a server otherwise than the settings say. */
+export interface ServerOptions {
+  /** Stands between it and its ports. */
+  around?: (ports: Ports) => Ports;
+  openDoors?: typeof openDoors;
+}
+
+/** Starts the gRPC server with health checking and reflection. */
 export async function startServer(
   settings: Settings,
   log: Logger,
-  around: (ports: Ports) => Ports = (ports) => ports,
+  options: ServerOptions = {},
 ): Promise<RunningServer> {
-  const transport = await openTransport(settings, log);
-  const callers = await openCallers(settings, log);
-  const authorization = await startAuthorization(settings.LEASEHOLD_POLICIES, log);
+  const { around = (ports) => ports } = options;
+  const doors = await (options.openDoors ?? openDoors)(settings, log);
   const runtime = await createRuntime(settings, log);
   const ports = around(runtime.ports);
   const health = HealthState();
@@ -63,11 +67,11 @@ export async function startServer(
     .use(openTelemetryServerMiddleware())
     .use(errorDetailsServerMiddleware);
   const server = grpc
-    .with(authenticationMiddleware(callers, transport, log))
+    .with(authenticationMiddleware(doors, log))
     .with(errorsMiddleware(log))
     .with(limitsMiddleware(limits, log))
     .with(decodingMiddleware);
-  const guard = new Guard(authorization.authorizer, auditTo(log));
+  const guard = new Guard(doors.authorizer, auditTo(log));
   const lists = new Lists(new PageTokens(runtime.keyring));
   server.add(decodingAll(ConfigServiceDefinition), configService(ports, guard, lists));
   server.add(decodingAll(LeaseServiceDefinition), leaseService(ports, guard, lists));
@@ -86,7 +90,7 @@ export async function startServer(
   // Whether the server is well may be asked by anybody, and nothing else.
   grpc.with(decodingMiddleware).add(decodingAll(HealthDefinition), HealthServiceImpl(health));
   const relay = await startRelay(settings, runtime, ports, log);
-  const port = await grpc.listen(settings.LEASEHOLD_LISTEN, transport.credentials);
+  const port = await grpc.listen(settings.LEASEHOLD_LISTEN, doors.transport.credentials);
   const address = settings.LEASEHOLD_LISTEN.replace(/:\d+$/, `:${port}`);
   log.info({ address }, 'serving');
 
@@ -98,17 +102,8 @@ export async function startServer(
       await grpc.shutdown();
       clearTimeout(deadline);
       relay?.stop();
-      callers.close();
-      transport.close();
-      authorization.stop();
+      doors.close();
       await runtime.close();
     },
   };
-}
-
-function openCallers({ LEASEHOLD_CALLERS: path }: Settings, log: Logger): Promise<Callers> {
-  if (path === undefined) {
-    throw new Error('the server needs LEASEHOLD_CALLERS: the file that says who may call');
-  }
-  return Callers.open(path, log);
 }

@@ -4,4 +4,6 @@ import { runProcess } from '../../src/shared/run-process.ts';
 import { readSettings } from '../../src/shared/settings.ts';
 import { aroundPorts } from './fault-points.ts';
 
-await runProcess('leasehold-server', readSettings, (settings, log) => startServer(settings, log, aroundPorts(log)));
+await runProcess('leasehold-server', readSettings, (settings, log) =>
+  startServer(settings, log, { around: aroundPorts(log) }),
+);

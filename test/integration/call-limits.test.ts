@@ -39,14 +39,15 @@ async function serve(overrides: Record<string, string>) {
   const settings = readSettings(leaseholdEnvironment(inject('redisUrl'), overrides));
   const reads: string[] = [];
   let ports: Ports | undefined;
-  const server = await startServer(settings, createLogger('server', 'silent'), (real) => {
+  const around = (real: Ports): Ports => {
     ports = real;
     const reports: Ports['batches']['reports'] = (id, after) => {
       reads.push(id);
       return real.batches.reports(id, after);
     };
     return { ...real, batches: bind(real.batches, { reports }) };
-  });
+  };
+  const server = await startServer(settings, createLogger('server', 'silent'), { around });
   const client = connectTo(server.address);
   running.push({ server, client });
   return { address: server.address, client, ports: ports as unknown as Ports, reads };

@@ -5,9 +5,8 @@ import { LeaseholdError, Unauthenticated } from '../../shared/domain/errors.ts';
 import { Secret } from '../../shared/domain/secret.ts';
 import { asWorkOf, principalAttributes } from '../../shared/telemetry/current-caller.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
-import type { Callers } from '../authentication/callers.ts';
 import type { CallerContext } from '../caller.ts';
-import type { Transport } from '../transport/open-transport.ts';
+import type { Doors } from '../doors.ts';
 import { PEER_CHAIN } from '../transport/peer-chain.ts';
 import { statusOf } from './status-of.ts';
 
@@ -18,12 +17,12 @@ type ResultOf<Steps> = Steps extends AsyncGenerator<unknown, infer Result> ? Res
 const BEARER = /^bearer +([\x21-\x7e]+)$/i;
 
 /** Finds out who calls, and has everything that the call does say so. A call of nobody gets no further. */
-export function authenticationMiddleware(callers: Callers, transport: Transport, log: Logger) {
+export function authenticationMiddleware(doors: Doors, log: Logger) {
   return async function* authentication<Request, Response>(
     call: ServerMiddlewareCall<Request, Response, CallerContext>,
     context: CallContext,
   ) {
-    const caller = await identify(callers, transport, context).catch((error: unknown) => {
+    const caller = await identify(doors, context).catch((error: unknown) => {
       throw refused(error, log, { rpc: call.method.path, source: sourceIp(context.peer) });
     });
     trace.getActiveSpan()?.setAttributes(principalAttributes(caller.principal));
@@ -33,13 +32,12 @@ export function authenticationMiddleware(callers: Callers, transport: Transport,
 }
 
 async function identify(
-  callers: Callers,
-  { isTls, clientCertificates }: Transport,
+  { transport: { isTls, clientCertificates }, authenticate }: Doors,
   { metadata, peer }: CallContext,
 ): Promise<CallerContext> {
   const now = Date.now();
   const certificate = clientCertificates?.present(metadata.getAll(PEER_CHAIN), now);
-  const principal = await callers.authenticate({ certificate, bearer: bearerIn(metadata), now });
+  const principal = await authenticate({ certificate, bearer: bearerIn(metadata), now });
   const secure = certificate ? 'mtls' : 'tls';
   return { principal, origin: { sourceIp: sourceIp(peer), transport: isTls ? secure : 'plaintext' } };
 }
