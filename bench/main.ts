@@ -1,12 +1,13 @@
+import { benchDoors } from './doors.ts';
 import { benchExpiry } from './expiry.ts';
 import { benchGateway } from './gateway.ts';
 import { benchIssuing } from './issuing.ts';
 import { setTheStage } from './stage.ts';
 
-// npm run bench: Leasehold beside yardsticks in the same run. `npm run bench -- issuing`, `-- expiry` or `-- gateway` for
-// one part. Its last line is one JSON object. It reports; it does not judge with its exit code.
+// npm run bench: Leasehold beside yardsticks in the same run. `npm run bench -- issuing`, `-- doors`, `-- expiry` or
+// `-- gateway` for one part. Its last line is one JSON object. It reports; it does not judge with its exit code.
 
-const PARTS = { issuing: benchIssuing, expiry: benchExpiry, gateway: benchGateway };
+const PARTS = { issuing: benchIssuing, doors: benchDoors, expiry: benchExpiry, gateway: benchGateway };
 
 const progress = (line: string) => console.error(line);
 const wanted = process.argv.slice(2);

@@ -9,6 +9,8 @@ import { startServerAndWorker } from '../test/support/server-and-worker.ts';
 export interface Stage extends AsyncDisposable {
   cluster: ClusterAddress;
   redisUrl: string;
+  /** Settings of its Leasehold. */
+  environment: Record<string, string>;
   admin: Admin;
   namespace: string;
   role: string;
@@ -38,7 +40,8 @@ export async function setTheStage(progress: (line: string) => void): Promise<Sta
     { apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'], resourceNames: [role], verbs: ['bind'] },
   ]);
 
-  const leasehold = await startServerAndWorker(leaseholdEnvironment(redis.url));
+  const environment = leaseholdEnvironment(redis.url);
+  const leasehold = await startServerAndWorker(environment);
   started.defer(async () => void (await leasehold.stop()));
   const { server, worker, client } = leasehold;
   server.ignoreLogs();
@@ -57,6 +60,7 @@ export async function setTheStage(progress: (line: string) => void): Promise<Sta
   return {
     cluster,
     redisUrl: redis.url,
+    environment,
     admin,
     namespace,
     role,

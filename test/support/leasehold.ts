@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Writable } from 'node:stream';
+import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
 import { createChannel, createClientFactory } from 'nice-grpc';
 import { type DeadlineOptions, deadlineMiddleware } from 'nice-grpc-client-middleware-deadline';
 import { errorDetailsClientMiddleware } from 'nice-grpc-error-details';
@@ -24,7 +25,14 @@ export interface LeaseholdClient {
 
 /** A client as a caller's would be. Default: of the caller who may do everything. */
 export function connectTo(address: string, showing?: Showing): LeaseholdClient {
-  const { credentials, options } = secureChannel(showing);
+  return connectOver(address, secureChannel(showing));
+}
+
+/** A client over a channel with these credentials and options. */
+export function connectOver(
+  address: string,
+  { credentials, options }: { credentials: ChannelCredentials; options: ChannelOptions },
+): LeaseholdClient {
   const channel = createChannel(address, credentials, options);
   const factory = createClientFactory().use(knowingTokens).use(errorDetailsClientMiddleware).use(deadlineMiddleware);
   return {
