@@ -1,81 +1,94 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Status } from 'nice-grpc';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Action } from '../../src/shared/ports/authorizer.ts';
-import { as } from '../support/fake-callers.ts';
+import { makeTempFolder } from '../servers/temp-folder.ts';
+import { connectTo, type LeaseholdClient } from '../support/leasehold.ts';
 import { rejectionOf } from '../support/rejection.ts';
-import { type Ground, PREPARE, RPCS } from '../support/rpcs.ts';
+import { type Ground, PREPARE, type ReadyCall, RPCS } from '../support/rpcs.ts';
 import { setUpStatic } from '../support/set-ups.ts';
+import { FORGERIES, makeTokenCallers, type TokenCallers } from '../support/token-callers.ts';
 import { writeRelayCertificate } from '../support/transports/relay-certificate.ts';
 import { openWorld, type World } from '../support/world.ts';
 
-vi.mock('../../src/server/middleware/authentication.ts', () => import('../support/fake-callers.ts'));
+// One valid call of every RPC, shown with all that is no good, by somebody who may do everything but that, and at last by
+// somebody who may do only that: nobody else gets through.
 
-// Every RPC, by somebody who may do all but that, and by somebody who may do only that.
-
-let folder: string;
+const folder = await makeTempFolder('permissions');
 let world: World;
+let callers: TokenCallers;
+let client: LeaseholdClient;
 let ground: Ground;
 
+const groupOf = (rpc: Action) => `corp-may-${rpc}`;
+
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'permissions-'));
   const permits = RPCS.map(
-    (rpc) => `permit (principal in Leasehold::Group::"may-${rpc}", action == Leasehold::Action::"${rpc}", resource);`,
+    (rpc) =>
+      `permit (principal in Leasehold::Group::"${groupOf(rpc)}", action == Leasehold::Action::"${rpc}", resource);`,
   );
   await writeFile(
-    join(folder, 'all.cedar'),
+    join(folder.path, 'each.cedar'),
     ['permit (principal in Leasehold::Group::"admins", action, resource);', ...permits].join('\n'),
   );
+  callers = await makeTokenCallers(folder.path);
   world = await openWorld({
-    LEASEHOLD_POLICIES: folder,
+    ...callers.environment,
+    LEASEHOLD_POLICIES: folder.path,
     LEASEHOLD_RELAY_LISTEN: '127.0.0.1:0',
-    ...(await writeRelayCertificate(folder)).ofServers,
+    ...(await writeRelayCertificate(folder.path)).ofServers,
   });
+  client = connectTo(world.address, {});
   const { config } = await setUpStatic(world, 'ground', { revocable: true });
   await world.configs.createConfig({ config });
   ground = { admin: world, config };
 });
 afterAll(async () => {
+  client.close();
   await world.stop();
-  await rm(folder, { recursive: true });
+  await folder.remove();
 });
-
-const may = (...rpcs: Action[]) =>
-  as(
-    'caller',
-    rpcs.map((rpc) => `may-${rpc}`),
-  );
 
 /** The last audit event of an RPC, as it is logged. */
 function auditOf(rpc: Action): unknown {
-  const lines = world.logs
+  return world.logs
     .map((line) => JSON.parse(line))
-    .filter(({ msg, audit }) => msg === 'audit' && audit.action === rpc);
-  return lines.at(-1);
+    .findLast(({ msg, audit }) => msg === 'audit' && audit.action === rpc);
 }
 
 describe.each(RPCS)('%s', (rpc) => {
+  let call: ReadyCall;
+  beforeAll(async () => {
+    call = await PREPARE[rpc](ground);
+  });
+
+  test.each(FORGERIES)('is refused to %s', async (what) => {
+    const options = await callers.forged[what]('caller', [groupOf(rpc)]);
+    expect(await rejectionOf(call(client, options))).toMatchObject({
+      code: Status.UNAUTHENTICATED,
+      reason: expect.stringMatching(/^CREDENTIALS_/),
+    });
+  });
+
   test('is denied to whoever may do everything else, and that is audited', async () => {
-    const call = await PREPARE[rpc](ground);
-    const others = RPCS.filter((other) => other !== rpc);
-    expect(await rejectionOf(call(world, may(...others)))).toEqual({
+    const others = RPCS.filter((other) => other !== rpc).map(groupOf);
+    expect(await rejectionOf(call(client, await callers.as('caller', others)))).toEqual({
       code: Status.PERMISSION_DENIED,
       message: expect.stringContaining(rpc),
       fields: [],
       reason: 'PERMISSION_DENIED',
       metadata: {},
+      quotas: [],
       retry: false,
     });
     expect(auditOf(rpc)).toMatchObject({
-      principal: { kind: 'api-key', id: 'caller', issuer: 'leasehold' },
+      principal: { kind: 'jwt', id: 'caller', issuer: 'https://issuer.test', groups: others },
       audit: { action: rpc, code: 'PERMISSION_DENIED' },
     });
   });
 
   test('is done for whoever may do it', async () => {
-    const call = await PREPARE[rpc](ground);
-    await call(world, may(rpc));
+    await call(client, await callers.as('caller', [groupOf(rpc)]));
   });
 });
