@@ -1,40 +1,40 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type CallOptions, ClientError, type Metadata, Status } from 'nice-grpc';
 import { RichClientError } from 'nice-grpc-error-details';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { as } from '../support/fake-callers.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makeTempFolder } from '../servers/temp-folder.ts';
+import { connectTo, type LeaseholdClient } from '../support/leasehold.ts';
 import type { ReadyCall } from '../support/rpcs.ts';
 import { setUpStatic } from '../support/set-ups.ts';
+import { makeTokenCallers } from '../support/token-callers.ts';
 import { writeRelayCertificate } from '../support/transports/relay-certificate.ts';
 import { openWorld, type World } from '../support/world.ts';
-
-vi.mock('../../src/server/middleware/authentication.ts', () => import('../support/fake-callers.ts'));
 
 // Under the policies that Leasehold comes with: what a caller may not see looks like what is not there.
 
 const LEASES_EACH = 150;
-const alice = as('alice', ['team-a']);
-const bob = as('bob', ['team-b']);
-const nobody = as('nobody');
 
-let folder: string;
+const folder = await makeTempFolder('hidden');
+const { environment, as } = await makeTokenCallers(folder.path, { auditors: ['auditor'] });
+const alice = await as('alice', ['corp-team-a']);
+const bob = await as('bob', ['corp-team-b']);
+const nobody = await as('nobody');
+
 let world: World;
+let client: LeaseholdClient;
 const leases: Record<'alice' | 'bob', string[]> = { alice: [], bob: [] };
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hidden-'));
-  const { ofServers } = await writeRelayCertificate(folder);
-  world = await openWorld({ LEASEHOLD_RELAY_LISTEN: '127.0.0.1:0', ...ofServers });
+  const { ofServers } = await writeRelayCertificate(folder.path);
+  world = await openWorld({ ...environment, LEASEHOLD_RELAY_LISTEN: '127.0.0.1:0', ...ofServers });
+  client = connectTo(world.address, {});
   for (const team of ['team-a', 'team-b']) {
     const { config } = await setUpStatic(world, `config-of-${team}`);
-    await world.configs.createConfig({ config: { ...config, labels: { 'leasehold.dev/issuers': team } } });
+    await world.configs.createConfig({ config: { ...config, labels: { 'leasehold.dev/issuers': `corp-${team}` } } });
   }
   await world.gateways.createGateway({ name: 'edge' });
   const issue = async (config: string, options: CallOptions) =>
-    (await world.leases.issueLease({ config }, options)).lease?.id ?? '';
+    (await client.leases.issueLease({ config }, options)).lease?.id ?? '';
   for (let count = 0; count < LEASES_EACH; count += 10) {
     const ten = <T>(make: () => T) => Promise.all(Array.from({ length: 10 }, make));
     const [ofAlice, ofBob] = await Promise.all([
@@ -46,15 +46,16 @@ beforeAll(async () => {
   }
 }, 120_000);
 afterAll(async () => {
+  client.close();
   await world.stop();
-  await rm(folder, { recursive: true });
+  await folder.remove();
 });
 
 /** All that reaches the caller of a call that fails. */
-async function failureOf(call: ReadyCall, options: CallOptions): Promise<object> {
+async function failureOf(call: ReadyCall, options: CallOptions, by = client): Promise<object> {
   const received: [string, unknown][] = [];
   const keep = (metadata: Metadata) => received.push(...[...metadata].filter(([key]) => key !== 'date'));
-  const error = await call(world, { ...options, onHeader: keep, onTrailer: keep }).catch((failure: unknown) => failure);
+  const error = await call(by, { ...options, onHeader: keep, onTrailer: keep }).catch((failure: unknown) => failure);
   if (!(error instanceof ClientError)) {
     throw new Error('the call should have failed', { cause: error });
   }
@@ -130,7 +131,7 @@ test.each(Object.entries(onGateway))('%s: a gateway looks like none', async (_rp
 test.each(Object.entries({ ...onConfig, ...onGateway, ...onLease }).filter(([rpc]) => rpc !== 'BatchRevokeLeases'))(
   '%s: an admin hears that there is none',
   async (_rpc, call) => {
-    expect(await failureOf(call(randomUUID()), {})).toMatchObject({ code: Status.NOT_FOUND });
+    expect(await failureOf(call(randomUUID()), {}, world)).toMatchObject({ code: Status.NOT_FOUND });
   },
 );
 
@@ -140,7 +141,7 @@ async function allLeases(options: CallOptions, filter: { config?: string } = {})
   const tokens: string[] = [];
   let pageToken = '';
   do {
-    const page = await world.leases.listLeases({ ...filter, pageSize: 7, pageToken }, options);
+    const page = await client.leases.listLeases({ ...filter, pageSize: 7, pageToken }, options);
     ids.push(...page.leases.map(({ id }) => id));
     pageToken = page.nextPageToken;
     tokens.push(pageToken);
@@ -153,16 +154,19 @@ test('each sees all leases of its own, newest first, and no other', async () => 
   expect((await allLeases(alice)).ids).toEqual(newestFirst(leases.alice));
   expect((await allLeases(bob)).ids).toEqual(newestFirst(leases.bob));
   expect((await allLeases(alice, { config: 'config-of-team-b' })).ids).toEqual([]);
-  expect((await allLeases(as('other', ['team-a']))).ids).toEqual([]);
-  expect((await allLeases(as('auditor', ['auditors']))).ids).toEqual(newestFirst([...leases.alice, ...leases.bob]));
+  expect((await allLeases(await as('other', ['corp-team-a']))).ids).toEqual([]);
+  expect((await allLeases(await as('auditor'))).ids).toEqual(newestFirst([...leases.alice, ...leases.bob]));
 });
 
 test('each sees the configs that it may use, and no other', async () => {
   const names = async (options: CallOptions) =>
-    (await world.configs.listConfigs({}, options)).configs.map(({ name }) => name);
+    (await client.configs.listConfigs({}, options)).configs.map(({ name }) => name);
   expect(await names(alice)).toEqual(['config-of-team-a']);
-  expect(await names(as('both', ['team-a', 'team-b']))).toEqual(['config-of-team-a', 'config-of-team-b']);
-  expect(await names(as('outsider', ['team-c']))).toEqual([]);
+  expect(await names(await as('both', ['corp-team-a', 'corp-team-b']))).toEqual([
+    'config-of-team-a',
+    'config-of-team-b',
+  ]);
+  expect(await names(await as('outsider', ['corp-team-c']))).toEqual([]);
 });
 
 test('a page token tells nothing, and is good for nobody else and for no other list', async () => {
@@ -176,7 +180,7 @@ test('a page token tells nothing, and is good for nobody else and for no other l
   const refusal = { code: Status.INVALID_ARGUMENT, message: expect.stringContaining('page_token') };
   const list: ReadyCall = (clients, options) => clients.leases.listLeases({ pageToken }, options);
   expect(await failureOf(list, bob)).toMatchObject(refusal);
-  expect(await failureOf(list, as('alice2', ['team-a']))).toMatchObject(refusal);
+  expect(await failureOf(list, await as('alice2', ['corp-team-a']))).toMatchObject(refusal);
   expect(await failureOf(({ configs }, options) => configs.listConfigs({ pageToken }, options), alice)).toMatchObject(
     refusal,
   );
@@ -186,13 +190,13 @@ test('a page token tells nothing, and is good for nobody else and for no other l
   expect(
     await failureOf((clients, options) => clients.leases.listLeases({ pageToken: changed }, options), alice),
   ).toMatchObject(refusal);
-  await list(world, alice);
+  await list(client, alice);
 });
 
 test('whoever has lost the group keeps sight of its leases, and gets no more of them', async () => {
-  const moved = as('alice', ['team-c']);
+  const moved = await as('alice', ['corp-team-c']);
   const id = leases.alice[0] ?? '';
-  expect((await world.leases.getLease({ id }, moved)).id).toBe(id);
+  expect((await client.leases.getLease({ id }, moved)).id).toBe(id);
   for (const call of [onLease['RenewLease']?.(id), onConfig['IssueLease']?.('config-of-team-a')]) {
     expect(call && (await failureOf(call, moved))).toMatchObject({ code: Status.PERMISSION_DENIED });
   }
