@@ -1,9 +1,10 @@
 import { once } from 'node:events';
+import { connect as connectHttp2, constants } from 'node:http2';
 import { connect } from 'node:tls';
-import { Metadata, Status } from 'nice-grpc';
+import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { makeApiKey } from '../../src/shared/domain/api-key.ts';
-import { bundle, makeCa } from '../support/certificates.ts';
+import { bundle, type Certificate, makeCa } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import { connectTo, type Leasehold, startLeasehold } from '../support/leasehold.ts';
 import { rejectionOf } from '../support/rejection.ts';
@@ -49,10 +50,12 @@ beforeAll(async () => {
   await site.write('jwks.json', JSON.stringify(signer.jwks));
   leasehold = await startLeasehold(inject('redisUrl'), { ...site.environment, LEASEHOLD_LOG_LEVEL: 'info' });
   const certificate = await clientCa.issueClient({ uris: [CALLER] });
+  const ofCaBelow = await (await clientCa.issueCa()).issueClient({ uris: [CALLER] });
   traffic = [
     startTraffic(leasehold.address, { ...trust, bearer: () => shown.token }),
     startTraffic(leasehold.address, { ...trust, bearer: () => shown.apiKey }),
     startTraffic(leasehold.address, { ...trust, certificate }),
+    startTraffic(leasehold.address, { ...trust, certificate: ofCaBelow }),
   ];
 });
 afterAll(async () => {
@@ -88,6 +91,32 @@ async function certificateOfServer(): Promise<string> {
   const { fingerprint256 } = socket.getPeerCertificate();
   socket.destroy();
   return fingerprint256;
+}
+
+/** A connection of a client that does not care what the server wants: it calls on it whenever it likes. */
+async function heldConnection({ cert, key }: Certificate) {
+  const session = connectHttp2(`https://${leasehold.address}`, { cert, key, ca: trust.serverCa });
+  await once(session, 'connect');
+  return {
+    /** The gRPC status, or the HTTP/2 code with which the call was given back. */
+    async call(): Promise<string> {
+      const headers = { 'content-type': 'application/grpc', te: 'trailers' };
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': '/leasehold.v1.LeaseService/ListLeases',
+        ...headers,
+      });
+      let status: unknown;
+      stream.on('response', (response) => (status ??= response['grpc-status']));
+      stream.on('trailers', (trailers) => (status ??= trailers['grpc-status']));
+      stream.on('error', () => undefined);
+      // An empty message.
+      stream.resume().end(Buffer.alloc(5));
+      await new Promise((resolve) => stream.once('close', resolve));
+      return stream.rstCode === constants.NGHTTP2_REFUSED_STREAM ? 'REFUSED_STREAM' : `status ${status}`;
+    },
+    close: () => session.destroy(),
+  };
 }
 
 const unauthenticated = (reason: string) => ({ code: Status.UNAUTHENTICATED, reason });
@@ -143,6 +172,7 @@ test('API keys', async () => {
 test('client certificates and their CA', async () => {
   const old = await clientCa.issueClient({ uris: [CALLER] });
   const client = await connected({ certificate: old });
+  const held = await heldConnection(old);
   await reloading(leasehold.logs, 'the CAs of client certificates', () =>
     site.write('client-ca.pem', bundle(clientCa.caPem, newClientCa.caPem)),
   );
@@ -151,38 +181,50 @@ test('client certificates and their CA', async () => {
     startTraffic(leasehold.address, { ...trust, certificate: await newClientCa.issueClient({ uris: [CALLER] }) }),
   );
   await expectNoCallDropped();
-  const [byOldCa] = traffic.splice(2, 1);
-  await byOldCa?.stop();
-  expect(byOldCa?.failures).toEqual([]);
+  const byOldCa = traffic.splice(2, 2);
+  await Promise.all(byOldCa.map((one) => one.stop()));
+  expect(byOldCa.flatMap(({ failures }) => failures)).toEqual([]);
 
   await reloading(leasehold.logs, 'the CAs of client certificates', () =>
     site.write('client-ca.pem', newClientCa.caPem),
   );
-  expect(await rejectionOf(client.leases.listLeases({}))).toMatchObject(unauthenticated('CREDENTIALS_INVALID'));
+  // The connection of before is closed; on a new one it is no certificate.
+  expect(await rejectionOf(client.leases.listLeases({}))).toMatchObject(unauthenticated('CREDENTIALS_MISSING'));
   expect(await refusalOf({ certificate: old })).toMatchObject(unauthenticated('CREDENTIALS_MISSING'));
-  // Whatever else it shows: the connection as such does not count any more.
-  expect(
-    await rejectionOf(
-      client.leases.listLeases({}, { metadata: Metadata({ authorization: `Bearer ${shown.apiKey}` }) }),
-    ),
-  ).toMatchObject(unauthenticated('CREDENTIALS_INVALID'));
+  expect(await held.call()).toBe('REFUSED_STREAM');
+  held.close();
   client.close();
   await expectNoCallDropped();
 });
 
 test('a client certificate that expires is refused on its old connection, too', async () => {
   const notAfter = new Date(Date.now() + 4_000);
-  const client = await connected({ certificate: await newClientCa.issueClient({ uris: [CALLER], notAfter }) });
+  const certificate = await newClientCa.issueClient({ uris: [CALLER], notAfter });
+  const client = await connected({ certificate });
+  const held = await heldConnection(certificate);
   await eventually(async () =>
-    expect(await rejectionOf(client.leases.listLeases({}))).toMatchObject(unauthenticated('CREDENTIALS_EXPIRED')),
+    expect(await rejectionOf(client.leases.listLeases({}))).toMatchObject(unauthenticated('CREDENTIALS_MISSING')),
   );
+  expect(await held.call()).toBe('REFUSED_STREAM');
+  held.close();
   expect(Date.now()).toBeGreaterThanOrEqual(Math.floor(notAfter.getTime() / 1000) * 1000);
   client.close();
   await expectNoCallDropped();
+});
+
+test('a connection that is held goes on while its certificate counts', async () => {
+  const held = await heldConnection(await newClientCa.issueClient({ uris: [CALLER] }));
+  expect(await held.call()).toBe('status 0');
+  await reloading(leasehold.logs, 'the CAs of client certificates', () =>
+    site.write('client-ca.pem', bundle(newClientCa.caPem, clientCa.caPem)),
+  );
+  expect(await held.call()).toBe('status 0');
+  held.close();
 });
 
 test('after all of it, each caller was answered all the time', async () => {
   await Promise.all(traffic.map((one) => one.stop()));
   expect(traffic.flatMap(({ failures }) => failures)).toEqual([]);
   process.stderr.write(`calls answered during the rotations: ${traffic.map(({ answered }) => answered).join(', ')}\n`);
+  expect(Math.min(...traffic.map(({ answered }) => answered))).toBeGreaterThan(100);
 });

@@ -7,7 +7,6 @@ import { asWorkOf, principalAttributes } from '../../shared/telemetry/current-ca
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { CallerContext } from '../caller.ts';
 import type { Doors } from '../doors.ts';
-import { PEER_CHAIN } from '../transport/peer-chain.ts';
 import { statusOf } from './status-of.ts';
 
 /** A stream ends without a result. */
@@ -35,9 +34,8 @@ async function identify(
   { transport: { isTls, clientCertificates }, authenticate }: Doors,
   { metadata, peer }: CallContext,
 ): Promise<CallerContext> {
-  const now = Date.now();
-  const certificate = clientCertificates?.present(metadata.getAll(PEER_CHAIN), now);
-  const principal = await authenticate({ certificate, bearer: bearerIn(metadata), now });
+  const certificate = clientCertificates?.shownIn(metadata);
+  const principal = await authenticate({ certificate, bearer: bearerIn(metadata), now: Date.now() });
   const secure = certificate ? 'mtls' : 'tls';
   return { principal, origin: { sourceIp: sourceIp(peer), transport: isTls ? secure : 'plaintext' } };
 }

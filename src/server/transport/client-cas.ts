@@ -2,9 +2,6 @@ import { X509Certificate } from 'node:crypto';
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** A longer chain is none. */
-const MAX_CHAIN = 10;
-
 /** CAs whose client certificates count. */
 export interface ClientCas {
   pem: Buffer;
@@ -20,39 +17,11 @@ export function parseClientCas(pem: Buffer): ClientCas {
   return { pem, certificates };
 }
 
-/** `expired`: one of the chain has ended or not begun. `unknown`: it leads to none of the CAs. */
-export type ChainState = 'good' | 'expired' | 'unknown';
-
-/**
- * Whether a chain that was verified when its connection was made still counts, by the CAs of now. Its own certificate
- * comes first. For what was never verified this is not enough: it does not look at what a CA may be used for.
- */
-export function chainState(
-  [own, ...others]: readonly X509Certificate[],
-  cas: readonly X509Certificate[],
-  now: number,
-): ChainState {
-  let leadsToCa = false;
-  let current = own;
-  for (let length = 0; current && length < MAX_CHAIN; length++) {
-    const child = current;
-    if (!isValid(child, now)) {
-      return 'expired';
-    }
-    const anchors = cas.filter((ca) => isIssuer(ca, child));
-    if (anchors.some((ca) => isValid(ca, now))) {
-      return 'good';
-    }
-    leadsToCa ||= anchors.length > 0;
-    current = others.find((ca) => ca.fingerprint256 !== child.fingerprint256 && isIssuer(ca, child));
-  }
-  return leadsToCa ? 'expired' : 'unknown';
+/** Whether one of the CAs issued it, itself, and counts now. For what was verified before, by other CAs. */
+export function isIssuedByOneOf({ certificates }: ClientCas, certificate: X509Certificate, now: number): boolean {
+  return certificates.some((ca) => isValid(ca, now) && certificate.checkIssued(ca) && certificate.verify(ca.publicKey));
 }
 
-function isIssuer(ca: X509Certificate, child: X509Certificate): boolean {
-  return child.checkIssued(ca) && child.verify(ca.publicKey);
-}
-
-function isValid({ validFrom, validTo }: X509Certificate, now: number): boolean {
+export function isValid({ validFrom, validTo }: X509Certificate, now: number): boolean {
   return Date.parse(validFrom) <= now && now < Date.parse(validTo);
 }

@@ -1,85 +1,120 @@
-import { createHash, X509Certificate } from 'node:crypto';
-import { Unauthenticated } from '../../shared/domain/errors.ts';
-import { type ChainState, type ClientCas, chainState } from './client-cas.ts';
+import { X509Certificate } from 'node:crypto';
+import { constants, type Http2Session } from 'node:http2';
+import { TLSSocket } from 'node:tls';
+import {
+  type Metadata as GrpcMetadata,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+} from '@grpc/grpc-js';
+import type { Metadata } from 'nice-grpc-common';
+import { AcceptTimes } from './accept-times.ts';
+import { streamOf } from './call-stream.ts';
+import { type ClientCas, isIssuedByOneOf, isValid } from './client-cas.ts';
 
-/** How long it is remembered that a chain counts: verifying it costs as much as a call. Its own end is looked at each time. */
-const REMEMBERED_MS = 1_000;
+/** Metadata in which the interceptor hands the client's certificate to the code above gRPC. Nobody else can set it. */
+const CERTIFICATE = 'leasehold-peer-bin';
 
-const MAX_REMEMBERED = 1_000;
+type Session = Http2Session & { socket: TLSSocket };
 
-interface Remembered {
-  certificate: X509Certificate;
-  cas: ClientCas;
-  state: ChainState;
-  at: number;
-}
-
-/** Looks at the client certificates of connections again, with each call: they end, and CAs are taken away. */
+/**
+ * Looks at the client certificates of connections again with each call: certificates end, and CAs are taken away. OpenSSL
+ * verifies each connection once, by the CAs of that moment. After that no more than the client's own certificate is
+ * known (Node does not tell a server of the others in its chain), so a connection that is older than the CAs goes on
+ * only where one of them issued that itself.
+ *
+ * Other connections are closed when what is under way on them has ended. A call that still comes on one is given back
+ * unprocessed (REFUSED_STREAM, RFC 9113, 8.7): gRPC clients make it again by themselves, on a new connection, which is
+ * verified in full. So nobody who has a good certificate by now loses a call.
+ */
 export class ClientCertificates {
   readonly #cas: () => ClientCas;
-  readonly #isRequired: boolean;
-  readonly #remembered = new Map<string, Remembered>();
+  readonly #acceptTimes = new AcceptTimes();
+  readonly #sessions = new Set<Session>();
+  #casSince = Number.NEGATIVE_INFINITY;
 
-  constructor(cas: () => ClientCas, { isRequired }: { isRequired: boolean }) {
+  constructor(cas: () => ClientCas) {
     this.#cas = cas;
-    this.#isRequired = isRequired;
   }
 
-  /**
-   * The client's own certificate; undefined where it showed none. `chain`: DER, as it was verified when the connection was
-   * made. Throws Unauthenticated where that does not count any more, whatever else the caller shows.
-   */
-  present([own, ...others]: readonly Uint8Array[], now: number): X509Certificate | undefined {
-    if (!own) {
-      if (this.#isRequired) {
-        throw new Unauthenticated('CREDENTIALS_MISSING', 'a client certificate is required');
+  /** For the credentials of a server. */
+  readonly interceptor: ServerInterceptor = (_, call) =>
+    new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, pass) => {
+            metadata.remove(CERTIFICATE);
+            if (this.#admit(metadata, call)) {
+              pass(metadata);
+            }
+          },
+        }),
+    });
+
+  /** The client's certificate, from the metadata of a call that passed the interceptor; undefined: it showed none. */
+  shownIn(metadata: Metadata): X509Certificate | undefined {
+    const certificate = metadata.get(CERTIFICATE);
+    return certificate && new X509Certificate(certificate);
+  }
+
+  /** To be called when new connections are verified by other CAs. */
+  casReplaced(): void {
+    this.#casSince = performance.now();
+    for (const session of this.#sessions) {
+      if (!this.#isGood(session)) {
+        session.close();
       }
-      return undefined;
     }
-    const { certificate, state } = this.#judge(own, others, now);
-    if (state === 'expired' || Date.parse(certificate.validTo) <= now) {
-      throw new Unauthenticated(
-        'CREDENTIALS_EXPIRED',
-        'the client certificate of this connection expired, or a CA of it; connect anew with another',
-      );
-    }
-    if (state === 'unknown') {
-      throw new Unauthenticated(
-        'CREDENTIALS_INVALID',
-        'the client certificate of this connection is of no CA that counts any more; connect anew with another',
-      );
-    }
-    return certificate;
   }
 
-  #judge(own: Uint8Array, others: readonly Uint8Array[], now: number): Remembered {
-    const cas = this.#cas();
-    const id = hashOf([own, ...others]);
-    const known = this.#remembered.get(id);
-    if (known && known.cas === cas && known.at <= now && now < known.at + REMEMBERED_MS) {
-      return known;
-    }
-    const certificate = new X509Certificate(own);
-    const chain = [certificate, ...others.map((der) => new X509Certificate(der))];
-    const judged = { certificate, cas, state: chainState(chain, cas.certificates, now), at: now };
-    this.#remember(id, judged);
-    return judged;
+  close(): void {
+    this.#acceptTimes.close();
   }
 
-  #remember(id: string, judged: Remembered): void {
-    this.#remembered.delete(id);
-    this.#remembered.set(id, judged);
-    const [oldest] = this.#remembered.keys();
-    if (oldest !== undefined && this.#remembered.size > MAX_REMEMBERED) {
-      this.#remembered.delete(oldest);
+  /** Whether the call may go on; it is told of the certificate then. */
+  #admit(metadata: GrpcMetadata, call: ServerInterceptingCallInterface): boolean {
+    const stream = streamOf(call);
+    const { session } = stream;
+    if (!isOverTls(session)) {
+      // Its connection is gone: nobody gets an answer.
+      return false;
+    }
+    this.#remember(session);
+    if (!this.#isGood(session)) {
+      session.close();
+      stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      return false;
+    }
+    const certificate = verifiedCertificate(session);
+    if (certificate) {
+      metadata.set(CERTIFICATE, certificate.raw);
+    }
+    return true;
+  }
+
+  /** One without a certificate is as good as it ever was. */
+  #isGood(session: Session): boolean {
+    const certificate = verifiedCertificate(session);
+    const now = Date.now();
+    return (
+      !certificate ||
+      (isValid(certificate, now) &&
+        (this.#acceptTimes.of(session.socket) > this.#casSince || isIssuedByOneOf(this.#cas(), certificate, now)))
+    );
+  }
+
+  #remember(session: Session): void {
+    if (!this.#sessions.has(session)) {
+      this.#sessions.add(session);
+      session.once('close', () => this.#sessions.delete(session));
     }
   }
 }
 
-function hashOf(chain: readonly Uint8Array[]): string {
-  const hash = createHash('sha256');
-  for (const certificate of chain) {
-    hash.update(certificate);
-  }
-  return hash.digest('base64');
+function isOverTls(session: Http2Session | undefined): session is Session {
+  return session?.socket instanceof TLSSocket;
+}
+
+function verifiedCertificate({ socket }: Session): X509Certificate | undefined {
+  return socket.authorized ? socket.getPeerX509Certificate() : undefined;
 }

@@ -41,18 +41,23 @@ async function openTls(chain: string, key: string, settings: Settings, log: Logg
   const keyPair = await watchKeyPair('the certificate of the server', chain, key, log);
   const cas = await watchClientCas(settings, log);
   const isRequired = settings.LEASEHOLD_REQUIRE_CLIENT_CERT;
+  const clientCertificates = cas && new ClientCertificates(() => cas.current);
   const context = () => tlsContext(keyPair.current, cas?.current.pem);
-  const mode = isRequired ? 'required' : 'optional';
-  const credentials = new ReloadableCredentials(context(), cas ? mode : 'none');
+  const asking = clientCertificates && { isRequired, interceptor: clientCertificates.interceptor };
+  const credentials = new ReloadableCredentials(context(), asking);
   keyPair.onReload(() => credentials.replace(context()));
-  cas?.onReload(() => credentials.replace(context()));
+  cas?.onReload(() => {
+    credentials.replace(context());
+    clientCertificates?.casReplaced();
+  });
   return {
     isTls: true,
     credentials,
-    clientCertificates: cas && new ClientCertificates(() => cas.current, { isRequired }),
+    clientCertificates,
     close() {
       keyPair.close();
       cas?.close();
+      clientCertificates?.close();
     },
   };
 }

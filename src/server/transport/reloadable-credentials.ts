@@ -1,11 +1,14 @@
 import type { SecureContextOptions } from 'node:tls';
 import { ServerCredentials, type ServerInterceptor } from '@grpc/grpc-js';
-import { peerChainInterceptor } from './peer-chain.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** Whether clients show certificates. */
-export type ClientCertificateMode = 'none' | 'optional' | 'required';
+/** That clients are asked for certificates. */
+interface AskingForCertificates {
+  isRequired: boolean;
+  /** Sees each call. */
+  interceptor: ServerInterceptor;
+}
 
 /**
  * TLS whose certificates can be replaced: connections that are open stay, new ones see the new certificates. The
@@ -15,16 +18,17 @@ export type ClientCertificateMode = 'none' | 'optional' | 'required';
 export class ReloadableCredentials extends ServerCredentials {
   readonly #interceptors: ServerInterceptor[];
 
-  constructor(context: SecureContextOptions, clientCertificates: ClientCertificateMode = 'none') {
+  /** `asking` left out: no client certificates. */
+  constructor(context: SecureContextOptions, asking?: AskingForCertificates) {
     super(
       {
         handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-        requestCert: clientCertificates !== 'none',
-        rejectUnauthorized: clientCertificates === 'required',
+        requestCert: asking !== undefined,
+        rejectUnauthorized: asking?.isRequired ?? false,
       },
       context,
     );
-    this.#interceptors = clientCertificates === 'none' ? [] : [peerChainInterceptor];
+    this.#interceptors = asking ? [asking.interceptor] : [];
   }
 
   replace(context: SecureContextOptions): void {
