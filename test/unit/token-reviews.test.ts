@@ -58,6 +58,7 @@ test('an answer does not count longer because the clock goes back', async () => 
 test.each<[string, object]>([
   ['does not know the token', { authenticated: false, user: LEDGER, audiences: ['leasehold'] }],
   ['says nothing', {}],
+  ['does not know the token, as kube-apiserver says it', { user: {}, error: 'invalid bearer token' }],
   ['names another audience', { ...GOOD, audiences: ['another'] }],
   ['names no audience, as one that does not know of them', { ...GOOD, audiences: undefined }],
   ['names a person', { ...GOOD, user: { username: 'alice' } }],

@@ -43,7 +43,7 @@ export class HttpsJson {
       ...call,
       dispatcher: await this.#trustingAgent(),
       headers: {
-        accept: 'application/json',
+        accept: 'application/json, application/jwk-set+json',
         ...(call.body && { 'content-type': 'application/json' }),
         ...(await this.#login()),
       },

@@ -18,7 +18,7 @@ const MAX_WAITING = 256;
 const TokenReview = z.object({
   status: z.object({
     authenticated: z.boolean().default(false),
-    user: z.object({ username: z.string() }).optional(),
+    user: z.object({ username: z.string().optional() }).optional(),
     audiences: z.array(z.string()).default([]),
   }),
 });
