@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { createServer } from 'nice-grpc';
 import { errorDetailsServerMiddleware } from 'nice-grpc-error-details';
 import { openTelemetryServerMiddleware } from 'nice-grpc-opentelemetry';
 import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-server-health';
-import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
 import { ConfigServiceDefinition } from '../gen/leasehold/v1/config_service.ts';
 import { GatewayServiceDefinition } from '../gen/leasehold/v1/gateway_service.ts';
 import { LeaseServiceDefinition } from '../gen/leasehold/v1/lease_service.ts';
@@ -22,14 +20,13 @@ import { authenticationMiddleware } from './middleware/authentication.ts';
 import { decodingMiddleware } from './middleware/decoding.ts';
 import { errorsMiddleware } from './middleware/errors.ts';
 import { limitsMiddleware } from './middleware/limits.ts';
+import { reflection, reflectionDefinition } from './reflection.ts';
 import { startRelay } from './relay/start-relay.ts';
 import { PageTokens } from './requests/page-token.ts';
 import { configService } from './services/config-service.ts';
 import { gatewayService } from './services/gateway-service.ts';
 import { leaseService } from './services/lease-service.ts';
 import { decodingAll } from './undecodable.ts';
-
-const DESCRIPTORS = new URL('../gen/leasehold.binpb', import.meta.url);
 
 /** A server that listens. `stop` lets the calls under way end, and cuts them off after the drain timeout. */
 export interface RunningServer extends Service {
@@ -80,12 +77,8 @@ export async function startServer(
     gatewayService(ports, guard, lists, { hasRelay: settings.LEASEHOLD_RELAY_LISTEN !== undefined }),
   );
   server.add(
-    decodingAll(ServerReflectionService),
-    ServerReflection(readFileSync(DESCRIPTORS), [
-      ConfigServiceDefinition.fullName,
-      LeaseServiceDefinition.fullName,
-      GatewayServiceDefinition.fullName,
-    ]),
+    decodingAll(reflectionDefinition),
+    reflection([ConfigServiceDefinition.fullName, LeaseServiceDefinition.fullName, GatewayServiceDefinition.fullName]),
   );
   // Whether the server is well may be asked by anybody, and nothing else.
   grpc.with(decodingMiddleware).add(decodingAll(HealthDefinition), HealthServiceImpl(health));

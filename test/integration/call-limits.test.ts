@@ -20,6 +20,7 @@ import { startTcpProxy } from '../support/tcp-proxy.ts';
 
 const BATCH = '/leasehold.v1.LeaseService/BatchRevokeLeases';
 const LIST = '/leasehold.v1.ConfigService/ListConfigs';
+const REFLECT = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
 
 let silent: SilentServer;
 const running: { server: RunningServer; client: LeaseholdClient }[] = [];
@@ -125,7 +126,7 @@ test('a call without a deadline has one, and counts until its work has ended', a
 test('a stream whose messages are not taken is ended, nothing is piled up for it, and nobody follows its batch any more', async () => {
   const { address, ports, reads } = await serve({ LEASEHOLD_SLOW_READER_TIMEOUT: '2' });
   const requestId = randomUUID();
-  const raw = await RawGrpc.connect(address, { initialWindowSize: 0 });
+  const raw = await RawGrpc.connect(address, { settings: { initialWindowSize: 0 } });
   const stream = raw.begin(BATCH);
   const outcome = outcomeOf(stream);
   stream.end(framed(BatchRevokeLeasesRequest.encode({ target: { $case: 'all', value: true }, requestId }).finish()));
@@ -146,7 +147,7 @@ test('a stream whose messages are not taken is ended, nothing is piled up for it
 
 test('the answer of a call that is not taken is given up, too', async () => {
   const { address } = await serve({ LEASEHOLD_SLOW_READER_TIMEOUT: '0.5' });
-  const raw = await RawGrpc.connect(address, { initialWindowSize: 0 });
+  const raw = await RawGrpc.connect(address, { settings: { initialWindowSize: 0 } });
   expect(await raw.call(LIST, [Buffer.of()])).toMatchObject({ resetCode: constants.NGHTTP2_ENHANCE_YOUR_CALM });
   raw.close();
 });
@@ -164,14 +165,14 @@ test('what is no message of its type is the fault of its caller', async () => {
   const { address } = await serve({});
   const raw = await RawGrpc.connect(address);
   const groupWithoutEnd = Buffer.of(0x0b);
-  for (const path of [
-    LIST,
-    BATCH,
-    '/grpc.health.v1.Health/Check',
-    '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
-  ]) {
-    expect(await raw.call(path, [groupWithoutEnd]), path).toMatchObject({ status: Status.INVALID_ARGUMENT });
+  const textOfFourGigabytes = Buffer.from('0affffffff0f', 'hex');
+  for (const path of [LIST, BATCH, '/grpc.health.v1.Health/Check', REFLECT]) {
+    for (const message of [groupWithoutEnd, textOfFourGigabytes]) {
+      expect(await raw.call(path, [message]), path).toMatchObject({ status: Status.INVALID_ARGUMENT });
+    }
   }
+  const inAMessage = Buffer.from('2a060affffffff0f', 'hex');
+  expect(await raw.call(REFLECT, [inAMessage])).toMatchObject({ status: Status.INVALID_ARGUMENT });
   raw.close();
 });
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants, type Settings } from 'node:http2';
+import { ADMIN_KEY, SERVER_CA } from './security.ts';
 
 /** How a call came out, as HTTP/2 shows it. */
 export interface RawOutcome {
@@ -11,17 +12,30 @@ export interface RawOutcome {
   resetCode: number;
 }
 
+/** Requests that a server refuses before it has read them stay in the client's memory; where it is full, Node resets them. */
+const MAX_MEMORY_MB = 1_000;
+
 /** gRPC by hand: for what no client does. */
 export class RawGrpc {
   readonly session: ClientHttp2Session;
 
   private constructor(session: ClientHttp2Session) {
     this.session = session;
+    // Its calls tell of it.
+    session.on('error', () => undefined);
   }
 
-  /** `settings`: of this side; an initialWindowSize of 0 takes no message. */
-  static async connect(address: string, settings: Settings = {}): Promise<RawGrpc> {
-    const session = connect(`http://${address}`, { settings });
+  /** `settings`: of this side; an initialWindowSize of 0 takes no message. `ca`: in place of that of the servers. */
+  static async connect(
+    address: string,
+    { settings = {}, ca = SERVER_CA }: { settings?: Settings; ca?: string } = {},
+  ): Promise<RawGrpc> {
+    const session = connect(`https://${address}`, {
+      settings,
+      ca,
+      servername: 'localhost',
+      maxSessionMemory: MAX_MEMORY_MB,
+    });
     await once(session, 'connect');
     return new RawGrpc(session);
   }
@@ -78,7 +92,7 @@ export function framed(message: Uint8Array): Buffer {
   return frame;
 }
 
-/** Who calls. */
+/** Who calls: the caller who may do everything. */
 function credentials(): Record<string, string> {
-  return {};
+  return { authorization: `Bearer ${ADMIN_KEY.reveal()}` };
 }

@@ -30,7 +30,7 @@ export function apiKeyEntry(key: Secret, name: string, groups: readonly string[]
 }
 
 /** PEM of the CA of the servers. */
-const SERVER_CA = ca.caPem;
+export const SERVER_CA = ca.caPem;
 
 /** As a file: for tools that are called. */
 export const SERVER_CA_FILE = file('server-ca.pem', ca.caPem);
