@@ -5,12 +5,14 @@ import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-serv
 import { ConfigServiceDefinition } from '../gen/leasehold/v1/config_service.ts';
 import { GatewayServiceDefinition } from '../gen/leasehold/v1/gateway_service.ts';
 import { LeaseServiceDefinition } from '../gen/leasehold/v1/lease_service.ts';
+import { principalName } from '../shared/domain/principal.ts';
 import type { Ports } from '../shared/ports/ports.ts';
 import type { Service } from '../shared/run-process.ts';
 import { createRuntime } from '../shared/runtime.ts';
 import type { Settings } from '../shared/settings.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import { auditTo } from './audit.ts';
+import type { CallerContext } from './caller.ts';
 import { openDoors } from './doors.ts';
 import { Guard } from './guard.ts';
 import { connectionOptions } from './limits/connection-options.ts';
@@ -52,6 +54,8 @@ export async function startServer(
   const runtime = await createRuntime(settings, log);
   const ports = around(runtime.ports);
   const health = HealthState();
+  // Each caller that watches it is one.
+  health.setMaxListeners(0);
   const stalled = endStalledCalls(
     { reading: settings.LEASEHOLD_SLOW_READER_TIMEOUT * 1000, sending: settings.LEASEHOLD_CALL_TIMEOUT * 1000 },
     (rpc, peer) => log.warn({ rpc, peer }, 'a call was ended: its caller stands still'),
@@ -66,7 +70,7 @@ export async function startServer(
   const server = grpc
     .with(authenticationMiddleware(doors, log))
     .with(errorsMiddleware(log))
-    .with(limitsMiddleware(limits, log))
+    .with(limitsMiddleware(limits, ({ principal }: CallerContext) => `principal:${principalName(principal)}`, log))
     .with(decodingMiddleware);
   const guard = new Guard(doors.authorizer, auditTo(log));
   const lists = new Lists(new PageTokens(runtime.keyring));
@@ -81,7 +85,11 @@ export async function startServer(
     reflection([ConfigServiceDefinition.fullName, LeaseServiceDefinition.fullName, GatewayServiceDefinition.fullName]),
   );
   // Whether the server is well may be asked by anybody, and nothing else.
-  grpc.with(decodingMiddleware).add(decodingAll(HealthDefinition), HealthServiceImpl(health));
+  grpc
+    .with(errorsMiddleware(log))
+    .with(limitsMiddleware(limits, ({ peer }) => `address:${peer.replace(/:\d+$/, '')}`, log))
+    .with(decodingMiddleware)
+    .add(decodingAll(HealthDefinition), HealthServiceImpl(health));
   const relay = await startRelay(settings, runtime, ports, log);
   const port = await grpc.listen(settings.LEASEHOLD_LISTEN, doors.transport.credentials);
   const address = settings.LEASEHOLD_LISTEN.replace(/:\d+$/, `:${port}`);

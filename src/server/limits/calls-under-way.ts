@@ -11,14 +11,14 @@ export class CallsUnderWay {
     this.#most = most;
   }
 
-  /** Counts one more; what it returns is to be called, once, when that has ended. Throws ResourceExhausted. */
+  /** `caller`: what it is, and its name. Counts one more; what it returns is to be called, once, when that has ended. Throws ResourceExhausted. */
   begin(caller: string): () => void {
     const count = this.#counts.get(caller) ?? 0;
     if (count >= this.#most) {
       throw new ResourceExhausted(
         'TOO_MANY_CALLS',
-        `${caller} has as many calls under way at this server as a caller may: ${this.#most}`,
-        { subject: `principal:${caller}`, retryAfterMs: RETRY_MS },
+        `${caller} has as many calls under way at this server as it may: ${this.#most}`,
+        { subject: caller, retryAfterMs: RETRY_MS },
       );
     }
     this.#counts.set(caller, count + 1);

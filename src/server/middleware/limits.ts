@@ -1,7 +1,5 @@
 import { type CallContext, ServerError, type ServerMiddlewareCall, Status } from 'nice-grpc-common';
-import { principalName } from '../../shared/domain/principal.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
-import type { CallerContext } from '../caller.ts';
 import { CallsUnderWay } from '../limits/calls-under-way.ts';
 
 interface Limits {
@@ -12,16 +10,20 @@ interface Limits {
 }
 
 /**
- * Bounds what one caller can have done at the same time, and for how long. A call counts until its work has ended, also where its caller
- * has left or was sent away before.
+ * Bounds what one caller can have done at the same time, and for how long. A call counts until its work has ended, also
+ * where its caller has left or was sent away before. `callerOf` names who it counts for.
  */
-export function limitsMiddleware({ maxCalls, callTimeoutMs }: Limits, log: Logger) {
+export function limitsMiddleware<Extra>(
+  { maxCalls, callTimeoutMs }: Limits,
+  callerOf: (context: CallContext & Extra) => string,
+  log: Logger,
+) {
   const calls = new CallsUnderWay(maxCalls);
   return async function* limits<Request, Response>(
-    call: ServerMiddlewareCall<Request, Response, CallerContext>,
-    context: CallContext & CallerContext,
+    call: ServerMiddlewareCall<Request, Response, Extra>,
+    context: CallContext & Extra,
   ) {
-    const end = calls.begin(principalName(context.principal));
+    const end = calls.begin(callerOf(context));
     if (call.responseStream) {
       try {
         return yield* call.next(call.request as Request, context);
