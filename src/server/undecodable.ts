@@ -9,6 +9,9 @@ export class Undecodable {
   }
 }
 
+/** What is said of it. */
+export const NOT_OF_ITS_TYPE = 'the request is no message of the type of this method';
+
 type Decode = (bytes: Uint8Array) => unknown;
 
 /** A method as ts-proto or protoc-gen-js describe it: what decodes its requests. */
@@ -28,7 +31,7 @@ export function decodingAll<Definition extends CompatServiceDefinition>(definiti
 }
 
 /** `decode`, which throws nothing any more. */
-export function orUndecodable(decode: Decode): Decode {
+function orUndecodable(decode: Decode): Decode {
   return (bytes) => {
     try {
       return decode(bytes);

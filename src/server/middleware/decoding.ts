@@ -1,5 +1,5 @@
 import { type CallContext, ServerError, type ServerMiddlewareCall, Status } from 'nice-grpc-common';
-import { Undecodable } from '../undecodable.ts';
+import { NOT_OF_ITS_TYPE, Undecodable } from '../undecodable.ts';
 
 /** Refuses messages that are not of their type; for services that are `decodingAll`. */
 export async function* decodingMiddleware<Request, Response>(
@@ -18,7 +18,7 @@ async function* eachDecoded<Message>(messages: AsyncIterable<Message>): AsyncIte
 
 function decoded<Message>(message: Message): Message {
   if (message instanceof Undecodable) {
-    throw new ServerError(Status.INVALID_ARGUMENT, 'the request is no message of the type of this method');
+    throw new ServerError(Status.INVALID_ARGUMENT, NOT_OF_ITS_TYPE);
   }
   return message;
 }

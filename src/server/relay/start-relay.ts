@@ -1,19 +1,26 @@
-import { Server, type ServerCredentials } from '@grpc/grpc-js';
+import { Server, type ServerCredentials, status } from '@grpc/grpc-js';
 import { LeaseholdError } from '../../shared/domain/errors.ts';
 import type { Ports } from '../../shared/ports/ports.ts';
 import { PEER_BEARER, type Runtime } from '../../shared/runtime.ts';
 import type { Settings } from '../../shared/settings.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import { type TunnelHandlers, tunnelOptions, tunnelService } from '../../shared/tunnel/tunnel-service.ts';
+import { endStalledCalls } from '../limits/stalled-calls.ts';
 import { ReloadableCredentials } from '../transport/reloadable-credentials.ts';
 import { tlsContext } from '../transport/tls-context.ts';
 import { watchKeyPair } from '../transport/watch-key-pair.ts';
+import { decodingAll, NOT_OF_ITS_TYPE, Undecodable } from '../undecodable.ts';
 import { serveAttach } from './attach.ts';
 import { answerEnrol } from './enrol.ts';
 import { serveForward } from './forward.ts';
 import type { RelayHost } from './relay-host.ts';
 import { ShownCertificates } from './shown-certificates.ts';
 import { statusError } from './status-error.ts';
+
+/** Streams last for ever here: no connection grows too old. Agents and processes need one stream each. */
+const CONNECTION_OPTIONS = { 'grpc.max_concurrent_streams': 100, 'grpc.max_connection_idle_ms': 60_000 };
+
+const PATIENCE = { reading: 30_000, sending: 10_000 };
 
 /** Where gateways and other processes of the installation connect. */
 export interface RunningRelay {
@@ -32,7 +39,10 @@ export async function startRelay(
   if (listen === undefined || cert === undefined || key === undefined) {
     return undefined;
   }
-  const server = new Server(tunnelOptions);
+  const stalled = endStalledCalls(PATIENCE, (rpc, peer) =>
+    log.warn({ rpc, peer }, 'a stream of the relay was ended: its other side stands still'),
+  );
+  const server = new Server({ ...tunnelOptions, ...CONNECTION_OPTIONS, interceptors: [stalled] });
   const keyPair = await watchKeyPair('the certificate of the relay', cert, key, log);
   const shown = new ShownCertificates(keyPair.current);
   const credentials = new ReloadableCredentials(tlsContext(keyPair.current));
@@ -44,7 +54,7 @@ export async function startRelay(
   const address = settings.LEASEHOLD_RELAY_ADDRESS ?? listen.replace(/:\d+$/, `:${port}`);
   const bearers = () => keyring.deriveAll(PEER_BEARER);
   const host = { ports, relay, address, certificates: () => shown.recent(), bearers };
-  server.addService(tunnelService, handlers(host));
+  server.addService(decodingAll(tunnelService), handlers(host));
   ports.log.info({ address }, 'relay listening');
   return {
     stop() {
@@ -70,11 +80,17 @@ function handlers(host: RelayHost): TunnelHandlers {
     return statusError(error);
   };
   return {
-    enrol: ({ request }, callback) =>
+    enrol({ request }, callback) {
+      if (request instanceof Undecodable) {
+        callback({ code: status.INVALID_ARGUMENT, details: NOT_OF_ITS_TYPE });
+        return;
+      }
       void answerEnrol(host, request).then(
         (answer) => callback(null, answer),
         (error: unknown) => callback(explain('Enrol', error)),
-      ),
+      );
+    },
+    // To the code of the streams, what cannot be decoded is a message of no kind.
     attach: (call) =>
       void serveAttach(host, call).then(
         () => call.end(),

@@ -1,3 +1,4 @@
+import { status } from '@grpc/grpc-js';
 import type { Frame, Open } from '../../gen/leasehold/tunnel/v1/tunnel_service.ts';
 import { Accepting, type Use } from './accepting.ts';
 import type { Channel } from './channel.ts';
@@ -5,6 +6,7 @@ import { ChannelNotOpened, closeInsteadOfOpening, type NotOpenedReason } from '.
 import type { Link, Member } from './link.ts';
 import { Opening, type Patience } from './opening.ts';
 import { Outbox } from './outbox.ts';
+import { StreamFault } from './stream-fault.ts';
 import { openOf, type Target, targetOf } from './target.ts';
 
 /** What a channel is asked for. */
@@ -74,7 +76,7 @@ export class Multiplexer {
       throw new ChannelNotOpened('unreachable', TOO_MANY);
     }
     if (this.#lastNumber === LAST_NUMBER) {
-      const why = new Error('the stream has no number left for a channel');
+      const why = new StreamFault(status.RESOURCE_EXHAUSTED, 'the stream has no number left for a channel');
       this.#fail(why);
       throw new ChannelNotOpened('lost', why.message);
     }
@@ -119,7 +121,9 @@ export class Multiplexer {
       return;
     }
     if (number <= this.#lastNumber) {
-      this.#fail(new Error(`the other side opened channel ${number} after ${this.#lastNumber}`));
+      this.#fail(
+        new StreamFault(status.INVALID_ARGUMENT, `the other side opened channel ${number} after ${this.#lastNumber}`),
+      );
       return;
     }
     this.#lastNumber = number;
@@ -141,7 +145,7 @@ export class Multiplexer {
   #refuseForGood(number: number): void {
     this.#refusals += 1;
     if (this.#refusals > this.#maxChannels) {
-      this.#fail(new Error('the other side opens channels, though it must not'));
+      this.#fail(new StreamFault(status.INVALID_ARGUMENT, 'the other side opens channels, though it must not'));
     } else {
       this.#refuse(number, 'channels are opened from the other side only');
     }
