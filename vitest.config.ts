@@ -34,9 +34,9 @@ export default defineConfig({
         test: {
           ...onControlPlane,
           name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
+          include: ['test/integration/**/*.test.ts', 'test/fuzz/**/*.test.ts'],
           exclude: PRIVATE_TESTS,
-          provide: { transport: 'direct' },
+          provide: { transport: 'direct', fuzzMessages: 500 },
         },
       },
       {
@@ -62,6 +62,14 @@ export default defineConfig({
           include: ['test/faults/**/*.test.ts'],
           testTimeout: 600_000,
           provide: { transport: 'direct' },
+        },
+      },
+      {
+        test: {
+          ...onControlPlane,
+          name: 'fuzz',
+          include: ['test/fuzz/**/*.test.ts'],
+          provide: { transport: 'direct', fuzzMessages: 100_000 },
         },
       },
     ],

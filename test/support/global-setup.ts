@@ -13,6 +13,8 @@ declare module 'vitest' {
     controlPlane: Omit<ControlPlane, 'stop'>;
     redisUrl: string;
     transport: TransportName;
+    /** For each target of the fuzz test. */
+    fuzzMessages: number;
   }
 }
 

@@ -17,8 +17,8 @@ import type { RelayHost } from './relay-host.ts';
 import { ShownCertificates } from './shown-certificates.ts';
 import { statusError } from './status-error.ts';
 
-/** Streams last for ever here: no connection grows too old. Agents and processes need one stream each. */
-const CONNECTION_OPTIONS = { 'grpc.max_concurrent_streams': 100, 'grpc.max_connection_idle_ms': 60_000 };
+/** Streams last for ever here: no connection grows too old. */
+const CONNECTION_OPTIONS = { 'grpc.max_concurrent_streams': 1_000, 'grpc.max_connection_idle_ms': 60_000 };
 
 const PATIENCE = { reading: 30_000, sending: 10_000 };
 
