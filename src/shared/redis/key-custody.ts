@@ -54,10 +54,12 @@ export class KeyCustody {
         );
       }
     }
-    await this.#leaveCheck(encryption);
     for (const keyId of encryption.keyIds) {
       await this.#checkSame(encryption, keyId);
     }
+    // Only now: a keyring that is refused may still come with another new key.
+    await this.#leaveCheck(encryption);
+    await this.#checkSame(encryption, encryption.primary);
   }
 
   /** Brings all accesses under the primary of `encryption`; each can be read all the while. Throws Unavailable. */
