@@ -1,8 +1,7 @@
 import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, expect, inject, test } from 'vitest';
-import type { DataLoss } from '../../src/shared/domain/errors.ts';
-import { Unavailable } from '../../src/shared/domain/errors.ts';
+import { type DataLoss, Unavailable } from '../../src/shared/domain/errors.ts';
 import { DamageReports } from '../../src/shared/redis/damage-reports.ts';
 import { KeyCustody } from '../../src/shared/redis/key-custody.ts';
 import { Keys } from '../../src/shared/redis/keys.ts';
@@ -36,4 +35,26 @@ test('a keyring that is refused leaves nothing behind: its new key may still be 
   await custody.check(keyring('k1', { k1 }));
   await expect(custody.check(keyring('k2', { k1: newKey(), k2: newKey() }))).rejects.toThrow('key "k1" is wrong');
   await custody.check(keyring('k2', { k1, k2: newKey() }));
+});
+
+test('a key is not used before its check is where a failover keeps it', async () => {
+  const notKept = new Unavailable('STORE_UNAVAILABLE', 'the store did not confirm the write');
+  const { keys, custody } = openCustody({ run: () => Promise.reject(notKept) });
+  const k1 = newKey();
+  await expect(custody.check(keyring('k1', { k1 }))).rejects.toBe(notKept);
+
+  // Nothing is written for one that has its check: replicas may be away at a start.
+  const keeping = new KeyCustody(redis, new PlainScripts(redis), keys, new DamageReports(() => undefined));
+  await keeping.check(keyring('k1', { k1 }));
+  await custody.check(keyring('k1', { k1 }));
+});
+
+test('a key whose check was lost is looked for again after the next run of the re-wrapping', async () => {
+  const { keys, custody, accessesBy } = openCustody();
+  const k1 = keyring('k1', { k1: newKey() });
+  await custody.check(k1);
+  await accessesBy(k1).keep(sampleConfig('blue').access);
+  await redis.del(keys.keyChecks);
+  await custody.rewrap(k1);
+  await expect(custody.check(keyring('k2', { k2: newKey() }))).rejects.toThrow('key "k1" is missing');
 });

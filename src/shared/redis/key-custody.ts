@@ -10,6 +10,7 @@ import type { ScriptRunner } from './script-runner.ts';
 import { placeOf, readSealedAccess, writeSealedAccess } from './sealed-access.ts';
 import { storeCall } from './store-call.ts';
 
+const leaveCheckScript = loadScript('leave-key-check');
 const rewrapScript = loadScript('rewrap-access');
 
 /** Accesses that are looked at together. */
@@ -66,6 +67,8 @@ export class KeyCustody {
   async rewrap(encryption: KeyEncryption): Promise<Rewrapping> {
     const run: Rewrapping = { rewrapped: 0, left: 0, freed: [] };
     const { primary } = encryption;
+    // A failover may have lost it since the start.
+    await this.#leaveCheck(encryption);
     for (const keyId of (await this.#knownKeys()).filter((known) => known !== primary)) {
       const ids = await this.#accessesUnder(keyId);
       const outcomes = await inPages(ids, (id) => this.#rewrapOne(encryption, keyId, id));
@@ -116,10 +119,14 @@ export class KeyCustody {
     return ids.filter((_, index) => areThere[index] !== 0);
   }
 
-  /** Before anything is sealed under the primary. */
+  /** Before anything is sealed under the primary, and no less durable than that: a key without a check is not looked for. */
   async #leaveCheck(encryption: KeyEncryption): Promise<void> {
-    const { keyId, bytes } = await encryption.wrap(randomBytes(CHECK_BYTES), checkPlaceOf(encryption.primary));
-    await storeCall(() => this.#redis.hsetnx(this.#keys.keyChecks, keyId, bytes.toString('base64')));
+    const { primary } = encryption;
+    if (await storeCall(() => this.#redis.hexists(this.#keys.keyChecks, primary))) {
+      return;
+    }
+    const { keyId, bytes } = await encryption.wrap(randomBytes(CHECK_BYTES), checkPlaceOf(primary));
+    await leaveCheckScript(this.#scripts, [this.#keys.keyChecks], [keyId, bytes.toString('base64')]);
   }
 
   async #checkSame(encryption: KeyEncryption, keyId: string): Promise<void> {
