@@ -2,6 +2,7 @@ import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, expect, inject, test } from 'vitest';
 import { type DataLoss, Unavailable } from '../../src/shared/domain/errors.ts';
+import type { KeyEncryption } from '../../src/shared/ports/key-encryption.ts';
 import { DamageReports } from '../../src/shared/redis/damage-reports.ts';
 import { KeyCustody } from '../../src/shared/redis/key-custody.ts';
 import { Keys } from '../../src/shared/redis/keys.ts';
@@ -12,6 +13,9 @@ import { sampleConfig } from '../contract/samples.ts';
 
 const redis = new Redis(inject('redisUrl'));
 afterAll(() => redis.quit());
+
+/** Accesses are looked at in pages of 100. */
+const MORE_THAN_A_PAGE = 101;
 
 const newKey = () => createSecretKey(randomBytes(32));
 const keyring = (primary: string, keys: Record<string, ReturnType<typeof newKey>>) =>
@@ -58,3 +62,37 @@ test('a key whose check was lost is looked for again after the next run of the r
   await custody.rewrap(k1);
   await expect(custody.check(keyring('k2', { k2: newKey() }))).rejects.toThrow('key "k1" is missing');
 });
+
+test('accesses that expire while others are re-wrapped are no damage, and do not keep their key', async () => {
+  const { keys, told, custody, accessesBy } = openCustody();
+  const [k1, k2] = [newKey(), newKey()];
+  await custody.check(keyring('k1', { k1 }));
+  const configs = Array.from({ length: MORE_THAN_A_PAGE }, (_, index) => sampleConfig(`config-${index}`));
+  await Promise.all(configs.map(({ access }) => accessesBy(keyring('k1', { k1 })).keep(access)));
+
+  const next = keyring('k2', { k1, k2 });
+  await custody.check(next);
+  const rewrapping = custody.rewrap(
+    beforeUnwrapping(next, async () => {
+      const ids = await redis.smembers(keys.accessesUnder('k1'));
+      await redis.del(ids.slice(-1).map((id) => keys.access(id)));
+    }),
+  );
+  expect(await rewrapping).toEqual({ rewrapped: MORE_THAN_A_PAGE - 1, left: 0, freed: ['k1'] });
+  expect(told).toEqual([]);
+});
+
+/** `happens` before the first key is unwrapped. */
+function beforeUnwrapping(encryption: Keyring, happens: () => Promise<void>): KeyEncryption {
+  let happened: Promise<void> | undefined;
+  return {
+    keyIds: encryption.keyIds,
+    primary: encryption.primary,
+    wrap: (dataKey, context) => encryption.wrap(dataKey, context),
+    async unwrap(wrapped, context) {
+      happened ??= happens();
+      await happened;
+      return encryption.unwrap(wrapped, context);
+    },
+  };
+}

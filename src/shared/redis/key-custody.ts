@@ -27,6 +27,9 @@ export interface Rewrapping {
   freed: string[];
 }
 
+/** What became of an access: `left` does not open, or changed at that moment; `gone` expired since it was found. */
+type Outcome = 'rewrapped' | 'left' | 'gone';
+
 /** Knows which key-encryption keys the accesses in Redis are sealed under, and brings them under the primary. */
 export class KeyCustody {
   readonly #redis: RedisClient;
@@ -72,34 +75,36 @@ export class KeyCustody {
     for (const keyId of (await this.#knownKeys()).filter((known) => known !== primary)) {
       const ids = await this.#accessesUnder(keyId);
       const outcomes = await inPages(ids, (id) => this.#rewrapOne(encryption, keyId, id));
-      const moved = outcomes.filter((isMoved) => isMoved).length;
-      run.rewrapped += moved;
-      run.left += ids.length - moved;
-      if (moved > 0 && moved === ids.length) {
+      const count = (wanted: Outcome) => outcomes.filter((outcome) => outcome === wanted).length;
+      run.rewrapped += count('rewrapped');
+      run.left += count('left');
+      if (count('rewrapped') > 0 && count('left') === 0) {
         run.freed.push(keyId);
       }
     }
     return run;
   }
 
-  /** Returns whether it is under the primary now. */
-  async #rewrapOne(encryption: KeyEncryption, keyId: string, id: string): Promise<boolean> {
+  async #rewrapOne(encryption: KeyEncryption, keyId: string, id: string): Promise<Outcome> {
     const data = await storeCall(() => this.#redis.hget(this.#keys.access(id), 'data'));
+    if (data === null) {
+      return 'gone';
+    }
     try {
-      const { configUid, envelope } = readSealedAccess(data ?? '');
+      const { configUid, envelope } = readSealedAccess(data);
       const rewrapped = await rewrapEnvelope(encryption, envelope, placeOf(configUid, id));
       const answer = await rewrapScript(
         this.#scripts,
         [this.#keys.access(id), this.#keys.accessesUnder(keyId), this.#keys.accessesUnder(rewrapped.wrappedKey.keyId)],
-        [id, data ?? '', writeSealedAccess(configUid, rewrapped)],
+        [id, data, writeSealedAccess(configUid, rewrapped)],
       );
-      return answer === 1;
+      return answer === 1 ? 'rewrapped' : 'left';
     } catch (error) {
       if (!(error instanceof DataLoss)) {
         throw error;
       }
       this.#damage.damaged(`access ${id}`, new DataLoss(error.reason, `access ${id}: ${error.message}`, error));
-      return false;
+      return 'left';
     }
   }
 
