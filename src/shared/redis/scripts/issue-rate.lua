@@ -6,7 +6,9 @@ local SECOND = 1000000
 local function admit(key, rate)
   local time = redis.call('TIME')
   local now = time[1] * SECOND + time[2]
-  local filledUntil = math.max(redis.call('GET', key) or 0, now) + SECOND / rate
+  local stored = tonumber(redis.call('GET', key) or 0)
+  -- One that is further ahead was set by a clock that has been put back since.
+  local filledUntil = (stored > now and stored <= now + SECOND and stored or now) + SECOND / rate
   local wait = filledUntil - SECOND - now
   if wait > 0 then
     return math.ceil(wait / 1000)
