@@ -7,6 +7,7 @@ import type { ConfigStore } from '../ports/config-store.ts';
 import type { RedisClient } from './connect-redis.ts';
 import type { DamageReports } from './damage-reports.ts';
 import type { Keys } from './keys.ts';
+import { namesAfter, readPage } from './read-page.ts';
 import { ConfigRecord } from './records.ts';
 import { type RedisAccesses, UNUSED_ACCESS_MS } from './redis-accesses.ts';
 import { loadScript } from './script.ts';
@@ -61,13 +62,11 @@ export class RedisConfigStore implements ConfigStore {
     return isThere ? this.#parse(data ?? '', { name, uid: uid ?? '', version: Number(version) }) : undefined;
   }
 
-  async list({ after, limit }: { after: string; limit: number }): Promise<StoredConfig[]> {
-    const start = after === '' ? '-' : `(${after}`;
-    const names = await storeCall(() =>
-      this.#redis.zrange(this.#keys.configNames, start, '+', 'BYLEX', 'LIMIT', 0, limit),
-    );
-    const configs = await Promise.all(names.map((name) => this.get(name)));
-    return configs.filter((config) => config !== undefined);
+  list(page: { after: string; limit: number }): Promise<StoredConfig[]> {
+    return readPage(page, {
+      idsAfter: namesAfter(this.#redis, this.#keys.configNames),
+      read: (name) => this.get(name),
+    });
   }
 
   async replace(config: Config): Promise<void> {

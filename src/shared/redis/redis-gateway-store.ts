@@ -4,6 +4,7 @@ import type { Gateway, GatewayIdentity } from '../domain/gateway.ts';
 import type { GatewayStore } from '../ports/gateway-store.ts';
 import type { RedisClient } from './connect-redis.ts';
 import type { Keys } from './keys.ts';
+import { namesAfter, readPage } from './read-page.ts';
 import { GatewayRecord, IdentityRecord } from './records.ts';
 import { loadScript } from './script.ts';
 import type { ScriptRunner } from './script-runner.ts';
@@ -44,13 +45,11 @@ export class RedisGatewayStore implements GatewayStore {
     return data === null ? undefined : GatewayRecord.parse(JSON.parse(data));
   }
 
-  async list({ after, limit }: { after: string; limit: number }): Promise<Gateway[]> {
-    const start = after === '' ? '-' : `(${after}`;
-    const names = await storeCall(() =>
-      this.#redis.zrange(this.#keys.gatewayNames, start, '+', 'BYLEX', 'LIMIT', 0, limit),
-    );
-    const gateways = await Promise.all(names.map((name) => this.get(name)));
-    return gateways.filter((gateway) => gateway !== undefined);
+  list(page: { after: string; limit: number }): Promise<Gateway[]> {
+    return readPage(page, {
+      idsAfter: namesAfter(this.#redis, this.#keys.gatewayNames),
+      read: (name) => this.get(name),
+    });
   }
 
   async delete(gateway: GatewayRef): Promise<void> {

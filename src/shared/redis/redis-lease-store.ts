@@ -6,6 +6,7 @@ import type { Appointment } from '../ports/alarm.ts';
 import type { LeaseQuery, LeaseStore, RequestKey } from '../ports/lease-store.ts';
 import type { RedisClient } from './connect-redis.ts';
 import type { Keys } from './keys.ts';
+import { readPage } from './read-page.ts';
 import { LeaseRecord } from './records.ts';
 import { UNUSED_ACCESS_MS } from './redis-accesses.ts';
 import { loadScript } from './script.ts';
@@ -144,7 +145,18 @@ export class RedisLeaseStore implements LeaseStore {
     return pairs(range).map(([leaseId, at]) => ({ leaseId, at: Number(at) }));
   }
 
-  async list({ config, principal, states, before, limit }: LeaseQuery): Promise<Lease[]> {
+  list({ before, limit, ...query }: LeaseQuery): Promise<Lease[]> {
+    return readPage(
+      { after: before, limit },
+      { idsAfter: (last, most) => this.#idsBefore(last, most, query), read: (id) => this.get(id) },
+    );
+  }
+
+  async #idsBefore(
+    before: string | undefined,
+    limit: number,
+    { config, principal, states }: Omit<LeaseQuery, 'before' | 'limit'>,
+  ): Promise<string[]> {
     const end = before === undefined ? '+' : `(${before}`;
     const pages = await Promise.all(
       (states.length > 0 ? states : LEASE_STATES).map((state) => {
@@ -153,9 +165,7 @@ export class RedisLeaseStore implements LeaseStore {
       }),
     );
     // A lease that changes its state while we read may stand in two pages.
-    const newest = [...new Set(pages.flat())].sort().reverse().slice(0, limit);
-    const leases = await Promise.all(newest.map((id) => this.get(id)));
-    return leases.filter((lease) => lease !== undefined);
+    return [...new Set(pages.flat())].sort().reverse().slice(0, limit);
   }
 
   async #earlier(id: string): Promise<Lease> {
