@@ -1,5 +1,5 @@
 import type { CallContext } from 'nice-grpc-common';
-import { NotFound, PermissionDenied } from '../shared/domain/errors.ts';
+import { NotFound, PermissionDenied, RecordDamaged } from '../shared/domain/errors.ts';
 import { type Principal, principalName } from '../shared/domain/principal.ts';
 import type { Action, Authorizer, Conditions, Resource } from '../shared/ports/authorizer.ts';
 import type { AuditEvent } from './audit.ts';
@@ -137,12 +137,12 @@ class GuardedCall implements Caller {
     return { principal, action: this.#action, resource: this.#resource, origin, error };
   }
 
-  /** Who may not see a thing must not learn that it is not there, either (AIP-211). */
+  /** Who may not see a thing must not learn that it is not there, either (AIP-211), or cannot be read. */
   async #find<Found>(find: () => Found | Promise<Found>): Promise<Found> {
     try {
       return await find();
     } catch (error) {
-      if (error instanceof NotFound) {
+      if (error instanceof NotFound || error instanceof RecordDamaged) {
         this.#resource = anyOne(error);
         this.require(this.#action, this.#resource);
       }
@@ -160,6 +160,6 @@ function denied(action: Action): PermissionDenied {
 }
 
 /** What does not exist could be any: a policy about labels or owners would else answer for the one that it is not. */
-function anyOne({ resourceType, resourceName }: NotFound): Resource {
+function anyOne({ resourceType, resourceName }: NotFound | RecordDamaged): Resource {
   return resourceType === 'batch' ? { kind: 'installation' } : { kind: 'any', of: resourceType, name: resourceName };
 }

@@ -83,12 +83,18 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
     rewrap: () => custody.rewrap(keyring),
     ports: {
       configs: new RedisConfigStore(redis, scripts, keys, accesses, damage),
-      leases: new RedisLeaseStore(redis, scripts, keys, {
-        retentionMs: settings.LEASEHOLD_ENDED_RETENTION * 1000,
-        limits: leaseLimitsOf(settings),
-      }),
+      leases: new RedisLeaseStore(
+        redis,
+        scripts,
+        keys,
+        {
+          retentionMs: settings.LEASEHOLD_ENDED_RETENTION * 1000,
+          limits: leaseLimitsOf(settings),
+        },
+        damage,
+      ),
       batches: new RedisBatchStore(redis, scripts, keys),
-      gateways: new RedisGatewayStore(redis, scripts, keys),
+      gateways: new RedisGatewayStore(redis, scripts, keys, damage),
       gatewayLinks,
       renewalNotes: new RedisRenewalNotes(redis, keys),
       alarm,

@@ -31,8 +31,8 @@ function openStores() {
       new RedisAccesses(redis, scripts, keys, keyring, damage),
       damage,
     ),
-    leases: new RedisLeaseStore(redis, scripts, keys, { retentionMs: RETENTION_MS, limits: GENEROUS }),
-    gateways: new RedisGatewayStore(redis, scripts, keys),
+    leases: new RedisLeaseStore(redis, scripts, keys, { retentionMs: RETENTION_MS, limits: GENEROUS }, damage),
+    gateways: new RedisGatewayStore(redis, scripts, keys, damage),
   };
 }
 
@@ -77,4 +77,14 @@ test('nor do leases that are forgotten', async () => {
   await redis.del(keys.lease(second.id), keys.lease(third.id));
   const all = { config: undefined, principal: undefined, states: [], before: undefined };
   expect(await leases.list({ ...all, limit: 1 })).toEqual([first]);
+});
+
+test('nor does a gateway whose record is damaged', async () => {
+  const { gateways, keys } = openStores();
+  for (const name of ['a', 'b']) {
+    await gateways.create({ name, uid: randomUUID(), createTime: 0 });
+  }
+  await redis.hset(keys.gateway('a'), 'data', '{"name": "a"');
+  expect((await gateways.list({ after: '', limit: 9 })).map(({ name }) => name)).toEqual(['b']);
+  await expect(gateways.get('a')).rejects.toMatchObject({ reason: 'STORED_RECORD_DAMAGED' });
 });

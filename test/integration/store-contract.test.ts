@@ -46,6 +46,10 @@ function freshKeys(): Keys {
   return new Keys(`contract-${randomUUID().slice(0, 8)}`);
 }
 
+function noReports(): DamageReports {
+  return new DamageReports(() => undefined);
+}
+
 describe('RedisLeaseStore and RedisConfigStore', () => {
   describeLeaseStore(openStores);
   describeRequestMemory(openStores);
@@ -56,9 +60,9 @@ describe('RedisLeaseStore and RedisConfigStore', () => {
 function openStores(retentionMs: number, limits: LeaseLimits): Stores {
   const keys = freshKeys();
   const keyring = new Keyring({ primary: 'k', keys: new Map([['k', createSecretKey(randomBytes(32))]]) });
-  const damage = new DamageReports(() => undefined);
+  const damage = noReports();
   return {
-    leases: new RedisLeaseStore(redis, scripts, keys, { retentionMs, limits }),
+    leases: new RedisLeaseStore(redis, scripts, keys, { retentionMs, limits }, damage),
     configs: new RedisConfigStore(
       redis,
       scripts,
@@ -75,12 +79,16 @@ function openStores(retentionMs: number, limits: LeaseLimits): Stores {
 
 describe('RedisBatchStore', () => describeBatchStore(() => new RedisBatchStore(redis, scripts, freshKeys())));
 
-describe('RedisGatewayStore', () => describeGatewayStore(() => new RedisGatewayStore(redis, scripts, freshKeys())));
+describe('RedisGatewayStore', () =>
+  describeGatewayStore(() => new RedisGatewayStore(redis, scripts, freshKeys(), noReports())));
 
 describe('RedisGatewayLinks', () => {
   describeGatewayLinks(() => {
     const keys = freshKeys();
-    return { store: new RedisGatewayStore(redis, scripts, keys), links: new RedisGatewayLinks(redis, keys) };
+    return {
+      store: new RedisGatewayStore(redis, scripts, keys, noReports()),
+      links: new RedisGatewayLinks(redis, keys),
+    };
   });
 });
 

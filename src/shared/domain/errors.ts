@@ -67,6 +67,7 @@ type Reason =
   | 'ENROLMENT_REFUSED'
   | 'IDENTITY_REFUSED'
   | 'STORED_SECRET_DAMAGED'
+  | 'STORED_RECORD_DAMAGED'
   | 'STORE_UNAVAILABLE';
 
 abstract class ReasonedError extends LeaseholdError {
@@ -95,6 +96,23 @@ export class Aborted extends ReasonedError {}
 
 /** What is stored was damaged, or is not what it says: nothing is done with it. */
 export class DataLoss extends ReasonedError {}
+
+/** The record of a thing that there is cannot be read. */
+export class RecordDamaged extends DataLoss {
+  readonly resourceType: ResourceType;
+  readonly resourceName: string;
+
+  constructor(resourceType: ResourceType, resourceName: string, options?: ErrorOptions) {
+    super(
+      'STORED_RECORD_DAMAGED',
+      `the record of ${resourceType} ${JSON.stringify(resourceName)} is cut off or changed`,
+      options,
+    );
+    this.resourceType = resourceType;
+    this.resourceName = resourceName;
+  }
+}
+
 /** A limit is reached; a retry helps once there is room again. */
 export class ResourceExhausted extends ReasonedError {
   /** What the limit is of: `config:` or `principal:` and its name. */

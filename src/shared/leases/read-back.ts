@@ -2,6 +2,8 @@ import pLimit from 'p-limit';
 import { ClusterError, ClusterNotDone, ClusterRefused } from '../domain/cluster-error.ts';
 import { type Access, clusterOf } from '../domain/config.ts';
 import { isIntact } from '../domain/damaged-config.ts';
+import { RecordDamaged } from '../domain/errors.ts';
+import type { Lease } from '../domain/lease.ts';
 import { ownLabels, readMarks } from '../domain/marks.ts';
 import { isOrphan } from '../domain/orphan.ts';
 import { type Place, placesOf } from '../domain/places.ts';
@@ -108,7 +110,19 @@ export class ReadBack {
 
   async #isOrphan(object: FoundObject): Promise<boolean> {
     const marks = readMarks(object, this.#ports.installation);
-    return marks !== undefined && isOrphan(marks, await this.#ports.leases.get(marks.leaseId), this.#ports.clock.now());
+    return marks !== undefined && isOrphan(marks, await this.#leaseOf(marks.leaseId), this.#ports.clock.now());
+  }
+
+  /** One whose record is damaged is as good as forgotten: nothing else takes it down. */
+  async #leaseOf(id: string): Promise<Lease | undefined> {
+    try {
+      return await this.#ports.leases.get(id);
+    } catch (error) {
+      if (!(error instanceof RecordDamaged)) {
+        throw error;
+      }
+      return undefined;
+    }
   }
 }
 

@@ -35,9 +35,10 @@ export interface LeaseStore {
    * is on its way to FAILED is free again.
    */
   save(lease: Lease): Promise<boolean>;
+  /** Throws RecordDamaged. */
   get(id: string): Promise<Lease | undefined>;
   /** Live leases that want attention before then, trial leases among them, in the order of their times. */
   dueBefore(before: number, page: { offset: number; limit: number }): Promise<Appointment[]>;
-  /** Newest first; trial leases are not listed. */
+  /** Newest first; trial leases are not listed, nor those whose record is damaged: they must not hold up the others. */
   list(query: LeaseQuery): Promise<Lease[]>;
 }

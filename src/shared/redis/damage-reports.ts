@@ -1,4 +1,6 @@
-import type { DataLoss } from '../domain/errors.ts';
+import type { z } from 'zod';
+import { type DataLoss, RecordDamaged } from '../domain/errors.ts';
+import { parseJson } from '../domain/parse-json.ts';
 
 /** Tells of each damaged record once, however often it is read, until it is whole again. */
 export class DamageReports {
@@ -19,5 +21,18 @@ export class DamageReports {
 
   whole(record: string): void {
     this.#told.delete(record);
+  }
+
+  /** Parses the record of a thing. Throws RecordDamaged, and tells of it. */
+  read<T>(schema: z.ZodType<T>, data: string, type: RecordDamaged['resourceType'], name: string): T {
+    const record = `${type} ${JSON.stringify(name)}`;
+    const parsed = schema.safeParse(parseJson(data));
+    if (!parsed.success) {
+      const error = new RecordDamaged(type, name, { cause: parsed.error });
+      this.damaged(record, error);
+      throw error;
+    }
+    this.whole(record);
+    return parsed.data;
   }
 }

@@ -1,3 +1,4 @@
+import { RecordDamaged } from '../domain/errors.ts';
 import type { RedisClient } from './connect-redis.ts';
 import { storeCall } from './store-call.ts';
 
@@ -5,13 +6,14 @@ import { storeCall } from './store-call.ts';
 interface Index<T> {
   /** Its ids after `last`; fewer than `limit` only at its end. */
   idsAfter(last: string | undefined, limit: number): Promise<string[]>;
-  /** undefined where the record is gone since. */
+  /** undefined where the record is gone since. Throws RecordDamaged. */
   read(id: string): Promise<T | undefined>;
 }
 
 /**
  * Up to `limit` records in the order of an index, after that of the id `after`. Fewer only at its end, for which readers
- * of page after page take a short one: the places of records that are gone meanwhile are filled with those that follow.
+ * of page after page take a short one: the places of records that are gone meanwhile, or damaged, are filled with those
+ * that follow.
  */
 export async function readPage<T>(
   { after, limit }: { after: string | undefined; limit: number },
@@ -23,11 +25,24 @@ export async function readPage<T>(
   while (!isAtEnd && records.length < limit) {
     const missing = limit - records.length;
     const ids = await idsAfter(last, missing);
-    records.push(...(await Promise.all(ids.map(read))).filter((record) => record !== undefined));
+    records.push(
+      ...(await Promise.all(ids.map((id) => unlessDamaged(read(id))))).filter((record) => record !== undefined),
+    );
     last = ids.at(-1);
     isAtEnd = ids.length < missing;
   }
   return records;
+}
+
+async function unlessDamaged<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (!(error instanceof RecordDamaged)) {
+      throw error;
+    }
+    return undefined;
+  }
 }
 
 /** The `idsAfter` of a sorted set of names in lexical order. */

@@ -3,6 +3,7 @@ import { AlreadyExists, NotFound } from '../domain/errors.ts';
 import type { Gateway, GatewayIdentity } from '../domain/gateway.ts';
 import type { GatewayStore } from '../ports/gateway-store.ts';
 import type { RedisClient } from './connect-redis.ts';
+import type { DamageReports } from './damage-reports.ts';
 import type { Keys } from './keys.ts';
 import { namesAfter, readPage } from './read-page.ts';
 import { GatewayRecord, IdentityRecord } from './records.ts';
@@ -21,11 +22,13 @@ export class RedisGatewayStore implements GatewayStore {
   readonly #redis: RedisClient;
   readonly #scripts: ScriptRunner;
   readonly #keys: Keys;
+  readonly #damage: DamageReports;
 
-  constructor(redis: RedisClient, scripts: ScriptRunner, keys: Keys) {
+  constructor(redis: RedisClient, scripts: ScriptRunner, keys: Keys, damage: DamageReports) {
     this.#redis = redis;
     this.#scripts = scripts;
     this.#keys = keys;
+    this.#damage = damage;
   }
 
   async create(gateway: Gateway): Promise<void> {
@@ -42,7 +45,7 @@ export class RedisGatewayStore implements GatewayStore {
 
   async get(name: string): Promise<Gateway | undefined> {
     const data = await storeCall(() => this.#redis.hget(this.#keys.gateway(name), 'data'));
-    return data === null ? undefined : GatewayRecord.parse(JSON.parse(data));
+    return data === null ? undefined : this.#damage.read(GatewayRecord, data, 'gateway', name);
   }
 
   list(page: { after: string; limit: number }): Promise<Gateway[]> {

@@ -5,6 +5,7 @@ import { configIsFull, isTooEarly, type LeaseLimits, principalIsFull } from '../
 import type { Appointment } from '../ports/alarm.ts';
 import type { LeaseQuery, LeaseStore, RequestKey } from '../ports/lease-store.ts';
 import type { RedisClient } from './connect-redis.ts';
+import type { DamageReports } from './damage-reports.ts';
 import type { Keys } from './keys.ts';
 import { readPage } from './read-page.ts';
 import { LeaseRecord } from './records.ts';
@@ -30,6 +31,7 @@ export class RedisLeaseStore implements LeaseStore {
   readonly #keys: Keys;
   readonly #retentionMs: number;
   readonly #limits: LeaseLimits;
+  readonly #damage: DamageReports;
   /** For what may be lost. */
   readonly #unacknowledged: ScriptRunner;
 
@@ -39,12 +41,14 @@ export class RedisLeaseStore implements LeaseStore {
     scripts: ScriptRunner,
     keys: Keys,
     { retentionMs, limits }: { retentionMs: number; limits: LeaseLimits },
+    damage: DamageReports,
   ) {
     this.#redis = redis;
     this.#scripts = scripts;
     this.#keys = keys;
     this.#retentionMs = retentionMs;
     this.#limits = limits;
+    this.#damage = damage;
     this.#unacknowledged = new PlainScripts(redis);
   }
 
@@ -135,7 +139,7 @@ export class RedisLeaseStore implements LeaseStore {
 
   async get(id: string): Promise<Lease | undefined> {
     const data = await storeCall(() => this.#redis.hget(this.#keys.lease(id), 'data'));
-    return data === null ? undefined : LeaseRecord.parse(JSON.parse(data));
+    return data === null ? undefined : this.#damage.read(LeaseRecord, data, 'lease', id);
   }
 
   async dueBefore(before: number, { offset, limit }: { offset: number; limit: number }): Promise<Appointment[]> {
