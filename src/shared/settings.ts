@@ -99,7 +99,7 @@ export const Settings = z
       .default('default')
       .describe('Name that tells this Leasehold from others on the same cluster or Redis: a DNS label'),
     LEASEHOLD_ALLOWED_NETWORKS: AllowedNetworks.describe(
-      'Loopback and private networks in which clusters may be called, in CIDR notation with commas between. Link-local addresses and metadata services never are. Unset: public addresses only',
+      'Loopback and private networks in which clusters may be called, in CIDR notation with commas between. Link-local addresses and metadata services never are. Unset: public addresses only. The same for server and worker: where that may not call it takes nothing down',
     ),
     LEASEHOLD_CLUSTER_CONNECTIONS: count('Connections kept to each cluster', 32),
     LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: seconds('Deadline for TCP and TLS to a cluster', 3, 60),

@@ -44,3 +44,7 @@ test('the server is served with TLS, and knows its callers', () => {
 test('the worker is given neither certificate nor callers', () => {
   expect(Object.keys(worker ?? {})).toEqual(['LEASEHOLD_REDIS_URL', 'LEASEHOLD_KEYRING']);
 });
+
+test('what the one is shown to set of the networks that may be called, the other is, too', () => {
+  expect(text.match(/name: LEASEHOLD_ALLOWED_NETWORKS/g)).toHaveLength(2);
+});
