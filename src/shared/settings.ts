@@ -81,7 +81,7 @@ export const Settings = z
       .min(1)
       .optional()
       .describe(
-        'YAML or JSON file of the keys that seal cluster tokens in Redis, and can be rotated: `{primary: k2, keys: [{id: k1, key: <32 bytes in base64>}, {id: k2, key: ...}]}`. Read anew when it changes. This or `LEASEHOLD_SEAL_KEY` is required',
+        'YAML or JSON file of the keys that seal cluster tokens in Redis, and can be rotated: `{primary: k2, keys: [{id: k1, key: <32 bytes in base64>}, {id: k2, key: ...}]}`. Read anew when it changes. A new key comes beside the others first, and becomes the primary once all servers and workers have logged it; the old one goes once the worker has logged that nothing is sealed under it. This or `LEASEHOLD_SEAL_KEY` is required',
       ),
     LEASEHOLD_SEAL_KEY: encodedKey
       .optional()
