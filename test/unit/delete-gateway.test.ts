@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { deleteGateway } from '../../src/shared/gateways/delete-gateway.ts';
+import type { Ports } from '../../src/shared/ports/ports.ts';
 import { active, sampleConfig, sampleLease } from '../contract/samples.ts';
 import { memoryPorts } from '../fakes/memory-ports.ts';
 
@@ -30,6 +31,20 @@ test('a gateway is not deleted while a lease lives whose config has gone elsewhe
   });
   await deleteGateway(ports, GATEWAY, { force: true });
   expect(await ports.gateways.get(name)).toBeUndefined();
+});
+
+test('a gateway is not deleted while a config cannot be read, which may name it', async () => {
+  const ports: Ports = memoryPorts();
+  const { name, uid, version, labels, access } = sampleConfig('blue');
+  const problem = 'sealed under a key that is not there yet';
+  ports.configs.list = async () => [{ name, uid, version, labels, accessId: access.id, problem }];
+  await ports.gateways.create(GATEWAY);
+
+  await expect(deleteGateway(ports, GATEWAY, GENTLY)).rejects.toMatchObject({
+    reason: 'GATEWAY_IN_USE',
+    message: expect.stringContaining('"blue" may name'),
+  });
+  await deleteGateway(ports, GATEWAY, { force: true });
 });
 
 test('a stream that is not let go of is not waited for without end', async () => {

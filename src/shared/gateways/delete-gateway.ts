@@ -8,7 +8,7 @@ import type { Ports } from '../ports/ports.ts';
 import { untilCutOff } from './until-cut-off.ts';
 
 /**
- * Removes a gateway and waits until no server holds a stream of it. Throws FailedPrecondition while it is
+ * Removes a gateway and waits until no server holds a stream of it. Throws FailedPrecondition while it is, or may be,
  * needed and there is no `force`, or Unavailable.
  */
 export async function deleteGateway(ports: Ports, gateway: Gateway, { force }: { force: boolean }): Promise<void> {
@@ -24,7 +24,13 @@ export async function deleteGateway(ports: Ports, gateway: Gateway, { force }: {
 async function requireUnnamed(ports: Ports, gateway: Gateway): Promise<void> {
   for await (const config of allConfigs(ports)) {
     const { name } = config;
-    if (isIntact(config) && config.access.gateway?.uid === gateway.uid) {
+    if (!isIntact(config)) {
+      throw new FailedPrecondition(
+        'GATEWAY_IN_USE',
+        `config ${JSON.stringify(name)} may name gateway ${JSON.stringify(gateway.name)}, which cannot be told, because it is damaged: repair or delete it first; force would leave its leases in the cluster`,
+      );
+    }
+    if (config.access.gateway?.uid === gateway.uid) {
       throw new FailedPrecondition(
         'GATEWAY_IN_USE',
         `config ${JSON.stringify(name)} names gateway ${JSON.stringify(gateway.name)}: change or delete it first; force would leave its leases in the cluster`,
