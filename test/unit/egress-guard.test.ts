@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
   ClusterAddressNotAllowed,
@@ -125,6 +126,30 @@ describe('a name', () => {
     const { resolve } = resolverThat(addresses);
     expect(await callerOf(`https://${NAME}:${port}`, resolve)()).toBeInstanceOf(ClusterAddressNotAllowed);
     expect(connections).toHaveLength(0);
+  });
+
+  test('that nobody answers for is asked for once at a time: each question holds a thread of this process', async () => {
+    let asked = 0;
+    let isAsked: (addresses: string[]) => void = () => undefined;
+    const resolve: Resolve = async () => {
+      asked += 1;
+      const addresses = await new Promise<string[]>((answer) => {
+        isAsked = answer;
+      });
+      return addresses.map((address) => ({ address, family: 4 }));
+    };
+    const call = callerOf(`https://${NAME}:1`, resolve);
+    for (let attempt = 0; attempt < 3; attempt++) {
+      expect(await call()).toBeInstanceOf(ClusterNotCalled);
+    }
+    expect(asked).toBe(1);
+
+    isAsked([LOOPBACK]);
+    await setImmediate();
+    const next = call();
+    await expect.poll(() => asked).toBe(2);
+    isAsked([METADATA]);
+    expect(await next).toBeInstanceOf(ClusterAddressNotAllowed);
   });
 
   test('has its next address dialled where the first does not answer', async () => {

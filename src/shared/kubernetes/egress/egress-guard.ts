@@ -24,6 +24,7 @@ export class AddressNotAllowed extends Error {
 export class EgressGuard {
   readonly #allowed: readonly Network[];
   readonly #resolve: Resolve;
+  readonly #resolving = new Map<string, Promise<LookupAddress[]>>();
 
   /** `allowed`: the loopback and private networks that may be called. */
   constructor(allowed: readonly Network[], resolve: Resolve = byTheSystem) {
@@ -57,7 +58,7 @@ export class EgressGuard {
   };
 
   async #addressesOf(host: string): Promise<[LookupAddress, ...LookupAddress[]]> {
-    const [first, ...others] = await this.#resolve(host);
+    const [first, ...others] = await this.#resolveOnce(host);
     if (!first) {
       throw new Error(`${host} has no address`);
     }
@@ -65,6 +66,16 @@ export class EgressGuard {
       this.#requireAllowed(host, address);
     }
     return [first, ...others];
+  }
+
+  /**
+   * Those who ask at the same time get one answer. The system resolves names in few threads of this process: one that its
+   * name server keeps waiting for must not take them all, and hold up the calls to other clusters.
+   */
+  #resolveOnce(host: string): Promise<LookupAddress[]> {
+    const resolving = this.#resolving.get(host) ?? this.#resolve(host).finally(() => this.#resolving.delete(host));
+    this.#resolving.set(host, resolving);
+    return resolving;
   }
 
   #requireAllowed(host: string, address: string): void {
