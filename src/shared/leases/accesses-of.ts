@@ -7,8 +7,8 @@ import type { Ports } from '../ports/ports.ts';
 /**
  * The credentials for the lease's own cluster, those that are most likely to work first: the config's, which are the
  * newest, unless the config is gone or now points elsewhere; then the lease's own, and those before them. A trial has
- * only its own, because its config is not stored yet. Throws DataLoss where those of the lease do not open: which cluster
- * is its own cannot be told then.
+ * only its own, because its config is not stored yet. Throws DataLoss where those of the lease are lost or do not open:
+ * which cluster is its own cannot be told then.
  */
 export async function accessesOf(ports: Ports, lease: Lease): Promise<[Access, ...Access[]]> {
   const { accessId, formerAccessId, configUid } = lease;
@@ -17,18 +17,16 @@ export async function accessesOf(ports: Ports, lease: Lease): Promise<[Access, .
     formerAccessId === undefined ? undefined : accessOrDamage(ports, formerAccessId, configUid),
     ports.configs.get(lease.config),
   ]);
-  const ofLease = [own, former].filter(isAccess);
-  const [first] = ofLease;
-  if (!first && own instanceof DataLoss) {
-    throw own;
+  const [first, ...older] = [own, former].filter(isAccess);
+  if (!first) {
+    throw (
+      own ?? new DataLoss('STORED_SECRET_DAMAGED', `access ${accessId} of lease ${lease.id}: it is not in the store`)
+    );
   }
   const isOfConfig = lease.purpose === 'lease' && config?.uid === configUid && isIntact(config);
-  const newest = isOfConfig && (!first || clusterOf(config.access) === clusterOf(first)) ? [config.access] : [];
-  const [best, ...others] = new Map([...newest, ...ofLease].map((access) => [access.id, access])).values();
-  if (!best) {
-    throw new Error(`the access ${accessId} of lease ${lease.id} is not in the store`);
-  }
-  return [best, ...others];
+  return isOfConfig && clusterOf(config.access) === clusterOf(first)
+    ? [config.access, ...[first, ...older].filter(({ id }) => id !== config.access.id)]
+    : [first, ...older];
 }
 
 async function accessOrDamage(ports: Ports, id: string, configUid: string): Promise<Access | DataLoss | undefined> {
