@@ -1,4 +1,4 @@
-import type { Config, ConfigDraft } from '../shared/domain/config.ts';
+import type { Access, AccessDraft, Config, ConfigDraft } from '../shared/domain/config.ts';
 import type { StoredConfig } from '../shared/domain/damaged-config.ts';
 import type { Gateway } from '../shared/domain/gateway.ts';
 import type { Lease } from '../shared/domain/lease.ts';
@@ -48,14 +48,23 @@ export function leaseResource(lease: Lease, config: Pick<Config, 'uid' | 'labels
   return { kind: 'lease', lease, config: { name: lease.config, labels } };
 }
 
-/** What a config hands out. A damaged one may not tell any more: then it counts as what is most. */
-export function credentialConditions({
-  credential,
-}: {
-  credential?: ConfigDraft['credential'] | undefined;
-}): Conditions {
+/** What a config hands out, and by whom. A damaged one may not tell any more: then it counts as what is most. */
+export function credentialConditions(config: CredentialView): Conditions {
+  const { credential } = config;
+  const gateway = gatewayNameOf(config);
   if (credential?.kind === 'dynamic') {
-    return { roleKind: credential.role.kind, clusterWide: credential.bindingScope === 'cluster' };
+    return { roleKind: credential.role.kind, clusterWide: credential.bindingScope === 'cluster', gateway };
   }
-  return { clusterWide: credential === undefined };
+  return { clusterWide: credential === undefined, gateway };
+}
+
+/** Of a draft, gateways are named; what is stored knows them by more. */
+interface CredentialView {
+  credential?: ConfigDraft['credential'] | undefined;
+  access?: AccessDraft | Access | undefined;
+}
+
+function gatewayNameOf({ access }: CredentialView): string | undefined {
+  const gateway = access?.gateway;
+  return typeof gateway === 'object' ? gateway.name : gateway;
 }

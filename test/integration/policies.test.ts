@@ -22,7 +22,7 @@ permit (
   resource
 )
 when { resource.hasTag("team") && resource.getTag("team") == "a" }
-unless { context.cluster_wide };
+unless { context.cluster_wide || context has gateway };
 
 permit (
   principal in Leasehold::Group::"corp-checkers",
@@ -123,6 +123,19 @@ test('a role for the whole cluster is seen in what a config would be', async () 
   await denied(client.configs.updateConfig({ config: { name: 'ours', credential }, updateMask: ['dynamic'] }, editor));
   await denied(
     client.configs.createConfig({ config: { ...config, name: 'wide', labels: { team: 'a' }, credential } }, editor),
+  );
+});
+
+test('the gateway is seen with whose rights a config would act', async () => {
+  const editor = await as('editor', ['corp-editors']);
+  const access = { $case: 'gateway', value: { name: 'theirs' } } as const;
+  const draft = { ...config, name: 'borrowed', labels: { team: 'a' }, access };
+  await denied(client.configs.createConfig({ config: draft }, editor));
+  await denied(client.configs.checkConfig({ target: { $case: 'config', value: draft } }, editor));
+  await denied(client.configs.updateConfig({ config: { name: 'ours', access }, updateMask: ['gateway'] }, editor));
+  const direct = { url: 'https://cluster.example', token: 'token', gateway: 'theirs' };
+  await denied(
+    client.configs.createConfig({ config: { ...draft, access: { $case: 'direct', value: direct } } }, editor),
   );
 });
 

@@ -103,7 +103,7 @@ export function configService(
     checkConfig: guard.unary('CheckConfig', {
       parse: parseCheck,
       on: (target) => targetOf(ports, target),
-      conditions: (_target, found) => credentialConditions(found),
+      conditions: (_target, { shows }) => credentialConditions(shows),
       async run(target, { resource, bind }, caller) {
         if ('draft' in target) {
           // It makes Leasehold call what the caller names, with what the caller gives: no less than to create it.
@@ -140,7 +140,8 @@ function parseCheck({ target }: CheckConfigRequest): CheckTarget {
 }
 interface FoundTarget {
   resource: Resource;
-  credential: CheckedConfig['credential'] | undefined;
+  /** What policies are told of it. */
+  shows: StoredConfig | ConfigDraft;
   /** With the access by which its cluster is asked. Throws InvalidArgument where there is no such gateway. */
   bind(): Promise<CheckedConfig>;
 }
@@ -148,12 +149,12 @@ interface FoundTarget {
 async function targetOf(ports: Ports, target: CheckTarget): Promise<FoundTarget> {
   if ('name' in target) {
     const { config, resource } = await configOf(ports, target.name);
-    return { resource, credential: config.credential, bind: async () => requireIntact(config) };
+    return { resource, shows: config, bind: async () => requireIntact(config) };
   }
   const { draft } = target;
   return {
     resource: configResource(draft),
-    credential: draft.credential,
+    shows: draft,
     bind: async () => ({ ...draft, access: await accessFor(ports, draft.access, uuidv7()) }),
   };
 }

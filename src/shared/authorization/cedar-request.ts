@@ -95,6 +95,7 @@ function conditionsContext(conditions: Conditions): Context {
     namespace: conditions.namespace,
     role_kind: conditions.roleKind,
     cluster_wide: conditions.clusterWide,
+    gateway: conditions.gateway,
     revoke_leases: conditions.revokeLeases,
     force: conditions.force,
     revoke_identities: conditions.revokeIdentities,

@@ -51,6 +51,8 @@ export interface Conditions {
   roleKind?: 'Role' | 'ClusterRole' | undefined;
   /** The same: whether the role counts in the whole cluster. */
   clusterWide?: boolean | undefined;
+  /** The same: the gateway by which the cluster is reached, with whose rights where the config has no token. */
+  gateway?: string | undefined;
   /** DeleteConfig: whether the leases on it are taken down first. */
   revokeLeases?: boolean | undefined;
   /** RevokeLease, DeleteGateway. */
