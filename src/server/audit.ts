@@ -1,23 +1,29 @@
+import { isAbortError } from 'abort-controller-x';
 import { Status } from 'nice-grpc-common';
 import { LeaseholdError } from '../shared/domain/errors.ts';
 import type { Principal } from '../shared/domain/principal.ts';
-import type { Action, Origin, Resource } from '../shared/ports/authorizer.ts';
+import { redact } from '../shared/domain/redact.ts';
+import type { Action, Conditions, Origin, Resource } from '../shared/ports/authorizer.ts';
 import type { Ports } from '../shared/ports/ports.ts';
 import { statusOf } from './middleware/status-of.ts';
 
 /** One answer to the question who did what, or tried to. */
 export interface AuditEvent {
-  principal: Principal;
-  action: Action;
+  /** undefined: nobody that we know. */
+  principal: Principal | undefined;
+  /** Name of the RPC. */
+  action: string;
   /** undefined: the call was refused before it was known. */
-  resource: Resource | undefined;
+  resource?: Resource | undefined;
+  /** How it was asked for, as the policies were told; undefined: the same. */
+  conditions?: Conditions | undefined;
   origin: Origin;
   /** What became of it: undefined for success. */
   error?: unknown;
 }
 
 /** What changes nothing leaves an audit event only where it is refused: its span tells of the rest. */
-const READS = new Set<Action>([
+const READS = new Set<string>([
   'GetConfig',
   'ListConfigs',
   'CheckConfig',
@@ -25,21 +31,38 @@ const READS = new Set<Action>([
   'ListLeases',
   'GetGateway',
   'ListGateways',
-]);
+  'ServerReflectionInfo',
+] satisfies (Action | 'ServerReflectionInfo')[]);
+
+const REFUSALS = new Set([Status.UNAUTHENTICATED, Status.PERMISSION_DENIED, Status.RESOURCE_EXHAUSTED]);
+
+export type Audit = (event: AuditEvent) => void;
 
 /** Writes audit events as lines of the log, whose message is `audit`. */
-export function auditTo(log: Ports['log']): (event: AuditEvent) => void {
-  return ({ principal, action, resource, origin, error }) => {
+export function auditTo(log: Ports['log']): Audit {
+  return ({ principal, action, resource, conditions, origin, error }) => {
     const code = error === undefined ? Status.OK : codeOf(error);
-    if (READS.has(action) && code !== Status.PERMISSION_DENIED) {
+    if (READS.has(action) && !REFUSALS.has(code)) {
       return;
     }
-    log.info({ audit: { action, ...named(resource), ...origin, code: Status[code] }, principal }, 'audit');
+    const why = error instanceof LeaseholdError ? redact(error.message) : undefined;
+    log.info(
+      { audit: { action, ...named(resource), ...conditions, ...origin, code: Status[code], why }, principal },
+      'audit',
+    );
   };
 }
 
+/** The action of an RPC, of whose path that is the end. */
+export function actionOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
 function codeOf(error: unknown): Status {
-  return error instanceof LeaseholdError ? statusOf(error).code : Status.INTERNAL;
+  if (error instanceof LeaseholdError) {
+    return statusOf(error).code;
+  }
+  return isAbortError(error) ? Status.CANCELLED : Status.INTERNAL;
 }
 
 /** Names only: an audit event is kept for long, and read by many. */

@@ -1,8 +1,9 @@
+import { AbortError } from 'abort-controller-x';
 import type { CallContext } from 'nice-grpc-common';
 import { NotFound, PermissionDenied, RecordDamaged } from '../shared/domain/errors.ts';
 import { type Principal, principalName } from '../shared/domain/principal.ts';
 import type { Action, Authorizer, Conditions, Resource } from '../shared/ports/authorizer.ts';
-import type { AuditEvent } from './audit.ts';
+import type { Audit, AuditEvent } from './audit.ts';
 import type { CallerContext } from './caller.ts';
 
 /** Who calls, as the code of an RPC needs it. */
@@ -43,9 +44,9 @@ type Context = CallContext & CallerContext;
 /** Stands before each RPC: nothing is done, and nothing told, that the policies do not permit. */
 export class Guard {
   readonly #authorizer: Authorizer;
-  readonly #audit: (event: AuditEvent) => void;
+  readonly #audit: Audit;
 
-  constructor(authorizer: Authorizer, audit: (event: AuditEvent) => void) {
+  constructor(authorizer: Authorizer, audit: Audit) {
     this.#authorizer = authorizer;
     this.#audit = audit;
   }
@@ -79,13 +80,17 @@ export class Guard {
     const authorizer = this.#authorizer;
     const rpc = async function* (request: Request, context: Context) {
       const call = new GuardedCall(action, authorizer, context);
+      // Stays where the caller leaves between two messages: then this is returned from, and neither ends nor throws.
+      let error: unknown = new AbortError();
       try {
         const { wanted, found } = await call.admit(steps, request);
         yield* steps.run(wanted, found, call);
-        audit(call.event());
-      } catch (error) {
+        error = undefined;
+      } catch (thrown) {
+        error = thrown;
+        throw thrown;
+      } finally {
         audit(call.event(error));
-        throw error;
       }
     };
     return rpc as Guarded<A, typeof rpc>;
@@ -100,6 +105,7 @@ class GuardedCall implements Caller {
   readonly #authorizer: Authorizer;
   readonly #context: Context;
   #resource: Resource | undefined;
+  #conditions: Conditions | undefined;
 
   constructor(action: Action, authorizer: Authorizer, context: Context) {
     this.principal = context.principal;
@@ -117,7 +123,8 @@ class GuardedCall implements Caller {
     const wanted = steps.parse(request);
     const found = await this.#find(() => steps.on(wanted));
     this.#resource = found.resource;
-    this.require(this.#action, found.resource, steps.conditions?.(wanted, found));
+    this.#conditions = steps.conditions?.(wanted, found);
+    this.require(this.#action, found.resource, this.#conditions);
     return { wanted, found };
   }
 
@@ -134,7 +141,7 @@ class GuardedCall implements Caller {
 
   event(error?: unknown): AuditEvent {
     const { principal, origin } = this.#context;
-    return { principal, action: this.#action, resource: this.#resource, origin, error };
+    return { principal, action: this.#action, resource: this.#resource, conditions: this.#conditions, origin, error };
   }
 
   /** Who may not see a thing must not learn that it is not there, either (AIP-211), or cannot be read. */

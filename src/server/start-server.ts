@@ -11,7 +11,7 @@ import type { Service } from '../shared/run-process.ts';
 import { createRuntime } from '../shared/runtime.ts';
 import type { Settings } from '../shared/settings.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
-import { auditTo } from './audit.ts';
+import { actionOf, auditTo } from './audit.ts';
 import type { CallerContext } from './caller.ts';
 import { openDoors } from './doors.ts';
 import { Guard } from './guard.ts';
@@ -53,6 +53,7 @@ export async function startServer(
   const doors = await (options.openDoors ?? openDoors)(settings, log);
   const runtime = await createRuntime(settings, log);
   const ports = around(runtime.ports);
+  const audit = auditTo(log);
   const health = HealthState();
   // Each caller that watches it is one.
   health.setMaxListeners(0);
@@ -68,11 +69,18 @@ export async function startServer(
     .use(openTelemetryServerMiddleware())
     .use(errorDetailsServerMiddleware);
   const server = grpc
-    .with(authenticationMiddleware(doors, log))
+    .with(authenticationMiddleware(doors, log, audit))
     .with(errorsMiddleware(log))
-    .with(limitsMiddleware(limits, ({ principal }: CallerContext) => `principal:${principalName(principal)}`, log))
+    .with(
+      limitsMiddleware(
+        limits,
+        ({ principal }: CallerContext) => `principal:${principalName(principal)}`,
+        log,
+        (rpc, { principal, origin }, error) => audit({ principal, action: actionOf(rpc), origin, error }),
+      ),
+    )
     .with(decodingMiddleware);
-  const guard = new Guard(doors.authorizer, auditTo(log));
+  const guard = new Guard(doors.authorizer, audit);
   const lists = new Lists(new PageTokens(runtime.keyring));
   server.add(decodingAll(ConfigServiceDefinition), configService(ports, guard, lists));
   server.add(decodingAll(LeaseServiceDefinition), leaseService(ports, guard, lists));

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:http2';
+import { Writable } from 'node:stream';
 import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { z } from 'zod';
 import { BatchRevokeLeasesRequest } from '../../src/gen/leasehold/v1/lease_service.ts';
 import { type RunningServer, startServer } from '../../src/server/start-server.ts';
 import type { Ports } from '../../src/shared/ports/ports.ts';
@@ -48,10 +50,30 @@ async function serve(overrides: Record<string, string>) {
     };
     return { ...real, batches: bind(real.batches, { reports }) };
   };
-  const server = await startServer(settings, createLogger('server', 'silent'), { around });
+  const logs: string[] = [];
+  const destination = new Writable({
+    write(chunk, _encoding, done) {
+      logs.push(String(chunk));
+      done();
+    },
+  });
+  const server = await startServer(settings, createLogger('server', 'info', destination), { around });
   const client = connectTo(server.address);
   running.push({ server, client });
-  return { address: server.address, client, ports: ports as unknown as Ports, reads };
+  return { address: server.address, client, ports: ports as unknown as Ports, reads, logs };
+}
+
+const AuditLine = z.object({
+  principal: z.object({ id: z.string() }),
+  audit: z.record(z.string(), z.unknown()),
+});
+
+/** Audit events of callers that are known. */
+function auditsOf(logs: readonly string[]) {
+  return logs.flatMap((line) => {
+    const { data } = AuditLine.safeParse(JSON.parse(line));
+    return data ? [{ id: data.principal.id, audit: data.audit }] : [];
+  });
 }
 
 /** An object with some of its methods replaced. */
@@ -81,7 +103,7 @@ function tryOnSilentCluster({ configs }: LeaseholdClient) {
 }
 
 test('a caller with as many calls under way as it may is told to wait, and is let in when one has ended', async () => {
-  const { client } = await serve({ LEASEHOLD_MAX_CALLS_PER_PRINCIPAL: '3' });
+  const { client, logs } = await serve({ LEASEHOLD_MAX_CALLS_PER_PRINCIPAL: '3' });
   const hanging = Array.from({ length: 3 }, () => rejectionOf(tryOnSilentCluster(client)));
   await eventually(async () => {
     expect(await rejectionOf(client.configs.listConfigs({}))).toMatchObject({
@@ -91,12 +113,16 @@ test('a caller with as many calls under way as it may is told to wait, and is le
       retry: true,
     });
   });
+  expect(auditsOf(logs)).toContainEqual({
+    id: 'tests',
+    audit: expect.objectContaining({ action: 'ListConfigs', code: 'RESOURCE_EXHAUSTED' }),
+  });
   await Promise.all(hanging);
   expect(await client.configs.listConfigs({})).toMatchObject({ configs: [] });
 });
 
 test('a stream counts for as long as it lasts', async () => {
-  const { client } = await serve({ LEASEHOLD_MAX_CALLS_PER_PRINCIPAL: '2' });
+  const { client, logs } = await serve({ LEASEHOLD_MAX_CALLS_PER_PRINCIPAL: '2' });
   const leave = new AbortController();
   const following = Array.from({ length: 2 }, () =>
     Array.fromAsync(
@@ -109,6 +135,11 @@ test('a stream counts for as long as it lasts', async () => {
   leave.abort();
   await Promise.all(following);
   await eventually(() => client.configs.listConfigs({}));
+  const left = {
+    id: 'tests',
+    audit: expect.objectContaining({ action: 'BatchRevokeLeases', target: 'all', code: 'CANCELLED' }),
+  };
+  expect(auditsOf(logs).filter(({ audit }) => audit['action'] === 'BatchRevokeLeases')).toEqual([left, left]);
 });
 
 test('a call without a deadline has one, and counts until its work has ended', async () => {

@@ -137,7 +137,7 @@ test.each<[string, ConnectionOptions, RegExp]>([
   expect(await handshake(options)).toMatch(outcome);
 });
 
-test('a call without credentials is refused, and says how to show some; the log names where it came from', async () => {
+test('a call without credentials is refused, and says how to show some; an audit event names where it came from', async () => {
   const refusal = await rejectionOf(call({}));
   expect(refusal).toMatchObject({
     code: Status.UNAUTHENTICATED,
@@ -147,9 +147,14 @@ test('a call without credentials is refused, and says how to show some; the log 
   expect(linesOf(leasehold.logs)).toContainEqual(
     expect.objectContaining({
       level: 30,
-      msg: 'caller refused',
-      source: '127.0.0.1',
-      rpc: `/${LeaseServiceDefinition.fullName}/ListLeases`,
+      msg: 'audit',
+      audit: {
+        action: 'ListLeases',
+        sourceIp: '127.0.0.1',
+        transport: 'tls',
+        code: 'UNAUTHENTICATED',
+        why: refusal.message,
+      },
     }),
   );
 });

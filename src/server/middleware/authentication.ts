@@ -1,10 +1,12 @@
 import { isIP } from 'node:net';
 import { trace } from '@opentelemetry/api';
 import type { CallContext, Metadata, ServerMiddlewareCall } from 'nice-grpc-common';
-import { LeaseholdError, Unauthenticated } from '../../shared/domain/errors.ts';
+import { LeaseholdError, Unauthenticated, Unavailable } from '../../shared/domain/errors.ts';
 import { Secret } from '../../shared/domain/secret.ts';
+import type { Origin } from '../../shared/ports/authorizer.ts';
 import { asWorkOf, principalAttributes } from '../../shared/telemetry/current-caller.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
+import { type Audit, actionOf } from '../audit.ts';
 import type { CallerContext } from '../caller.ts';
 import type { Doors } from '../doors.ts';
 import { statusOf } from './status-of.ts';
@@ -16,13 +18,14 @@ type ResultOf<Steps> = Steps extends AsyncGenerator<unknown, infer Result> ? Res
 const BEARER = /^bearer +([\x21-\x7e]+)$/i;
 
 /** Finds out who calls, and has everything that the call does say so. A call of nobody gets no further. */
-export function authenticationMiddleware(doors: Doors, log: Logger) {
+export function authenticationMiddleware(doors: Doors, log: Logger, audit: Audit) {
   return async function* authentication<Request, Response>(
     call: ServerMiddlewareCall<Request, Response, CallerContext>,
     context: CallContext,
   ) {
     const caller = await identify(doors, context).catch((error: unknown) => {
-      throw refused(error, log, { rpc: call.method.path, source: sourceIp(context.peer) });
+      audit({ principal: undefined, action: actionOf(call.method.path), origin: originOf(doors, context), error });
+      throw refused(error, log, call.method.path);
     });
     trace.getActiveSpan()?.setAttributes(principalAttributes(caller.principal));
     const steps = call.next(call.request as Request, { ...context, ...caller });
@@ -30,23 +33,27 @@ export function authenticationMiddleware(doors: Doors, log: Logger) {
   };
 }
 
-async function identify(
-  { transport: { isTls, clientCertificates }, authenticate }: Doors,
-  { metadata, peer }: CallContext,
-): Promise<CallerContext> {
-  const certificate = clientCertificates?.shownIn(metadata);
-  const principal = await authenticate({ certificate, bearer: bearerIn(metadata), now: Date.now() });
-  const secure = certificate ? 'mtls' : 'tls';
-  return { principal, origin: { sourceIp: sourceIp(peer), transport: isTls ? secure : 'plaintext' } };
+async function identify(doors: Doors, context: CallContext): Promise<CallerContext> {
+  const { metadata } = context;
+  const certificate = doors.transport.clientCertificates?.shownIn(metadata);
+  const principal = await doors.authenticate({ certificate, bearer: bearerIn(metadata), now: Date.now() });
+  return { principal, origin: originOf(doors, context) };
 }
 
-/** Written down once, here, without what was shown. */
-function refused(error: unknown, log: Logger, call: { rpc: string; source: string | undefined }): unknown {
+function originOf({ transport: { isTls, clientCertificates } }: Doors, { metadata, peer }: CallContext): Origin {
+  const secure = clientCertificates?.shownIn(metadata) ? 'mtls' : 'tls';
+  return { sourceIp: sourceIp(peer), transport: isTls ? secure : 'plaintext' };
+}
+
+/** The audit event tells of refusals; why somebody could not be asked needs more, which it does not hold. */
+function refused(error: unknown, log: Logger, rpc: string): unknown {
   if (!(error instanceof LeaseholdError)) {
-    log.error({ ...call, err: error }, 'a caller could not be identified: a fault of ours');
+    log.error({ rpc, err: error }, 'a caller could not be identified: a fault of ours');
     return error;
   }
-  log.info({ ...call, err: error }, 'caller refused');
+  if (error instanceof Unavailable) {
+    log.warn({ rpc, err: error }, 'a caller could not be identified');
+  }
   return statusOf(error);
 }
 

@@ -11,19 +11,29 @@ interface Limits {
 
 /**
  * Bounds what one caller can have done at the same time, and for how long. A call counts until its work has ended, also
- * where its caller has left or was sent away before. `callerOf` names who it counts for.
+ * where its caller has left or was sent away before. `callerOf` names who it counts for;
+ * `refused` is told of those that are too many.
  */
 export function limitsMiddleware<Extra>(
   { maxCalls, callTimeoutMs }: Limits,
   callerOf: (context: CallContext & Extra) => string,
   log: Logger,
+  refused: (rpc: string, context: Extra, error: unknown) => void = () => undefined,
 ) {
   const calls = new CallsUnderWay(maxCalls);
+  const begin = (rpc: string, context: CallContext & Extra) => {
+    try {
+      return calls.begin(callerOf(context));
+    } catch (error) {
+      refused(rpc, context, error);
+      throw error;
+    }
+  };
   return async function* limits<Request, Response>(
     call: ServerMiddlewareCall<Request, Response, Extra>,
     context: CallContext & Extra,
   ) {
-    const end = calls.begin(callerOf(context));
+    const end = begin(call.method.path, context);
     if (call.responseStream) {
       try {
         return yield* call.next(call.request as Request, context);
