@@ -11,7 +11,7 @@ import { RemoteKeySet } from './remote-key-set.ts';
 export class KeySets {
   readonly #folder: string;
   readonly #log: Logger;
-  #open = new Map<string, KeySet>();
+  #open = new Map<string, Promise<KeySet>>();
 
   /** Paths are relative to `folder`. */
   constructor(folder: string, log: Logger) {
@@ -21,34 +21,27 @@ export class KeySets {
 
   /** Opens what is wanted by `open` and closes what is not any more; where it throws, all stays as it was. */
   async replace<T>(open: (keysOf: (issuer: string, spec: KeysSpec) => Promise<KeySet>) => Promise<T>): Promise<T> {
-    const wanted = new Map<string, KeySet>();
-    const closeBut = (kept: Map<string, KeySet>, closed: Map<string, KeySet>) => {
-      for (const [id, keys] of closed) {
-        if (kept.get(id) !== keys) {
-          keys.close();
-        }
-      }
+    const before = this.#open;
+    const wanted = new Map<string, Promise<KeySet>>();
+    const keysOf = (issuer: string, spec: KeysSpec) => {
+      const id = JSON.stringify([issuer, spec]);
+      const keys = wanted.get(id) ?? before.get(id) ?? this.#openOne(issuer, spec);
+      wanted.set(id, keys);
+      return keys;
     };
     try {
-      const opened = await open(async (issuer, spec) => {
-        const id = JSON.stringify([issuer, spec]);
-        const keys = this.#open.get(id) ?? wanted.get(id) ?? (await this.#openOne(issuer, spec));
-        wanted.set(id, keys);
-        return keys;
-      });
-      closeBut(wanted, this.#open);
+      const opened = await open(keysOf);
       this.#open = wanted;
+      await closeBut(wanted, before);
       return opened;
     } catch (error) {
-      closeBut(this.#open, wanted);
+      await closeBut(before, wanted);
       throw error;
     }
   }
 
   close(): void {
-    for (const keys of this.#open.values()) {
-      keys.close();
-    }
+    void closeBut(new Map(), this.#open);
   }
 
   async #openOne(issuer: string, spec: KeysSpec): Promise<KeySet> {
@@ -69,5 +62,15 @@ export class KeySets {
   #absolute(files: { caFile?: string | undefined; tokenFile?: string | undefined }) {
     const at = (path: string | undefined) => (path === undefined ? undefined : resolve(this.#folder, path));
     return { caFile: at(files.caFile), tokenFile: 'tokenFile' in files ? at(files.tokenFile) : undefined };
+  }
+}
+
+/** Closes those that are not kept, also such as are still being opened. */
+async function closeBut(kept: Map<string, Promise<KeySet>>, all: Map<string, Promise<KeySet>>): Promise<void> {
+  const closed = [...all].filter(([id, keys]) => kept.get(id) !== keys).map(([, keys]) => keys);
+  for (const outcome of await Promise.allSettled(closed)) {
+    if (outcome.status === 'fulfilled') {
+      outcome.value.close();
+    }
   }
 }
