@@ -48,6 +48,8 @@ test.each<[string, string[]]>([
   ['a port', ['spiffe://example.org:443/a']],
   ['a query', ['spiffe://example.org/a?b']],
   ['capitals in its trust domain', ['spiffe://EXAMPLE.org/a']],
+  ['its scheme in capitals', ['SPIFFE://example.org/a']],
+  ['a comma, for which Node quotes it', ['spiffe://example.org/a,b']],
   ['too much length', [`spiffe://example.org/${'a'.repeat(2048)}`]],
 ])('a SPIFFE ID with %s is refused', async (_name, uris) => {
   await expect(authenticate({ uris })).rejects.toMatchObject({ reason: 'CREDENTIALS_INVALID' });

@@ -16,6 +16,9 @@ const SPIFFE_ID = /^spiffe:\/\/([a-z0-9._-]{1,255})(?:\/(?!\.{1,2}(?:\/|$))[A-Za
 
 const MAX_SPIFFE_ID_LENGTH = 2_048;
 
+/** What says that it is one and is none is refused: it must not count by its subject. Of a quoted name, too. */
+const LIKE_A_SPIFFE_ID = /^"?spiffe:/i;
+
 /** Node quotes a name where it holds what could be taken for a separator (CVE-2021-44532). */
 const ALTERNATIVE_NAME = /([^:,"]+):("(?:[^"\\]|\\.)*"|[^",]*)(?:, |$)/y;
 
@@ -32,7 +35,7 @@ export class Certificates implements Authenticator {
       return undefined;
     }
     const uris = uriNames(certificate);
-    return uris.some((uri) => uri.startsWith('spiffe:'))
+    return uris.some((uri) => LIKE_A_SPIFFE_ID.test(uri))
       ? this.#bySpiffeId(certificate, uris)
       : this.#bySubject(certificate);
   }
