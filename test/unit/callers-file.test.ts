@@ -51,6 +51,7 @@ test.each<[string, object, RegExp]>([
   ['a misspelt word', { apikeys: [] }, /apikeys/],
   ['an issuer in the clear', { jwt: [{ ...ISSUER, issuer: 'http://issuer.example' }] }, /https URL/],
   ['an issuer with a #', { jwt: [{ ...ISSUER, issuer: 'https://issuer.example#a' }] }, /without #/],
+  ['an issuer with too long a name', { jwt: [{ ...ISSUER, issuer: `https://${'a'.repeat(1024)}` }] }, /at most 1024/],
   ['an issuer twice', { jwt: [ISSUER, ISSUER] }, /stands there twice/],
   ['an issuer without audiences', { jwt: [{ ...ISSUER, audiences: [] }] }, /audiences/],
   ['keys in the clear', { jwt: [{ ...ISSUER, jwks: { url: 'http://issuer.example/keys' } }] }, /jwks/],

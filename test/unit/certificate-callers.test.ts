@@ -64,3 +64,7 @@ test('a CA is nobody', async () => {
   const certificate = new X509Certificate((await ca.issueCa()).caPem);
   expect(await bySpiffe.authenticate({ certificate, now: NOW })).toBeUndefined();
 });
+
+test('a subject that is too long to be asked for is nobody', async () => {
+  await expect(authenticate({ commonName: 'a'.repeat(2048) })).rejects.toMatchObject({ reason: 'CREDENTIALS_INVALID' });
+});

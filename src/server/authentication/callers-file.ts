@@ -5,8 +5,14 @@ import { ALGORITHMS } from './verify-token.ts';
 
 const DEFAULT_ALGORITHMS = ['RS256', 'ES256', 'PS256', 'EdDSA'] as const;
 
+/** With the longest `sub`, no more than a principal's name may have. */
+const MAX_ISSUER = 1_024;
+
 /** Of `<issuer>#<sub>`, the first '#' ends the issuer. */
-const Issuer = z.string().regex(/^https:\/\/[^#\s]+$/, 'must be an https URL without #');
+const Issuer = z
+  .string()
+  .max(MAX_ISSUER, `must have at most ${MAX_ISSUER} characters`)
+  .regex(/^https:\/\/[^#\s]+$/, 'must be an https URL without #');
 
 /** The issuer of a cluster's tokens is a name: it need not be where its keys are. */
 const ClusterIssuer = z.string().regex(/^[^#\s]+$/);

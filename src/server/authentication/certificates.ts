@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { Unauthenticated } from '../../shared/domain/errors.ts';
-import type { Principal } from '../../shared/domain/principal.ts';
+import { MAX_PRINCIPAL_NAME, type Principal, principalName } from '../../shared/domain/principal.ts';
 import type { Authenticator, Credentials } from './authenticator.ts';
 
 /** Which client certificates are principals. All were issued by a CA of LEASEHOLD_CLIENT_CA. */
@@ -11,10 +11,8 @@ export interface CertificateRules {
   subjects: boolean;
 }
 
-/** https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE-ID.md: with a path, as those of workloads have. */
+/** https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE-ID.md: with a path, as those of workloads have, and of at most 2048 bytes. */
 const SPIFFE_ID = /^spiffe:\/\/([a-z0-9._-]{1,255})(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+$/;
-
-const MAX_SPIFFE_ID_LENGTH = 2_048;
 
 /** What says that it is one and is none is refused: it must not count by its subject. Of a quoted name, too. */
 const LIKE_A_SPIFFE_ID = /^"?spiffe:/i;
@@ -43,7 +41,7 @@ export class Certificates implements Authenticator {
   #bySpiffeId({ ca: isCa }: X509Certificate, uris: readonly string[]): Principal | undefined {
     const [id = ''] = uris;
     const trustDomain = SPIFFE_ID.exec(id)?.[1];
-    if (isCa || uris.length !== 1 || trustDomain === undefined || id.length > MAX_SPIFFE_ID_LENGTH) {
+    if (isCa || uris.length !== 1 || trustDomain === undefined || id.length > MAX_PRINCIPAL_NAME) {
       throw new Unauthenticated(
         'CREDENTIALS_INVALID',
         'the client certificate is no X509-SVID of a workload: it must hold one URI, a SPIFFE ID with a path, and be no CA',
@@ -55,9 +53,15 @@ export class Certificates implements Authenticator {
   }
 
   #bySubject({ subject, issuer }: X509Certificate): Principal | undefined {
-    return this.#rules.subjects && subject
-      ? { kind: 'certificate', id: distinguishedName(subject), issuer: distinguishedName(issuer), groups: [] }
-      : undefined;
+    if (!this.#rules.subjects || !subject) {
+      return undefined;
+    }
+    const names = { id: distinguishedName(subject), issuer: distinguishedName(issuer) };
+    const principal: Principal = { kind: 'certificate', ...names, groups: [] };
+    if (principalName(principal).length > MAX_PRINCIPAL_NAME) {
+      throw new Unauthenticated('CREDENTIALS_INVALID', 'the subject of the client certificate is too long for a name');
+    }
+    return principal;
   }
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DNS_LABEL, DNS_SUBDOMAIN, LABEL_KEY, LABEL_VALUE } from '../../shared/domain/kubernetes-names.ts';
+import { MAX_PRINCIPAL_NAME } from '../../shared/domain/principal.ts';
 import { MAX_TOKEN_SECONDS } from '../../shared/domain/ttl.ts';
 
 // Fields that several requests share.
@@ -18,7 +19,10 @@ export const audiences = z
   .refine((list) => new Set(list).size === list.length, 'must not repeat');
 
 /** A principal, as leases name it. */
-export const principalText = z.string().min(1, 'must not be empty').max(1024, 'must have at most 1024 characters');
+export const principalText = z
+  .string()
+  .min(1, 'must not be empty')
+  .max(MAX_PRINCIPAL_NAME, `must have at most ${MAX_PRINCIPAL_NAME} characters`);
 
 const MAX_LABELS = 32;
 

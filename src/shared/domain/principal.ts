@@ -11,6 +11,9 @@ export type Principal = {
   groups: readonly string[];
 };
 
+/** Characters of a principal's name. A longer one is nobody's: calls that are about a principal could not name it. */
+export const MAX_PRINCIPAL_NAME = 2_048;
+
 /**
  * The one text that stands for a principal: owner of leases, entity of policies, part of keys in the store. No two
  * principals share one. A certificate's does not name its CA, which may be replaced.
