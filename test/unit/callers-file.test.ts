@@ -92,9 +92,20 @@ test.each<[string, object, RegExp]>([
   ['an API key in place of its hash', { apiKeys: [{ ...KEY, sha256: 'leasehold_a_b' }] }, /sha256/],
   ['an end without a zone', { apiKeys: [{ ...KEY, expires: '2027-01-01' }] }, /expires/],
   ['a group of everybody', { groups: { admins: ['*'] } }, /must begin with spiffe/],
+  ['a * in a trust domain', { groups: { ops: ['spiffe://example.org*'] } }, /after the whole trust domain/],
+  ['a * in an issuer', { groups: { ops: ['jwt:https://issuer.example/a*'] } }, /after the whole trust domain/],
+  ['a * in a cluster', { groups: { ops: ['serviceaccount:prod*'] } }, /after the whole trust domain/],
   ['a * in the middle', { groups: { admins: ['jwt:https://*#alice'] } }, /no \* but at its end/],
 ])('%s is refused, and the error says where', (_name, callers, problem) => {
   expect(() => parseCallersFile(stringify(callers))).toThrow(problem);
+});
+
+test('a * stands for what comes after a trust domain, an issuer or a cluster, or for all of a kind', () => {
+  const members = ['spiffe://a.b/*', 'jwt:https://a.b/c#*', 'serviceaccount:prod/ci/*', 'x509:CN=ops-*', 'apikey:ci-*'];
+  const kinds = ['spiffe://*', 'jwt:*', 'serviceaccount:*', 'x509:*', 'apikey:*'];
+  expect(parseCallersFile(stringify({ groups: { ops: [...members, ...kinds] } })).groups).toEqual({
+    ops: [...members, ...kinds],
+  });
 });
 
 test('what is no YAML is refused', () => {

@@ -82,12 +82,20 @@ const ApiKey = z.strictObject({
   expires: z.iso.datetime({ offset: true }).optional(),
 });
 
+/** Of those of a kind, or of one trust domain (up to its `/`), issuer (`#`) or cluster (`/`). */
+const WHOLE_AUTHORITY =
+  /^(?:spiffe:\/\/(?:[^/]+\/.*)?|jwt:(?:[^#]+#.*)?|serviceaccount:(?:[^/]+\/.*)?|(?:x509|apikey):.*)\*$/;
+
 /** The text form of a principal, or its beginning and a `*`. Everybody is no group: a kind of callers must be named. */
 const Member = z
   .string()
   .regex(
     /^(?:spiffe:\/\/|x509:|jwt:|serviceaccount:|apikey:)[^*]*\*?$/,
     'must begin with spiffe://, x509:, jwt:, serviceaccount: or apikey:, and have no * but at its end',
+  )
+  .refine(
+    (member) => !member.endsWith('*') || WHOLE_AUTHORITY.test(member),
+    'must have its * after the whole trust domain, issuer or cluster: it would count for others that begin alike',
   );
 
 const CallersFile = z
