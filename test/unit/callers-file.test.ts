@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { parseCallersFile } from '../../src/server/authentication/callers-file.ts';
+import { parseCallersFile, ROLES } from '../../src/server/authentication/callers-file.ts';
+import { readPolicyFiles, SHIPPED_POLICIES } from '../../src/shared/authorization/policy-files.ts';
 
 const ISSUER = { issuer: 'https://issuer.example', audiences: ['leasehold'], jwks: { discovery: true } };
 const CLUSTER = { name: 'prod', issuer: 'https://k8s.example', audiences: ['leasehold'], jwks: { file: 'prod.json' } };
@@ -67,6 +68,21 @@ test.each<[string, object, RegExp]>([
     /begins with adm/,
   ],
   [
+    'the prefix of an issuer that could put its callers into a group of the shipped policies',
+    { jwt: [{ ...ISSUER, groupsClaim: 'groups', groupsPrefix: 'audit' }] },
+    /group auditors begins with audit/,
+  ],
+  [
+    'a prefix that begins with that of another issuer',
+    {
+      jwt: [
+        { ...ISSUER, groupsClaim: 'groups', groupsPrefix: 'corp-' },
+        { ...ISSUER, issuer: 'https://other.example', groupsClaim: 'groups', groupsPrefix: 'corp-ops-' },
+      ],
+    },
+    /begins with corp-, that of another issuer/,
+  ],
+  [
     'a group of an API key that an issuer could put its callers into',
     { jwt: [{ ...ISSUER, groupsClaim: 'groups', groupsPrefix: 'adm' }], apiKeys: [KEY] },
     /begins with adm/,
@@ -106,6 +122,12 @@ test('a * stands for what comes after a trust domain, an issuer or a cluster, or
   expect(parseCallersFile(stringify({ groups: { ops: [...members, ...kinds] } })).groups).toEqual({
     ops: [...members, ...kinds],
   });
+});
+
+test('the groups of the shipped policies are kept from issuers', async () => {
+  const policies = await readPolicyFiles(SHIPPED_POLICIES);
+  const named = policies.flatMap(({ text }) => [...text.matchAll(/Group::"([^"]+)"/g)].map(([, name]) => name));
+  expect(named.sort()).toEqual(ROLES.toSorted());
 });
 
 test('what is no YAML is refused', () => {

@@ -41,6 +41,9 @@ const GroupName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$/, 'must be 1 to 128 of letters, digits and . _ : / @ -');
 
+/** Groups to which the policies that Leasehold comes with give more than to others. */
+export const ROLES = ['admins', 'auditors'];
+
 const JwtIssuer = z
   .strictObject({
     issuer: Issuer,
@@ -132,6 +135,15 @@ const CallersFile = z
       }
     }
     const prefixes = jwt.flatMap(({ groupsPrefix }) => groupsPrefix ?? []);
+    for (const [index, { groupsPrefix = '' }] of jwt.entries()) {
+      const wider = prefixes.find((start) => start !== groupsPrefix && groupsPrefix.startsWith(start));
+      if (wider !== undefined) {
+        complain(
+          ['jwt', index, 'groupsPrefix'],
+          `begins with ${wider}, that of another issuer, whose callers could be in the groups of this one`,
+        );
+      }
+    }
     const refusePrefixed = (name: string, path: PropertyKey[]) => {
       const prefix = prefixes.find((start) => name.startsWith(start));
       if (prefix !== undefined) {
@@ -141,7 +153,7 @@ const CallersFile = z
         );
       }
     };
-    for (const name of Object.keys(groups)) {
+    for (const name of [...ROLES, ...Object.keys(groups)]) {
       refusePrefixed(name, ['groups', name]);
     }
     for (const [index, key] of apiKeys.entries()) {
