@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { IssueLeaseResponse } from '../../src/gen/leasehold/v1/lease_service.ts';
 import { type RunningServer, startServer } from '../../src/server/start-server.ts';
 import { createLogger } from '../../src/shared/telemetry/logger.ts';
+import { eventually } from '../support/eventually.ts';
 import { connectTo, type LeaseholdClient } from '../support/leasehold.ts';
 import { type Rejection, rejectionOf } from '../support/rejection.ts';
 import { type StaticSetup, setUpStatic } from '../support/set-ups.ts';
@@ -88,21 +89,25 @@ test('a config can be created and tried where the caller has no room', async () 
   await revokeAll();
 });
 
-test('issues and renewals of a caller come no faster than they may, at both servers together', async () => {
+test.each<[string, (client: LeaseholdClient, id: string, requestId: string) => Promise<unknown>]>([
+  ['renewals', ({ leases }, id) => leases.renewLease({ id })],
+  ['repeated issues', ({ leases }, _, requestId) => leases.issueLease({ config: 'one', requestId })],
+])('%s of a caller come no faster than they may, at both servers together', async (_what, again) => {
   const slow = await startServer({ ...world.settings, LEASEHOLD_ISSUE_RATE: 2 }, createLogger('slow', 'silent'));
   const client = connectTo(slow.address);
   try {
-    const { lease } = await client.leases.issueLease({ config: 'one' });
-    const renewals = await Promise.all(
+    const requestId = randomUUID();
+    const { lease } = await eventually(() => client.leases.issueLease({ config: 'one', requestId }));
+    const outcomes = await Promise.all(
       Array.from({ length: 20 }, () => {
-        const renewing = client.leases.renewLease({ id: lease?.id ?? '' });
-        return renewing.then(
+        const call = again(client, lease?.id ?? '', requestId);
+        return call.then(
           () => undefined,
-          () => rejectionOf(renewing),
+          () => rejectionOf(call),
         );
       }),
     );
-    const tooEarly = renewals.filter((refusal) => refusal?.reason === 'ISSUE_RATE_EXCEEDED');
+    const tooEarly = outcomes.filter((refusal) => refusal?.reason === 'ISSUE_RATE_EXCEEDED');
     expect(tooEarly.length).toBeGreaterThanOrEqual(17);
     expect(tooEarly[0]).toMatchObject({
       code: Status.RESOURCE_EXHAUSTED,

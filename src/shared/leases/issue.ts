@@ -25,7 +25,7 @@ const MAX_BEGINNINGS = 3;
 /**
  * Issues a lease on the `stored` config, the one that the request names, and returns its token, which is kept nowhere. A repeated request_id gets the same lease with a fresh
  * token, also while the first call is still running: then it waits for that. Throws InvalidArgument,
- * AlreadyExists, FailedPrecondition, Aborted, DataLoss, a ClusterError or Unavailable; then nothing stays.
+ * AlreadyExists, FailedPrecondition, Aborted, ResourceExhausted, DataLoss, a ClusterError or Unavailable; then nothing stays.
  */
 export async function issueLease(
   ports: Ports,
@@ -86,6 +86,8 @@ async function again(ports: Ports, lease: Lease, config: Config): Promise<Issued
     );
   }
   requireTimeForToken(lease, config, now);
+  // No new lease, but as much work for the cluster as a renewal.
+  await ports.leases.admitRenewal(lease.principal);
   const [access] = await accessesOf(ports, lease);
   return { ...(await furtherToken(ports, lease, access, lease.expireTime)), access };
 }

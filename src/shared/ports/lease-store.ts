@@ -28,7 +28,7 @@ export interface LeaseStore {
    * so that calls at the same time pass none together.
    */
   record(lease: Lease, request?: RequestKey): Promise<Lease | undefined>;
-  /** Counts a renewal for the issue rate of that principal. Throws ResourceExhausted where it is reached. */
+  /** Counts a renewal, or another token for a repeated request, for the issue rate of that principal. Throws ResourceExhausted where it is reached. */
   admitRenewal(principal: string): Promise<void>;
   /**
    * Stores `lease` over the version before it. False where that is no longer the stored one. The request id of one that
