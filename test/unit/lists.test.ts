@@ -10,12 +10,14 @@ const secret = new Secret(randomBytes(32).toString('base64url'));
 const lists = new Lists(new PageTokens({ derive: () => secret, deriveAll: () => [secret] }));
 
 /** `item-0000` and so on; the caller sees those. */
-function listOf(count: number, sees: (index: number) => boolean) {
+function listOf(count: number, sees: (index: number) => boolean, name = 'apikey:reader') {
   const names = Array.from({ length: count }, (_, index) => `item-${String(index).padStart(4, '0')}`);
   const asked: string[] = [];
   let readItems = 0;
+  const leave = new AbortController();
   const caller = {
-    name: 'apikey:reader',
+    name,
+    signal: leave.signal,
     may: (_action: string, resource: Resource) => {
       const name = resource.kind === 'gateway' ? resource.name : '';
       asked.push(name);
@@ -34,7 +36,7 @@ function listOf(count: number, sees: (index: number) => boolean) {
       nameOf: (name) => name,
       resourceOf: (name) => ({ kind: 'gateway', name }),
     });
-  return { names, asked, page, readItems: () => readItems };
+  return { names, asked, page, readItems: () => readItems, leave: () => leave.abort() };
 }
 
 async function pagesOf({ page }: ReturnType<typeof listOf>, size: number) {
@@ -83,4 +85,46 @@ test('what may not be seen ends a page after 2,000 items, and the next goes on t
   expect(list.readItems()).toBeLessThanOrEqual(2_200);
   expect(Buffer.from(first.nextPageToken, 'base64url').toString('latin1')).not.toContain('item-');
   expect((await pagesOf(list, 100)).flat()).toEqual(['item-4900']);
+});
+
+/** As policies that take 2 ms to answer. */
+function slowly(index: number): boolean {
+  const until = performance.now() + 2;
+  while (performance.now() < until) {
+    // Busy, as Cedar is.
+  }
+  return index < 0;
+}
+
+test('a list that takes long ends its page, and others are served meanwhile', async () => {
+  let served = 0;
+  const serving = setInterval(() => served++, 1);
+  const { page, asked } = listOf(2_000, slowly);
+  const { items, nextPageToken } = await page(100);
+  clearInterval(serving);
+  expect(items).toEqual([]);
+  expect(nextPageToken).not.toBe('');
+  expect(asked.length).toBeLessThan(500);
+  expect(served).toBeGreaterThan(5);
+});
+
+test('lists of one caller wait for each other, not those of others', async () => {
+  const [first, second, other] = [listOf(300, slowly), listOf(300, slowly), listOf(3, () => true, 'apikey:other')];
+  const ends: string[] = [];
+  const pages = [
+    first.page(1).then(() => ends.push('first')),
+    second.page(1).then(() => ends.push('second')),
+    other.page(1).then(() => ends.push('other')),
+  ];
+  await other.page(1);
+  expect(second.readItems()).toBe(0);
+  await Promise.all(pages);
+  expect(ends).toEqual(['other', 'first', 'second']);
+});
+
+test('for a caller that has left nothing is read any more', async () => {
+  const { page, leave, readItems } = listOf(3, () => true);
+  leave();
+  await expect(page(1)).rejects.toThrow('abort');
+  expect(readItems()).toBe(0);
 });
