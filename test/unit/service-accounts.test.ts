@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseKeys } from '../../src/server/authentication/key-set.ts';
 import { accountByKeys, ServiceAccounts } from '../../src/server/authentication/service-accounts.ts';
+import { Unavailable } from '../../src/shared/domain/errors.ts';
 import { Secret } from '../../src/shared/domain/secret.ts';
 import { forgeToken, makeTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
 
@@ -52,6 +53,21 @@ test.each<[string, () => string | Promise<string>]>([
   ['has no end, as those of before Kubernetes 1.24', () => blue.token({ claims: { ...LEDGER, exp: undefined } })],
 ])('a token that %s is refused', async (_name, token) => {
   await expect(authenticate(await token())).rejects.toMatchObject({ reason: 'CREDENTIALS_INVALID' });
+});
+
+test('while the keys of one cluster are not known, what others refuse may be its own', async () => {
+  const unknown = new Unavailable('ISSUER_UNREACHABLE', 'away');
+  const away = { name: 'away', issuer: ISSUER, accountOf: () => Promise.reject(unknown) };
+  for (const clusters of [
+    [cluster('blue', blue), away],
+    [away, cluster('blue', blue)],
+  ]) {
+    const asked = new ServiceAccounts(clusters);
+    const ask = async (issuer: TokenIssuer) =>
+      asked.authenticate({ bearer: new Secret(await issuer.token({ claims: LEDGER })), now: Date.now() });
+    await expect(ask(green)).rejects.toBe(unknown);
+    expect(await ask(blue)).toMatchObject({ issuer: 'blue' });
+  }
 });
 
 test('an expired token is refused as such', async () => {

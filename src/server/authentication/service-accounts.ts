@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Unauthenticated } from '../../shared/domain/errors.ts';
+import { Unauthenticated, Unavailable } from '../../shared/domain/errors.ts';
 import { DNS_LABEL, DNS_SUBDOMAIN } from '../../shared/domain/kubernetes-names.ts';
 import type { Principal } from '../../shared/domain/principal.ts';
 import type { Secret } from '../../shared/domain/secret.ts';
@@ -41,7 +41,8 @@ export class ServiceAccounts implements Authenticator {
           const account = await accountOf(bearer, now);
           return { kind: 'service-account', id: `${account.namespace}/${account.name}`, issuer: name, groups: [] };
         } catch (error) {
-          refusal ??= error;
+          // One that cannot say whether it is its token may say so later: the refusal of another is not the last word.
+          refusal = error instanceof Unavailable ? error : (refusal ?? error);
         }
       }
     }
