@@ -43,7 +43,8 @@ async function revokeLeasesOf(ports: Ports, config: StoredConfig): Promise<void>
   const stuck: BatchOutcome[] = [];
   await revokeMatching(ports, {
     configs: [config.name],
-    matches: () => true,
+    // Another may have the name by now, whose leases are not what was asked for.
+    matches: ({ configUid }) => configUid === config.uid,
     async report(outcome) {
       if (outcome.state === 'REVOKING') {
         stuck.push(outcome);
