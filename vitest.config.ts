@@ -36,7 +36,7 @@ export default defineConfig({
           name: 'integration',
           include: ['test/integration/**/*.test.ts', 'test/fuzz/**/*.test.ts'],
           exclude: PRIVATE_TESTS,
-          provide: { transport: 'direct', fuzzMessages: 500 },
+          provide: { transport: 'direct', fuzzMessages: 300 },
         },
       },
       {

@@ -57,9 +57,8 @@ export async function startServer(
   const health = HealthState();
   // Each caller that watches it is one.
   health.setMaxListeners(0);
-  const stalled = endStalledCalls(
-    { reading: settings.LEASEHOLD_SLOW_READER_TIMEOUT * 1000, sending: settings.LEASEHOLD_CALL_TIMEOUT * 1000 },
-    (rpc, peer) => log.warn({ rpc, peer }, 'a call was ended: its caller stands still'),
+  const stalled = endStalledCalls(settings.LEASEHOLD_SLOW_CALLER_TIMEOUT * 1000, (rpc, peer) =>
+    log.warn({ rpc, peer }, 'a call was ended: its caller stands still'),
   );
   const limits = {
     maxCalls: settings.LEASEHOLD_MAX_CALLS_PER_PRINCIPAL,

@@ -125,7 +125,7 @@ export const Settings = z
     ),
     LEASEHOLD_ENDED_RETENTION: seconds('How long ended leases are kept in the store', 2_592_000),
     LEASEHOLD_MAX_LEASES_PER_CONFIG: count('Leases that live at the same time on one config', 100_000, 10_000_000),
-    LEASEHOLD_MAX_LEASES_PER_PRINCIPAL: count('Leases that live at the same time of one caller', 100_000, 10_000_000),
+    LEASEHOLD_MAX_LEASES_PER_PRINCIPAL: count('Leases that live at the same time of one caller', 10_000, 10_000_000),
     LEASEHOLD_ISSUE_RATE: count(
       'Issues and renewals of one caller in a second, at all servers together; as many may come at once',
       1_000,
@@ -133,8 +133,8 @@ export const Settings = z
     ),
     LEASEHOLD_MAX_CALLS_PER_PRINCIPAL: count('Calls of one caller at the same time, at each server', 256),
     LEASEHOLD_CALL_TIMEOUT: seconds('Longest that a call may take that is no stream', 120, 3_600),
-    LEASEHOLD_SLOW_READER_TIMEOUT: seconds(
-      'After so long without taking a message, a caller loses the call',
+    LEASEHOLD_SLOW_CALLER_TIMEOUT: seconds(
+      'After so long without taking a message, or without sending its request to the end, a caller loses the call',
       30,
       3_600,
     ),

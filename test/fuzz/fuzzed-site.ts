@@ -85,7 +85,8 @@ export async function openFuzzedSite(redisUrl: string): Promise<FuzzedSite> {
         return latest as unknown as Memory;
       });
     },
-    furnish: () => furnish(client, cluster.url),
+    // Spoilt requests may have made the cluster rest for a while.
+    furnish: () => eventually(() => furnish(client, cluster.url), { withinMs: 60_000 }),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }

@@ -155,7 +155,7 @@ test('a call without a deadline has one, and counts until its work has ended', a
 });
 
 test('a stream whose messages are not taken is ended, nothing is piled up for it, and nobody follows its batch any more', async () => {
-  const { address, ports, reads } = await serve({ LEASEHOLD_SLOW_READER_TIMEOUT: '2' });
+  const { address, ports, reads } = await serve({ LEASEHOLD_SLOW_CALLER_TIMEOUT: '2' });
   const requestId = randomUUID();
   const raw = await RawGrpc.connect(address, { settings: { initialWindowSize: 0 } });
   const stream = raw.begin(BATCH);
@@ -177,14 +177,14 @@ test('a stream whose messages are not taken is ended, nothing is piled up for it
 });
 
 test('the answer of a call that is not taken is given up, too', async () => {
-  const { address } = await serve({ LEASEHOLD_SLOW_READER_TIMEOUT: '0.5' });
+  const { address } = await serve({ LEASEHOLD_SLOW_CALLER_TIMEOUT: '0.5' });
   const raw = await RawGrpc.connect(address, { settings: { initialWindowSize: 0 } });
   expect(await raw.call(LIST, [Buffer.of()])).toMatchObject({ resetCode: constants.NGHTTP2_ENHANCE_YOUR_CALM });
   raw.close();
 });
 
 test('a request that does not come to its end is given up', async () => {
-  const { address } = await serve({ LEASEHOLD_CALL_TIMEOUT: '0.5' });
+  const { address } = await serve({ LEASEHOLD_SLOW_CALLER_TIMEOUT: '0.5' });
   const raw = await RawGrpc.connect(address);
   const stream = raw.begin(LIST);
   stream.write(framed(Buffer.alloc(10)).subarray(0, 7));

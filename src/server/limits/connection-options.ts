@@ -4,8 +4,11 @@ import type { Settings } from '../../shared/settings.ts';
 /** The largest request is a config with its CA bundle. */
 const MAX_REQUEST_BYTES = 256 * 1024;
 
-/** A proxy may carry many callers on one connection. Beyond it, a client waits until one of its calls has ended. */
-const CALLS_ON_A_CONNECTION = 1_024;
+/**
+ * What a connection may have us hold before anybody is known, in requests of up to MAX_REQUEST_BYTES. Beyond it, a client
+ * waits until one of its calls has ended.
+ */
+const CALLS_ON_A_CONNECTION = 256;
 
 const PING_EVERY_MS = 60_000;
 const PONG_WITHIN_MS = 20_000;

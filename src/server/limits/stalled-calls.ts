@@ -2,20 +2,13 @@ import { constants, type ServerHttp2Stream } from 'node:http2';
 import { ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor } from '@grpc/grpc-js';
 import { streamOf } from '../transport/call-stream.ts';
 
-/** How long the other side of a call may stand still, in ms. */
-interface Patience {
-  /** Until it has taken a message. */
-  reading: number;
-  /** Until its request is there; one that is a stream may take as long as it likes. */
-  sending: number;
-}
-
 /**
- * Ends calls whose other side stands still, because each holds memory of ours: with a message that it does not take, or
- * in waiting for a request that does not come. The status cannot be sent, which would wait behind that message, so the stream is
- * reset: to a gRPC client, ENHANCE_YOUR_CALM is RESOURCE_EXHAUSTED. The code of the call sees that it is cancelled.
+ * Ends calls whose other side stands still for so long, because each holds memory of ours: with a message that it does not
+ * take, or in waiting for a request that does not come to its end (one that is a stream may take as long as it likes). The
+ * status cannot be sent, which would wait behind that message, so the stream is reset: to a gRPC client, ENHANCE_YOUR_CALM is
+ * RESOURCE_EXHAUSTED. The code of the call sees that it is cancelled.
  */
-export function endStalledCalls(patience: Patience, tell: (rpc: string, peer: string) => void): ServerInterceptor {
+export function endStalledCalls(patienceMs: number, tell: (rpc: string, peer: string) => void): ServerInterceptor {
   return ({ path, requestStream }, call) => {
     const giveUp = (stream: ServerHttp2Stream) => {
       if (!stream.destroyed) {
@@ -25,10 +18,10 @@ export function endStalledCalls(patience: Patience, tell: (rpc: string, peer: st
     };
     const stream = streamOf(call);
     if (!requestStream) {
-      const timer = setTimeout(giveUp, patience.sending, stream).unref();
+      const timer = setTimeout(giveUp, patienceMs, stream).unref();
       stream.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
     }
-    return new WatchedCall(call, stream, patience.reading, giveUp);
+    return new WatchedCall(call, stream, patienceMs, giveUp);
   };
 }
 

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { trace } from '@opentelemetry/api';
-import type { CallContext, Metadata, ServerMiddlewareCall } from 'nice-grpc-common';
+import { type CallContext, type Metadata, ServerError, type ServerMiddlewareCall, Status } from 'nice-grpc-common';
 import { LeaseholdError, Unauthenticated, Unavailable } from '../../shared/domain/errors.ts';
 import { Secret } from '../../shared/domain/secret.ts';
 import type { Origin } from '../../shared/ports/authorizer.ts';
@@ -49,7 +49,7 @@ function originOf({ transport: { isTls, clientCertificates } }: Doors, { metadat
 function refused(error: unknown, log: Logger, rpc: string): unknown {
   if (!(error instanceof LeaseholdError)) {
     log.error({ rpc, err: error }, 'a caller could not be identified: a fault of ours');
-    return error;
+    return new ServerError(Status.INTERNAL, 'a fault of the server; its log has the cause under this trace');
   }
   if (error instanceof Unavailable) {
     log.warn({ rpc, err: error }, 'a caller could not be identified');

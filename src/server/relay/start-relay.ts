@@ -20,7 +20,7 @@ import { statusError } from './status-error.ts';
 /** Streams last for ever here: no connection grows too old. */
 const CONNECTION_OPTIONS = { 'grpc.max_concurrent_streams': 1_000, 'grpc.max_connection_idle_ms': 60_000 };
 
-const PATIENCE = { reading: 30_000, sending: 10_000 };
+const PATIENCE_MS = 30_000;
 
 /** Where gateways and other processes of the installation connect. */
 export interface RunningRelay {
@@ -39,7 +39,7 @@ export async function startRelay(
   if (listen === undefined || cert === undefined || key === undefined) {
     return undefined;
   }
-  const stalled = endStalledCalls(PATIENCE, (rpc, peer) =>
+  const stalled = endStalledCalls(PATIENCE_MS, (rpc, peer) =>
     log.warn({ rpc, peer }, 'a stream of the relay was ended: its other side stands still'),
   );
   const server = new Server({ ...tunnelOptions, ...CONNECTION_OPTIONS, interceptors: [stalled] });
