@@ -11,7 +11,7 @@ import type {
 import { Backlog } from './backlog.ts';
 import { inMessages } from './in-messages.ts';
 import { Multiplexer, type MultiplexerOptions } from './multiplexer.ts';
-import { StreamFault } from './stream-fault.ts';
+import { StreamEnd } from './stream-end.ts';
 
 /** Which channels the stream carries. */
 export type CarryOptions = Pick<MultiplexerOptions, 'accept' | 'maxChannels'>;
@@ -105,7 +105,7 @@ function carry<In, Out>(call: Call<Out>, options: CarryOptions, side: Side<In, O
         call.write(side.wrap({ frames: message }), backlog.add(message));
       }
       if (backlog.isTooLong) {
-        end(new StreamFault(status.RESOURCE_EXHAUSTED, 'the other side does not read what it is sent'));
+        end(new StreamEnd(status.RESOURCE_EXHAUSTED, 'the other side does not read what it is sent'));
       }
     },
     fail: end,
@@ -115,11 +115,11 @@ function carry<In, Out>(call: Call<Out>, options: CarryOptions, side: Side<In, O
     if (frames) {
       multiplexer.receive(frames.frames);
     } else {
-      end(new StreamFault(status.INVALID_ARGUMENT, 'the other side sent something else than frames'));
+      end(new StreamEnd(status.INVALID_ARGUMENT, 'the other side sent something else than frames'));
     }
   });
   call.on('error', finish);
-  call.on('end', () => finish(new Error('the other side ended the stream')));
+  call.on('end', () => end(new StreamEnd(status.OK, 'the other side ended the stream')));
   // On the server, that is all that one sees of a client that cancelled, or whose connection was lost.
   const cutOff = () => finish(new Error('the stream was cut off'));
   call.on('close', cutOff);

@@ -6,7 +6,7 @@ import { ChannelNotOpened, closeInsteadOfOpening, type NotOpenedReason } from '.
 import type { Link, Member } from './link.ts';
 import { Opening, type Patience } from './opening.ts';
 import { Outbox } from './outbox.ts';
-import { StreamFault } from './stream-fault.ts';
+import { StreamEnd } from './stream-end.ts';
 import { openOf, type Target, targetOf } from './target.ts';
 
 /** What a channel is asked for. */
@@ -76,7 +76,7 @@ export class Multiplexer {
       throw new ChannelNotOpened('unreachable', TOO_MANY);
     }
     if (this.#lastNumber === LAST_NUMBER) {
-      const why = new StreamFault(status.RESOURCE_EXHAUSTED, 'the stream has no number left for a channel');
+      const why = new StreamEnd(status.RESOURCE_EXHAUSTED, 'the stream has no number left for a channel');
       this.#fail(why);
       throw new ChannelNotOpened('lost', why.message);
     }
@@ -122,7 +122,7 @@ export class Multiplexer {
     }
     if (number <= this.#lastNumber) {
       this.#fail(
-        new StreamFault(status.INVALID_ARGUMENT, `the other side opened channel ${number} after ${this.#lastNumber}`),
+        new StreamEnd(status.INVALID_ARGUMENT, `the other side opened channel ${number} after ${this.#lastNumber}`),
       );
       return;
     }
@@ -145,7 +145,7 @@ export class Multiplexer {
   #refuseForGood(number: number): void {
     this.#refusals += 1;
     if (this.#refusals > this.#maxChannels) {
-      this.#fail(new StreamFault(status.INVALID_ARGUMENT, 'the other side opens channels, though it must not'));
+      this.#fail(new StreamEnd(status.INVALID_ARGUMENT, 'the other side opens channels, though it must not'));
     } else {
       this.#refuse(number, 'channels are opened from the other side only');
     }
