@@ -13,6 +13,9 @@ const JOB_OPTIONS: JobsOptions = {
   stackTraceLimit: 0,
 };
 
+/** A lease whose take-down keeps failing may ring many times a second, where the settings say so. */
+const MAX_RUNS_MEANWHILE = 10;
+
 /** The alarm clock as delayed jobs of BullMQ. */
 export class BullmqAlarm implements Alarm {
   readonly #expiries: Queue<ExpiryJob>;
@@ -49,13 +52,19 @@ export class BullmqAlarm implements Alarm {
     await Promise.all([this.#expiries.close(), this.#batches.close()]);
   }
 
-  /** A job that runs just now is left alone: it looks at the lease itself, and rings again where that is not due. */
-  async #postpone(job: Job<ExpiryJob>, at: number): Promise<void> {
+  /**
+   * A job that runs just now is left alone: it looks at the lease itself, and rings again where that is not due. One that
+   * has run in the meantime waits again, and is moved after all.
+   */
+  async #postpone(job: Job<ExpiryJob>, at: number, triesLeft = MAX_RUNS_MEANWHILE): Promise<void> {
     try {
       await job.changeDelay(this.#delay(at));
     } catch (error) {
       if (await job.isDelayed()) {
-        throw error;
+        if (triesLeft === 0) {
+          throw error;
+        }
+        await this.#postpone(job, at, triesLeft - 1);
       }
     }
   }
