@@ -100,11 +100,15 @@ export class WitnessedCluster implements Cluster {
     this.#world.history.require(isRight, 7, () => `${object.name} was made with marks ${JSON.stringify(marks)}`);
   }
 
-  /** Nothing appears after its lease has ended, unless its issuer was taken for dead. */
+  /** Nothing appears after its lease has ended, unless by force, or its issuer was taken for dead. */
   #checkTime(leaseId: string): void {
     const { history } = this.#world;
-    const endTime = this.#world.storedLease(leaseId)?.endTime;
-    history.require(endTime === undefined || history.isDisturbed, 4, () => `lease ${leaseId} has ended already`);
+    const { endTime, forced = false } = this.#world.storedLease(leaseId) ?? {};
+    history.require(
+      endTime === undefined || forced || history.isDisturbed,
+      4,
+      () => `lease ${leaseId} has ended already`,
+    );
   }
 
   /** The uid of an object that the record of its lease tells just now. */
