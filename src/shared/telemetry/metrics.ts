@@ -24,14 +24,11 @@ const countRewrappedBy = counter('leasehold.keys.rewrapped', {
   description: 'Accesses of configs that were brought under the primary key of the keyring',
   unit: '{access}',
 });
+
 const countTokenRenewalBy = counter('leasehold.cluster.token.renewals', {
   description: 'Tries to renew the cluster token of a config (renew_token), by what became of them',
   unit: '{try}',
 });
-
-export function countTokenRenewal(config: string, outcome: 'renewed' | 'failed'): void {
-  countTokenRenewalBy(1, { 'leasehold.config': config, 'leasehold.renewal.outcome': outcome });
-}
 
 let attached: UpDownCounter | undefined;
 
@@ -51,6 +48,10 @@ const countDialBy = counter('leasehold.gateway.dials', {
 
 export function countDial(gateway: string, outcome: string): void {
   countDialBy(1, { 'leasehold.gateway': gateway, 'leasehold.gateway.outcome': outcome });
+}
+
+export function countTokenRenewal(config: string, outcome: 'renewed' | 'failed'): void {
+  countTokenRenewalBy(1, { 'leasehold.config': config, 'leasehold.renewal.outcome': outcome });
 }
 
 export function countRewrapped(count: number): void {
