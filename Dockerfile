@@ -4,6 +4,7 @@ WORKDIR /app
 # All that `npm ci` and its prepare script (buf and ts-proto) read. A change elsewhere in src does not repeat it.
 COPY package.json package-lock.json .npmrc buf.yaml buf.gen.yaml ./
 COPY proto proto
+COPY third_party third_party
 RUN npm ci
 # --ignore-scripts: prepare would run again, without its tools.
 # Nor are the optional packages with Node needed, which the image has.

@@ -1,5 +1,6 @@
 import type { Action, Resource } from '../shared/ports/authorizer.ts';
 import type { Caller } from './guard.ts';
+import { MessageRoom, type MessageType } from './limits/message-room.ts';
 import { Pace } from './limits/pace.ts';
 import { Turns } from './limits/turns.ts';
 import type { PageTokens } from './requests/page-token.ts';
@@ -14,7 +15,7 @@ const MAX_LOT = 200;
 const MAX_MS = 500;
 
 /** What is listed. */
-interface Source<T> {
+interface Source<T, Message> {
   /** The action of the list: its tokens are for no other. */
   list: Action;
   /** What the caller must be allowed to do on an item to be shown it. */
@@ -23,9 +24,13 @@ interface Source<T> {
   read(after: string | undefined, limit: number): Promise<T[]>;
   nameOf(item: NoInfer<T>): string;
   resourceOf(item: NoInfer<T>): Resource | Promise<Resource>;
+  /** The item as its caller sees it. */
+  messageOf(item: NoInfer<T>): Message | Promise<Message>;
+  /** Of these messages. */
+  type: MessageType<NoInfer<Message>>;
 }
 
-/** Pages of lists that hold no more than their callers may see. */
+/** Pages of lists that hold no more than their callers may see, and fit into a message that every client takes. */
 export class Lists {
   readonly #tokens: PageTokens;
   readonly #turns = new Turns();
@@ -35,46 +40,50 @@ export class Lists {
   }
 
   /** The page that `pageToken` leads to, under the filters `query`. Throws InvalidArgument. */
-  async page<T>(
+  async page<T, Message>(
     { pageSize, pageToken }: { pageSize: number; pageToken: string },
     query: object,
     caller: Caller,
-    source: Source<T>,
-  ): Promise<{ items: T[]; nextPageToken: string }> {
+    source: Source<T, Message>,
+  ): Promise<{ items: Message[]; nextPageToken: string }> {
     const use = { holder: caller.name, list: source.list, query };
     const after = this.#tokens.read(pageToken, use);
-    const { items, last } = await this.#turns.take(caller.name, () => visibleItems(source, caller, after, pageSize));
+    const { items, last } = await this.#turns.take(caller.name, () => pageAfter(source, caller, after, pageSize));
     return { items, nextPageToken: last === undefined ? '' : this.#tokens.write(last, use) };
   }
 }
 
-/** Up to `limit` items that the caller may see; `last`: the last that was looked at, where there may be more. */
-async function visibleItems<T>(
-  source: Source<T>,
+/**
+ * Up to `limit` items that the caller may see, as many as fit; `last`: the last that was looked at before the first that
+ * was left out, where there may be more.
+ */
+async function pageAfter<T, Message>(
+  source: Source<T, Message>,
   caller: Caller,
   after: string | undefined,
   limit: number,
-): Promise<{ items: T[]; last: string | undefined }> {
-  const { sees, pace } = lookingAs(caller, source);
-  const items: T[] = [];
+): Promise<{ items: Message[]; last: string | undefined }> {
+  const look = lookingAs(caller, source);
+  const items: Message[] = [];
+  const room = new MessageRoom(source.type);
   let last = after;
   // One more than wanted tells whether there is a next page.
   let size = Math.min(limit + 1, MAX_LOT);
   for (let lookedAt = 0; lookedAt < MAX_LOOKED_AT; lookedAt += size, size = MAX_LOT) {
     caller.signal.throwIfAborted();
     const lot = await source.read(last, size);
-    for (const item of lot) {
-      const isSeen = await sees(item);
-      if (isSeen && items.length === limit) {
+    const { seen, lastLookedAt = last, isOver } = await look(lot, limit + 1 - items.length);
+    const messages = await Promise.all(seen.map(async (item) => [item, await source.messageOf(item)] as const));
+    for (const [item, message] of messages) {
+      if (items.length === limit || !room.takes(message)) {
         return { items, last };
       }
-      if (isSeen) {
-        items.push(item);
-      }
+      items.push(message);
       last = source.nameOf(item);
-      if (await pace.isOver()) {
-        return { items, last };
-      }
+    }
+    last = lastLookedAt;
+    if (isOver) {
+      return { items, last };
     }
     if (lot.length < size) {
       return { items, last: undefined };
@@ -83,11 +92,37 @@ async function visibleItems<T>(
   return { items, last };
 }
 
-/** Which items the caller sees, and for how long it may look at them. Who sees all does not keep the policies busy. */
-function lookingAs<T>(caller: Caller, { shows: { action, of }, resourceOf }: Source<T>) {
+/** What was found in looking at a lot. */
+interface Look<T> {
+  seen: T[];
+  /** undefined: it was empty. */
+  lastLookedAt: string | undefined;
+  /** Whether it took as long as a page may, so that the rest was not looked at. */
+  isOver: boolean;
+}
+
+/**
+ * Picks up to `most` items of a lot that the caller sees, within the time that a page may take. Who sees all does not
+ * keep the policies busy.
+ */
+function lookingAs<T, Message>(caller: Caller, { shows: { action, of }, nameOf, resourceOf }: Source<T, Message>) {
   const seesAll = caller.may(action, { kind: 'any', of });
-  return {
-    sees: async (item: T) => seesAll || caller.may(action, await resourceOf(item)),
-    pace: new Pace(seesAll ? Number.POSITIVE_INFINITY : MAX_MS),
+  const pace = new Pace(seesAll ? Number.POSITIVE_INFINITY : MAX_MS);
+  return async (lot: readonly T[], most: number): Promise<Look<T>> => {
+    const seen: T[] = [];
+    let lastLookedAt: string | undefined;
+    for (const item of lot) {
+      if (seesAll || caller.may(action, await resourceOf(item))) {
+        seen.push(item);
+      }
+      lastLookedAt = nameOf(item);
+      if (seen.length === most) {
+        break;
+      }
+      if (await pace.isOver()) {
+        return { seen, lastLookedAt, isOver: true };
+      }
+    }
+    return { seen, lastLookedAt, isOver: false };
   };
 }

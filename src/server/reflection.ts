@@ -21,9 +21,12 @@ export const reflectionDefinition = {
   },
 };
 
-/** Tells of these services, by their full names. */
-export function reflection(services: readonly string[]) {
-  return ServerReflection(readFileSync(DESCRIPTORS), services);
+/** Tells of these services, and of the types of errors' details. */
+export function reflection(services: readonly { fullName: string }[]) {
+  return ServerReflection(
+    readFileSync(DESCRIPTORS),
+    services.map(({ fullName }) => fullName),
+  );
 }
 
 /** Throws where a field is longer than what holds it. `messageField`: one that holds a message itself. */

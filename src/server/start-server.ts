@@ -89,7 +89,7 @@ export async function startServer(
   );
   server.add(
     decodingAll(reflectionDefinition),
-    reflection([ConfigServiceDefinition.fullName, LeaseServiceDefinition.fullName, GatewayServiceDefinition.fullName]),
+    reflection([ConfigServiceDefinition, LeaseServiceDefinition, GatewayServiceDefinition, HealthDefinition]),
   );
   // Whether the server is well may be asked by anybody, and nothing else.
   grpc

@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import type { Config as ConfigMessage } from '../../gen/leasehold/v1/config.ts';
+import { Config as ConfigMessage } from '../../gen/leasehold/v1/config.ts';
 import type {
   CheckConfigRequest,
   ConfigServiceImplementation,
@@ -64,8 +64,10 @@ export function configService(
           read: (after = '', limit) => ports.configs.list({ after, limit }),
           nameOf: ({ name }) => name,
           resourceOf: configResource,
+          messageOf: (config) => shown(ports, config),
+          type: ConfigMessage,
         });
-        return { configs: await Promise.all(items.map((config) => shown(ports, config))), nextPageToken };
+        return { configs: items, nextPageToken };
       },
     }),
 

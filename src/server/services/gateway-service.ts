@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import type {
-  CreateEnrolmentTokenRequest,
-  CreateGatewayRequest,
-  DeleteGatewayRequest,
-  GatewayServiceImplementation,
-  GetGatewayRequest,
-  ListGatewaysRequest,
+import {
+  type CreateEnrolmentTokenRequest,
+  type CreateGatewayRequest,
+  type DeleteGatewayRequest,
+  Gateway as GatewayMessage,
+  type GatewayServiceImplementation,
+  type GetGatewayRequest,
+  type ListGatewaysRequest,
 } from '../../gen/leasehold/v1/gateway_service.ts';
 import { FailedPrecondition } from '../../shared/domain/errors.ts';
 import { createGateway } from '../../shared/gateways/create-gateway.ts';
@@ -78,9 +79,10 @@ export function gatewayService(
           read: (after = '', limit) => ports.gateways.list({ after, limit }),
           nameOf: ({ name }) => name,
           resourceOf: gatewayResource,
+          messageOf: async (gateway) => gatewayMessage(await viewGateway(ports, gateway)),
+          type: GatewayMessage,
         });
-        const views = await Promise.all(items.map((gateway) => viewGateway(ports, gateway)));
-        return { gateways: views.map(gatewayMessage), nextPageToken };
+        return { gateways: items, nextPageToken };
       },
     }),
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Lease as LeaseMessage } from '../../gen/leasehold/v1/lease.ts';
 import type {
   GetLeaseRequest,
   IssueLeaseRequest,
@@ -115,8 +116,10 @@ export function leaseService(
           read: (after, limit) => ports.leases.list({ ...filter, before: after, limit }),
           nameOf: ({ id }) => id,
           resourceOf: resources,
+          messageOf: leaseMessage,
+          type: LeaseMessage,
         });
-        return { leases: items.map(leaseMessage), nextPageToken };
+        return { leases: items, nextPageToken };
       },
     }),
   };
