@@ -28,6 +28,7 @@ import { PageTokens } from './requests/page-token.ts';
 import { configService } from './services/config-service.ts';
 import { gatewayService } from './services/gateway-service.ts';
 import { leaseService } from './services/lease-service.ts';
+import { allowLongDeadlines } from './transport/long-deadlines.ts';
 import { decodingAll } from './undecodable.ts';
 
 /** A server that listens. `stop` lets the calls under way end, and cuts them off after the drain timeout. */
@@ -97,6 +98,7 @@ export async function startServer(
     .with(limitsMiddleware(limits, ({ peer }) => `address:${peer.replace(/:\d+$/, '')}`, log))
     .with(decodingMiddleware)
     .add(decodingAll(HealthDefinition), HealthServiceImpl(health));
+  const endLongDeadlines = allowLongDeadlines();
   const relay = await startRelay(settings, runtime, ports, log);
   const port = await grpc.listen(settings.LEASEHOLD_LISTEN, doors.transport.credentials);
   const address = settings.LEASEHOLD_LISTEN.replace(/:\d+$/, `:${port}`);
@@ -110,6 +112,7 @@ export async function startServer(
       await grpc.shutdown();
       clearTimeout(deadline);
       relay?.stop();
+      endLongDeadlines();
       doors.close();
       await runtime.close();
     },

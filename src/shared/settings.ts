@@ -5,6 +5,7 @@ import { parseSettings } from './parse-settings.ts';
 import { RedisUrl } from './redis/redis-url.ts';
 import { encodedKey } from './sealing/parse-keyring.ts';
 
+/** What becomes a timer must have a lower maximum: those of Node wait for 24.8 days at most, and a longer one for 1 ms. */
 const seconds = (what: string, fallback: number, max = 31_536_000) =>
   z.coerce.number().positive().max(max).default(fallback).describe(`${what}, in seconds`);
 
@@ -143,7 +144,7 @@ export const Settings = z
       1_800,
       A_DAY,
     ),
-    LEASEHOLD_DRAIN_TIMEOUT: seconds('How long a stopping process waits for the calls and jobs under way', 20),
+    LEASEHOLD_DRAIN_TIMEOUT: seconds('How long a stopping process waits for the calls and jobs under way', 20, A_DAY),
     LEASEHOLD_RELAY_LISTEN: z
       .string()
       .regex(ADDRESS)

@@ -10,7 +10,12 @@ const secret = new Secret(randomBytes(32).toString('base64url'));
 const lists = new Lists(new PageTokens({ derive: () => secret, deriveAll: () => [secret] }));
 
 /** `item-0000` and so on; the caller sees those. */
-function listOf(count: number, sees: (index: number) => boolean, name = 'apikey:reader') {
+function listOf(
+  count: number,
+  sees: (index: number) => boolean,
+  name = 'apikey:reader',
+  sizeOf: (index: number) => number = () => 100,
+) {
   const names = Array.from({ length: count }, (_, index) => `item-${String(index).padStart(4, '0')}`);
   const asked: string[] = [];
   let readItems = 0;
@@ -28,13 +33,15 @@ function listOf(count: number, sees: (index: number) => boolean, name = 'apikey:
     lists.page({ pageSize, pageToken }, {}, caller, {
       list: 'ListGateways',
       shows: { action: 'GetGateway', of: 'gateway' },
-      async read(after = '', limit) {
+      async read(after = '', limit): Promise<string[]> {
         const found = names.filter((name) => name > after).slice(0, limit);
         readItems += found.length;
         return found;
       },
       nameOf: (name) => name,
       resourceOf: (name) => ({ kind: 'gateway', name }),
+      messageOf: (name: string) => name,
+      type: { encode: (name) => ({ finish: () => new Uint8Array(sizeOf(names.indexOf(name))) }) },
     });
   return { names, asked, page, readItems: () => readItems, leave: () => leave.abort() };
 }
@@ -127,4 +134,49 @@ test('for a caller that has left nothing is read any more', async () => {
   leave();
   await expect(page(1)).rejects.toThrow('abort');
   expect(readItems()).toBe(0);
+});
+
+const KIB = 1024;
+/** What gRPC clients take by default. */
+const CLIENTS_TAKE = 4 * KIB * KIB;
+
+test.each<[string, number, (index: number) => number, number]>([
+  ['80 items of 60 KiB', 80, () => 60 * KIB, 1_000],
+  ['1,000 items of 4 KiB', 1_000, () => 4 * KIB, 1_000],
+  ['1,500 items of which one in ten is large', 1_500, (index) => (index % 10 === 0 ? 500 * KIB : 10), 700],
+  ['small ones after one that is larger than a page', 30, (index) => (index === 0 ? 3_000 * KIB : 100), 10],
+  ['small ones before one that is larger than a page', 30, (index) => (index === 29 ? 3_000 * KIB : 100), 100],
+  ['only such that are larger than a page', 5, () => 3_000 * KIB, 100],
+])('%s: each page fits, and together they hold every item once', async (_, count, sizeOf, pageSize) => {
+  const list = listOf(count, () => true, 'apikey:reader', sizeOf);
+  const pages = await pagesOf(list, pageSize);
+  expect(pages.flat()).toEqual(list.names);
+  for (const page of pages) {
+    const bytes = page.reduce((sum, name) => sum + sizeOf(list.names.indexOf(name)), 0);
+    expect(bytes).toBeLessThan(CLIENTS_TAKE);
+    expect(page.length).toBeGreaterThan(0);
+  }
+});
+
+test('a page that is full reads no further than the lot in which it became so', async () => {
+  const list = listOf(
+    2_000,
+    () => true,
+    'apikey:reader',
+    () => 60 * KIB,
+  );
+  const { items } = await list.page(1_000);
+  expect(items.length).toBeGreaterThan(10);
+  expect(list.readItems()).toBeLessThanOrEqual(200);
+});
+
+test('pages that are cut by their size hold only what may be seen', async () => {
+  const list = listOf(
+    600,
+    (index) => index % 3 === 0,
+    'apikey:reader',
+    () => 60 * KIB,
+  );
+  const pages = await pagesOf(list, 1_000);
+  expect(pages.flat()).toEqual(list.names.filter((_name, index) => index % 3 === 0));
 });

@@ -1,0 +1,38 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { IncomingHttpHeaders } from 'node:http2';
+
+/** https://nodejs.org/api/diagnostics_channel.html: a request has come to an HTTP/2 server, and nobody has read it yet. */
+const CREATED = 'http2.server.stream.created';
+
+const TIMEOUT = 'grpc-timeout';
+
+/** As grpc-js finds it in the header; any other text it refuses. */
+const AMOUNT_AND_UNIT = /(\d{1,8})\s*([HMSmun])/;
+
+const UNIT_MS: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
+
+/** Node's timers take no more: 24.8 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Takes a deadline that is further off than a timer can wait for none, in all servers of this process. grpc-js's server
+ * cuts it to 32 bits (`| 0` in `handleTimeoutHeader` of its server-interceptors.ts): one of 25 to 49 days is over at once,
+ * and so are some of the longer ones. Its clients take such a deadline for none, too (its deadline.ts); whoever set it ends
+ * the call when it has passed. Returns what ends this. Not needed any more once the test "grpc-js cuts long deadlines" fails.
+ */
+export function allowLongDeadlines(): () => void {
+  const listener = (message: unknown) => {
+    const { headers } = message as { headers: IncomingHttpHeaders };
+    const timeout = headers[TIMEOUT];
+    if (timeout !== undefined && millisecondsOf(String(timeout)) > MAX_TIMER_MS) {
+      delete headers[TIMEOUT];
+    }
+  };
+  subscribe(CREATED, listener);
+  return () => void unsubscribe(CREATED, listener);
+}
+
+function millisecondsOf(timeout: string): number {
+  const [, amount = '', unit = ''] = AMOUNT_AND_UNIT.exec(timeout) ?? [];
+  return Number(amount) * (UNIT_MS[unit] ?? 0);
+}
