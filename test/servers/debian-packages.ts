@@ -23,9 +23,13 @@ export function canInstallPackages(): boolean {
 /** Installs the packages of those commands that are not on PATH. */
 export async function ensureCommands(commands: Commands, logFile: string, progress: Progress): Promise<void> {
   const packages = packagesToInstall(commands);
-  if (packages.length === 0) {
-    return;
+  if (packages.length > 0) {
+    await installPackages(packages, logFile, progress);
   }
+}
+
+/** Installs packages, or brings them up to date. */
+export async function installPackages(packages: readonly string[], logFile: string, progress: Progress): Promise<void> {
   if (!canInstallPackages()) {
     throw new Error(`these packages must be installed first, by root with apt-get: ${packages.join(' ')}`);
   }

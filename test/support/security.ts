@@ -12,7 +12,7 @@ import { type Certificate, makeCa } from './certificates.ts';
 // do everything.
 
 /** The name in the servers' certificate, wherever they listen. */
-const SERVER_NAME = 'localhost';
+export const SERVER_NAME = 'localhost';
 
 const folder = await makeTempFolder('security');
 const ca = await makeCa();
