@@ -226,8 +226,8 @@ const DEADLINES: [string, number | undefined][] = [
 const deadline = (timeoutSeconds: number | undefined) => (timeoutSeconds === undefined ? {} : { timeoutSeconds });
 
 test.each(DEADLINES)("a call of Python's client whose deadline is %s is answered", async (_, seconds) => {
-  // Of many configs: it takes longer than the millisecond of a timer that has overflowed.
-  const call = { method: 'leasehold.v1.ConfigService/ListConfigs', ...deadline(seconds) };
+  // Of 20 large configs: it takes longer than the millisecond of a timer that has overflowed.
+  const call = { method: 'leasehold.v1.ConfigService/ListConfigs', request: { pageSize: 20 }, ...deadline(seconds) };
   const [outcome] = await callByPython(server.address, [call]);
   expect(outcome?.error).toBeUndefined();
   expect(outcome?.messages).toHaveLength(1);
