@@ -16,7 +16,7 @@ const SYSTEM_PYTHON = '/usr/bin/python3';
 const PACKAGES = ['python3-grpcio', 'python3-protobuf'];
 
 /** A Python that has `grpc` and `google.protobuf`: the system's or the one on PATH, else from Debian's packages. */
-export async function ensurePythonWithGrpc(progress: Progress = ignore): Promise<string> {
+export async function ensurePythonWithGrpc(progress: Progress): Promise<string> {
   const found = await findPythonWithGrpc();
   if (found !== undefined) {
     return found;
@@ -53,5 +53,3 @@ async function hasGrpc(python: string): Promise<boolean> {
     () => false,
   );
 }
-
-function ignore(): void {}

@@ -38,10 +38,17 @@ const ForeignOutcome = z.object({
 });
 export type ForeignOutcome = z.infer<typeof ForeignOutcome>;
 
+let python: Promise<string> | undefined;
+
+/** Finds or installs Python's gRPC, which may take minutes where it is not there. Throws where it cannot be had. */
+export function preparePython(): Promise<string> {
+  python ??= ensurePythonWithGrpc((line) => console.error(line));
+  return python;
+}
+
 /** Makes calls by Python's gRPC, with its default options, as the caller who may do everything. */
 export async function callByPython(address: string, calls: readonly ForeignCall[]): Promise<ForeignOutcome[]> {
-  const python = await ensurePythonWithGrpc();
-  const child = spawn(python, [SCRIPT]);
+  const child = spawn(await preparePython(), [SCRIPT]);
   const ended = once(child, 'close');
   child.stdin.end(
     JSON.stringify({

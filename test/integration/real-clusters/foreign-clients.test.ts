@@ -11,7 +11,7 @@ import { createLogger } from '../../../src/shared/telemetry/logger.ts';
 import { sampleConfig, sampleLease } from '../../contract/samples.ts';
 import { type AnsweringServer, cert, startAnsweringServer } from '../../support/answering-server.ts';
 import { bundle } from '../../support/certificates.ts';
-import { callByPython, type ForeignCall } from '../../support/foreign-client.ts';
+import { callByPython, type ForeignCall, preparePython } from '../../support/foreign-client.ts';
 import {
   connectTo,
   type Leasehold,
@@ -37,6 +37,9 @@ const NAMESPACES = Array.from({ length: 64 }, (_, index) =>
 );
 const AUDIENCES = Array.from({ length: 16 }, (_, index) => `https://${'a'.repeat(240)}-${index}`);
 
+/** Debian's packages may have to be downloaded. */
+const INSTALLING_MS = 600_000;
+
 let server: RunningServer;
 let client: LeaseholdClient;
 let cluster: AnsweringServer;
@@ -45,6 +48,7 @@ const leaseIds: string[] = [];
 const gatewayNames: string[] = [];
 
 beforeAll(async () => {
+  await preparePython();
   let real: Ports | undefined;
   const settings = readSettings(leaseholdEnvironment(inject('redisUrl'), { LEASEHOLD_ISSUE_RATE: '1000000' }));
   server = await startServer(settings, createLogger('server', 'silent', new Writable()), {
@@ -61,7 +65,7 @@ beforeAll(async () => {
     response.writeHead(201).end(JSON.stringify(answer));
   });
   await fill(real as unknown as Ports);
-});
+}, INSTALLING_MS);
 afterAll(async () => {
   client.close();
   await server.stop();
