@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { IncomingHttpHeaders } from 'node:http2';
 
-/** https://nodejs.org/api/diagnostics_channel.html: a request has come to an HTTP/2 server, and nobody has read it yet. */
+/** A request has come to an HTTP/2 server, and nobody has read it yet (nodejs.org/api/diagnostics_channel.html; Node 24.2). */
 const CREATED = 'http2.server.stream.created';
 
 const TIMEOUT = 'grpc-timeout';

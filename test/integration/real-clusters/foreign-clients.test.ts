@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Writable } from 'node:stream';
+import pLimit from 'p-limit';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { type RunningServer, startServer } from '../../../src/server/start-server.ts';
 import type { Config } from '../../../src/shared/domain/config.ts';
@@ -61,7 +62,7 @@ beforeAll(async () => {
   client = connectTo(server.address);
   // An API server that says why at great length.
   cluster = await startAnsweringServer((_, response) => {
-    const answer = { kind: 'SelfSubjectAccessReview', status: { allowed: false, reason: 'no '.repeat(50_000) } };
+    const answer = { kind: 'SelfSubjectAccessReview', status: { allowed: false, reason: 'no '.repeat(20_000) } };
     response.writeHead(201).end(JSON.stringify(answer));
   });
   await fill(real as unknown as Ports);
@@ -117,7 +118,8 @@ async function fill({ configs, leases, gateways }: Ports): Promise<void> {
   const planned: Lease[] = Array.from({ length: LEASES }, () =>
     sampleLease({ ...one, credential: sampleConfig('any').credential }, { audiences: AUDIENCES }),
   );
-  await Promise.all(planned.map((lease) => leases.record(lease)));
+  const limit = pLimit(50);
+  await Promise.all(planned.map((lease) => limit(() => leases.record(lease))));
   leaseIds.push(
     ...planned
       .map(({ id }) => id)
