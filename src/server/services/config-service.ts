@@ -34,6 +34,9 @@ import { configOf, configResource, credentialConditions, INSTALLATION } from '..
 const named = z.object({ name: dnsLabel });
 const paged = z.object({ pageSize });
 
+/** Characters of a cluster's reason: there may be hundreds of permissions, and their reasons are in one message. */
+const MAX_REASON = 500;
+
 /** The RPCs of leasehold.v1.ConfigService; the proto says what each does. */
 export function configService(
   ports: Ports,
@@ -171,10 +174,14 @@ function checkMessage({ permissions, missingRbacManifest, gateway }: ConfigCheck
       objectName,
       allowed: check.allowed,
       optional: check.optional ?? false,
-      reason: [check.purpose, check.reason].filter((part) => part !== '').join(': '),
+      reason: [check.purpose, shortened(check.reason)].filter((part) => part !== '').join(': '),
     })),
     allAllowed: permissions.length > 0 && permissions.every(({ allowed, optional }) => allowed || optional),
     missingRbacManifest,
     gateway: gateway && gatewayMessage(gateway),
   };
+}
+
+function shortened(reason: string): string {
+  return reason.length > MAX_REASON ? `${reason.slice(0, MAX_REASON)}...` : reason;
 }

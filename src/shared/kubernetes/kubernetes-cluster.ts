@@ -21,9 +21,6 @@ import { foundIn, LIST_ACCEPT, listQuery, MetadataPage } from './metadata-page.t
 /** Of names and ids in answers, in characters: what is longer is not from an API server. */
 const MAX_TEXT = 320;
 
-/** Of an authorizer's reason, in characters. */
-const MAX_REASON = 500;
-
 /** They are named in an error, which must not be long. */
 const MAX_FINALIZERS = 16;
 
@@ -39,16 +36,7 @@ const DeleteAnswer = z.discriminatedUnion('kind', [
     metadata: z.object({ finalizers: z.array(z.string().max(MAX_TEXT)).max(MAX_FINALIZERS).default([]) }),
   }),
 ]);
-/** CheckConfig answers with hundreds of reasons in one message. */
-const ReviewAnswer = z.object({
-  status: z.object({
-    allowed: z.boolean(),
-    reason: z
-      .string()
-      .transform((text) => (text.length > MAX_REASON ? `${text.slice(0, MAX_REASON)}...` : text))
-      .optional(),
-  }),
-});
+const ReviewAnswer = z.object({ status: z.object({ allowed: z.boolean(), reason: z.string().optional() }) });
 
 /** An API server has two ways to say that a delete's uid is not the object's: one before, one in the transaction. */
 const OTHER_UID = /UID in (?:the )?precondition/;
