@@ -55,6 +55,7 @@ export async function startServer(
   const runtime = await createRuntime(settings, log);
   const ports = around(runtime.ports);
   const audit = auditTo(log);
+  const endLongDeadlines = allowLongDeadlines();
   const health = HealthState();
   // Each caller that watches it is one.
   health.setMaxListeners(0);
@@ -98,7 +99,6 @@ export async function startServer(
     .with(limitsMiddleware(limits, ({ peer }) => `address:${peer.replace(/:\d+$/, '')}`, log))
     .with(decodingMiddleware)
     .add(decodingAll(HealthDefinition), HealthServiceImpl(health));
-  const endLongDeadlines = allowLongDeadlines();
   const relay = await startRelay(settings, runtime, ports, log);
   const port = await grpc.listen(settings.LEASEHOLD_LISTEN, doors.transport.credentials);
   const address = settings.LEASEHOLD_LISTEN.replace(/:\d+$/, `:${port}`);

@@ -32,6 +32,8 @@ const GATEWAYS = 40;
 const AGENTS = 3_000;
 const CROWDED = 'crowded';
 
+const MANY_WORDS = 'no '.repeat(20_000);
+
 /** As many and as long as a config may have. */
 const NAMESPACES = Array.from({ length: 64 }, (_, index) =>
   `team-${'n'.repeat(56)}-${index}`.slice(-63).replace(/^-/, 'x'),
@@ -61,9 +63,14 @@ beforeAll(async () => {
   });
   client = connectTo(server.address);
   // An API server that says why at great length.
-  cluster = await startAnsweringServer((_, response) => {
-    const answer = { kind: 'SelfSubjectAccessReview', status: { allowed: false, reason: 'no '.repeat(20_000) } };
-    response.writeHead(201).end(JSON.stringify(answer));
+  cluster = await startAnsweringServer((request, response) => {
+    if (request.url?.endsWith('/selfsubjectaccessreviews')) {
+      const status = { allowed: false, reason: MANY_WORDS };
+      response.writeHead(201).end(JSON.stringify({ kind: 'SelfSubjectAccessReview', status }));
+    } else {
+      const refusal = { kind: 'Status', status: 'Failure', reason: 'Forbidden', code: 403, message: MANY_WORDS };
+      response.writeHead(403).end(JSON.stringify(refusal));
+    }
   });
   await fill(real as unknown as Ports);
 }, INSTALLING_MS);
