@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  AdmissionregistrationV1Api,
   AuthorizationV1Api,
   CoreV1Api,
   KubeConfig,
@@ -44,6 +45,7 @@ export class Admin {
   readonly core: CoreV1Api;
   readonly rbac: RbacAuthorizationV1Api;
   readonly authorization: AuthorizationV1Api;
+  readonly admission: AdmissionregistrationV1Api;
 
   readonly #objects: KubernetesObjectApi;
 
@@ -53,6 +55,7 @@ export class Admin {
     this.core = config.makeApiClient(CoreV1Api);
     this.rbac = config.makeApiClient(RbacAuthorizationV1Api);
     this.authorization = config.makeApiClient(AuthorizationV1Api);
+    this.admission = config.makeApiClient(AdmissionregistrationV1Api);
   }
 
   async createNamespace(prefix = 'test'): Promise<string> {
