@@ -20,6 +20,7 @@ import { endStalledCalls } from './limits/stalled-calls.ts';
 import { Lists } from './lists.ts';
 import { authenticationMiddleware } from './middleware/authentication.ts';
 import { decodingMiddleware } from './middleware/decoding.ts';
+import { boundStatuses } from './middleware/error-budget.ts';
 import { errorsMiddleware } from './middleware/errors.ts';
 import { limitsMiddleware } from './middleware/limits.ts';
 import { reflection, reflectionDefinition } from './reflection.ts';
@@ -66,7 +67,7 @@ export async function startServer(
     maxCalls: settings.LEASEHOLD_MAX_CALLS_PER_PRINCIPAL,
     callTimeoutMs: settings.LEASEHOLD_CALL_TIMEOUT * 1000,
   };
-  const grpc = createServer({ ...connectionOptions(settings), interceptors: [stalled] })
+  const grpc = createServer({ ...connectionOptions(settings), interceptors: [stalled, boundStatuses] })
     .use(openTelemetryServerMiddleware())
     .use(errorDetailsServerMiddleware);
   const server = grpc

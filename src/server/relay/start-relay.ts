@@ -6,6 +6,7 @@ import type { Settings } from '../../shared/settings.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import { type TunnelHandlers, tunnelOptions, tunnelService } from '../../shared/tunnel/tunnel-service.ts';
 import { endStalledCalls } from '../limits/stalled-calls.ts';
+import { boundStatuses } from '../middleware/error-budget.ts';
 import { ReloadableCredentials } from '../transport/reloadable-credentials.ts';
 import { tlsContext } from '../transport/tls-context.ts';
 import { watchKeyPair } from '../transport/watch-key-pair.ts';
@@ -42,7 +43,7 @@ export async function startRelay(
   const stalled = endStalledCalls(PATIENCE_MS, (rpc, peer) =>
     log.warn({ rpc, peer }, 'a stream of the relay was ended: its other side stands still'),
   );
-  const server = new Server({ ...tunnelOptions, ...CONNECTION_OPTIONS, interceptors: [stalled] });
+  const server = new Server({ ...tunnelOptions, ...CONNECTION_OPTIONS, interceptors: [stalled, boundStatuses] });
   const keyPair = await watchKeyPair('the certificate of the relay', cert, key, log);
   const shown = new ShownCertificates(keyPair.current);
   const credentials = new ReloadableCredentials(tlsContext(keyPair.current));

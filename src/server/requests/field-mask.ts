@@ -1,5 +1,6 @@
 import { Config } from '../../gen/leasehold/v1/config.ts';
 import { InvalidArgument } from '../../shared/domain/errors.ts';
+import { listed } from '../../shared/domain/shorten.ts';
 
 /** Each path of an update mask, and how it carries a value from the caller's config to the stored one. */
 const SETTERS: Record<string, (target: Config, source: Config) => void> = {
@@ -41,7 +42,7 @@ export function applyFieldMask(stored: Config, wanted: Config, paths: readonly s
   }
   const unknown = paths.filter((path) => !Object.hasOwn(SETTERS, path));
   if (unknown.length > 0) {
-    const description = `${unknown.join(', ')} cannot be changed; these can: ${Object.keys(SETTERS).join(', ')}`;
+    const description = `${listed(unknown)} cannot be changed; these can: ${Object.keys(SETTERS).join(', ')}`;
     throw new InvalidArgument([{ field: 'update_mask', description }]);
   }
   const result = Config.fromPartial(stored);

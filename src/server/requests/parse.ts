@@ -1,8 +1,6 @@
 import type { z } from 'zod';
 import { type FieldViolation, InvalidArgument } from '../../shared/domain/errors.ts';
-
-/** Violations that are told at once: they go into headers, which clients of gRPC limit to 8 KiB. */
-const MAX_VIOLATIONS = 16;
+import { shorten } from '../../shared/domain/shorten.ts';
 
 /** Characters of a field's path: a label's key is part of it, as long as the caller made it. */
 const MAX_FIELD = 200;
@@ -11,7 +9,7 @@ const MAX_FIELD = 200;
 export function parse<T>(schema: z.ZodType<T>, message: unknown, prefix = ''): T {
   const parsed = schema.safeParse(message);
   if (!parsed.success) {
-    throw new InvalidArgument(parsed.error.issues.slice(0, MAX_VIOLATIONS).map((issue) => violation(issue, prefix)));
+    throw new InvalidArgument(parsed.error.issues.map((issue) => violation(issue, prefix)));
   }
   return parsed.data;
 }
@@ -20,7 +18,7 @@ export function parse<T>(schema: z.ZodType<T>, message: unknown, prefix = ''): T
 function violation({ path, message }: z.core.$ZodIssue, prefix: string): FieldViolation {
   const names = path.map((part) => (typeof part === 'number' ? String(part) : snakeCase(String(part))));
   const field = [prefix, ...names].filter((name) => name !== '').join('.');
-  return { field: field.slice(0, MAX_FIELD), description: message };
+  return { field: shorten(field, MAX_FIELD), description: message };
 }
 
 function snakeCase(name: string): string {

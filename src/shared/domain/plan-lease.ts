@@ -1,6 +1,7 @@
 import { type Config, namespacesOf } from './config.ts';
 import { InvalidArgument } from './errors.ts';
 import type { Lease, LeaseObject } from './lease.ts';
+import { listed } from './shorten.ts';
 import { chooseTtlSeconds } from './ttl.ts';
 
 /** What a caller asks for. */
@@ -78,7 +79,7 @@ function chooseNamespace(config: Config, asked: string | undefined): string {
   throw new InvalidArgument([
     {
       field: 'namespace',
-      description: `${problem}; config ${JSON.stringify(config.name)} allows: ${allowed.join(', ')}`,
+      description: `${problem}; config ${JSON.stringify(config.name)} allows: ${listed(allowed)}`,
     },
   ]);
 }
@@ -86,11 +87,11 @@ function chooseNamespace(config: Config, asked: string | undefined): string {
 function chooseAudiences(config: Config, asked: readonly string[]): readonly string[] {
   const strangers = asked.filter((audience) => !config.audiences.includes(audience));
   if (strangers.length > 0) {
-    const allowed = config.audiences.length > 0 ? config.audiences.join(', ') : "none but the API server's own";
+    const allowed = config.audiences.length > 0 ? listed(config.audiences) : "none but the API server's own";
     throw new InvalidArgument([
       {
         field: 'audiences',
-        description: `${strangers.map((stranger) => JSON.stringify(stranger)).join(', ')} not allowed; config ${JSON.stringify(config.name)} allows: ${allowed}`,
+        description: `${listed(strangers.map((stranger) => JSON.stringify(stranger)))} not allowed; config ${JSON.stringify(config.name)} allows: ${allowed}`,
       },
     ]);
   }
