@@ -1,9 +1,9 @@
 import { Status } from 'nice-grpc-common';
 import {
   BadRequest,
-  type ErrorDetails,
   ErrorInfo,
   QuotaFailure,
+  QuotaFailure_Violation,
   ResourceInfo,
   RetryInfo,
   RichServerError,
@@ -17,22 +17,17 @@ import {
   ClusterRefused,
   GatewayNotConnected,
   GatewayRefused,
-  type Refusal,
   rbacResource,
 } from '../../shared/domain/cluster-error.ts';
 import {
-  Aborted,
-  AlreadyExists,
-  DataLoss,
-  FailedPrecondition,
   InvalidArgument,
   type LeaseholdError,
   NotFound,
-  PermissionDenied,
+  ReasonedError,
   ResourceExhausted,
-  Unauthenticated,
-  Unavailable,
 } from '../../shared/domain/errors.ts';
+import { REASONS, type Reason } from '../../shared/domain/reasons.ts';
+import { type Detail, withinBudget } from './error-budget.ts';
 
 /** google.rpc.ErrorInfo.domain of all our reasons. */
 const DOMAIN = 'leasehold.dev';
@@ -40,110 +35,92 @@ const DOMAIN = 'leasehold.dev';
 /** What to wait where nobody said how long. */
 const DEFAULT_RETRY_MS = 1_000;
 
-/** Errors of which the reason says all that a program may act upon. */
-const TOLD_BY_REASON = [
-  [AlreadyExists, Status.ALREADY_EXISTS],
-  [FailedPrecondition, Status.FAILED_PRECONDITION],
-  [Unauthenticated, Status.UNAUTHENTICATED],
-  [PermissionDenied, Status.PERMISSION_DENIED],
-  [DataLoss, Status.DATA_LOSS],
-] as const;
+/** A quota is freed by people and by the ends of other things. */
+const RETRY_WHEN_QUOTA_IS_FULL_MS = 30_000;
+
+/** The codes after which the same call may succeed, without that anybody changes something (AIP-194, RetryInfo). */
+const MAY_PASS = new Set([Status.UNAVAILABLE, Status.ABORTED, Status.RESOURCE_EXHAUSTED]);
+
+/** What an error is told with. `reason`: undefined where the request is wrong by itself. */
+interface Telling {
+  reason?: Reason;
+  metadata?: Record<string, string>;
+  retryAfterMs?: number | undefined;
+  /** Beside ErrorInfo and RetryInfo. */
+  more?: Detail[];
+}
 
 /** The gRPC status of an error that callers are meant to see, with its google.rpc details (AIP-193). */
 export function statusOf(error: LeaseholdError): RichServerError {
-  const { code, details } = error instanceof ResourceExhausted ? exhausted(error) : codeAndDetails(error);
-  return new RichServerError(code, error.message, details);
-}
-
-function exhausted({ reason, message, subject, retryAfterMs }: ResourceExhausted) {
-  const quota = QuotaFailure.fromPartial({ violations: [{ subject, description: message }] });
-  return { code: Status.RESOURCE_EXHAUSTED, details: [errorInfo(reason), quota, retryInfo(retryAfterMs)] };
-}
-
-function codeAndDetails(error: LeaseholdError): { code: Status; details: ErrorDetails[] } {
   if (error instanceof InvalidArgument) {
-    return {
-      code: Status.INVALID_ARGUMENT,
-      details: [BadRequest.fromPartial({ fieldViolations: [...error.violations] })],
-    };
+    const badRequest = BadRequest.fromPartial({ fieldViolations: [...error.violations] });
+    return richError(Status.INVALID_ARGUMENT, error.message, [badRequest]);
+  }
+  const { reason, metadata, retryAfterMs, more = [] } = tellingOf(error);
+  if (reason === undefined) {
+    return richError(Status.UNKNOWN, error.message, []);
+  }
+  const [codeName, , advice] = REASONS[reason];
+  const code = Status[codeName];
+  const retry = MAY_PASS.has(code) ? [retryInfo(retryAfterMs)] : [];
+  const info = ErrorInfo.fromPartial({ reason, domain: DOMAIN, metadata: { ...metadata, advice } });
+  return richError(code, error.message, [info, ...retry, ...more]);
+}
+
+/** `details`: those of most worth first. */
+function richError(code: Status, text: string, all: Detail[]): RichServerError {
+  const { message, details } = withinBudget({ message: text, details: all });
+  return new RichServerError(code, message, details);
+}
+
+function tellingOf(error: LeaseholdError): Telling {
+  if (error instanceof ResourceExhausted) {
+    const { reason, message, subject, retryAfterMs } = error;
+    return { reason, retryAfterMs, more: [quotaFailure(subject, message)] };
   }
   if (error instanceof NotFound) {
-    const { resourceType, resourceName } = error;
-    const details = [
-      errorInfo(`${resourceType.toUpperCase()}_NOT_FOUND`),
-      ResourceInfo.fromPartial({ resourceType, resourceName }),
-    ];
-    return { code: Status.NOT_FOUND, details };
+    const { reason, resourceType, resourceName } = error;
+    return { reason, more: [ResourceInfo.fromPartial({ resourceType, resourceName })] };
   }
-  for (const [type, code] of TOLD_BY_REASON) {
-    if (error instanceof type) {
-      return { code, details: [errorInfo(error.reason)] };
-    }
+  if (error instanceof ReasonedError) {
+    return { reason: error.reason };
   }
-  if (error instanceof Aborted) {
-    return { code: Status.ABORTED, details: [errorInfo(error.reason), retryInfo()] };
-  }
-  if (error instanceof Unavailable) {
-    return { code: Status.UNAVAILABLE, details: [errorInfo(error.reason), retryInfo()] };
-  }
-  if (error instanceof ClusterError) {
-    return ofCluster(error);
-  }
-  return { code: Status.UNKNOWN, details: [] };
+  return error instanceof ClusterError ? ofCluster(error) : {};
 }
 
-function ofCluster(error: ClusterError): { code: Status; details: ErrorDetails[] } {
+function ofCluster(error: ClusterError): Telling {
+  const metadata = callMetadata(error.call);
+  const { retryAfterMs } = error;
   if (error instanceof ClusterRefused) {
-    return refused(error.call, error.refusal);
+    return refused(error, metadata);
   }
   if (error instanceof ClusterNotTrusted) {
-    return {
-      code: Status.FAILED_PRECONDITION,
-      details: [errorInfo('CLUSTER_CERTIFICATE_NOT_TRUSTED', callMetadata(error.call))],
-    };
+    return { reason: 'CLUSTER_CERTIFICATE_NOT_TRUSTED', metadata };
   }
   if (error instanceof ClusterAddressNotAllowed) {
-    return {
-      code: Status.FAILED_PRECONDITION,
-      details: [errorInfo('CLUSTER_ADDRESS_NOT_ALLOWED', callMetadata(error.call))],
-    };
+    return { reason: 'CLUSTER_ADDRESS_NOT_ALLOWED', metadata };
   }
   if (error instanceof GatewayRefused) {
-    const metadata = { ...callMetadata(error.call), gateway: error.gateway };
-    return { code: Status.FAILED_PRECONDITION, details: [errorInfo('GATEWAY_REFUSED', metadata)] };
+    return { reason: 'GATEWAY_REFUSED', metadata: { ...metadata, gateway: error.gateway } };
   }
   if (error instanceof GatewayNotConnected) {
-    const metadata = { ...callMetadata(error.call), gateway: error.gateway };
-    return { code: Status.UNAVAILABLE, details: [errorInfo('GATEWAY_NOT_CONNECTED', metadata), retryInfo()] };
+    return { reason: 'GATEWAY_NOT_CONNECTED', metadata: { ...metadata, gateway: error.gateway } };
   }
-  const reason = error instanceof ClusterNotDone ? 'CLUSTER_NOT_DONE' : 'CLUSTER_UNREACHABLE';
   return {
-    code: Status.UNAVAILABLE,
-    details: [errorInfo(reason, callMetadata(error.call)), retryInfo(error.retryAfterMs)],
+    reason: error instanceof ClusterNotDone ? 'CLUSTER_NOT_DONE' : 'CLUSTER_UNREACHABLE',
+    metadata,
+    retryAfterMs,
   };
 }
 
-const REFUSAL_REASONS: Record<number, string> = {
-  401: 'CLUSTER_UNAUTHENTICATED',
-  403: 'CLUSTER_FORBIDDEN',
-  404: 'CLUSTER_NOT_FOUND',
-};
-
-/** A cluster that is overloaded or broken may do better later; any other refusal stays until somebody changes something. */
-function refused(call: ClusterCall, refusal: Refusal): { code: Status; details: ErrorDetails[] } {
-  const metadata = {
-    ...callMetadata(call),
-    http_status: String(refusal.status),
-    cluster_message: refusal.message,
+function refused({ reason, refusal, call }: ClusterRefused, metadata: Record<string, string>): Telling {
+  const isQuota = reason === 'CLUSTER_QUOTA_EXCEEDED';
+  return {
+    reason,
+    metadata: { ...metadata, http_status: String(refusal.status), cluster_message: refusal.message },
+    retryAfterMs: refusal.retryAfterMs ?? (isQuota ? RETRY_WHEN_QUOTA_IS_FULL_MS : undefined),
+    more: isQuota ? [quotaFailure(`namespace:${call.namespace ?? ''}`, REASONS[reason][1])] : [],
   };
-  if (refusal.status === 429 || refusal.status >= 500) {
-    return {
-      code: Status.UNAVAILABLE,
-      details: [errorInfo('CLUSTER_OVERLOADED', metadata), retryInfo(refusal.retryAfterMs)],
-    };
-  }
-  const reason = REFUSAL_REASONS[refusal.status] ?? 'CLUSTER_REFUSED';
-  return { code: Status.FAILED_PRECONDITION, details: [errorInfo(reason, metadata)] };
 }
 
 function callMetadata(call: ClusterCall): Record<string, string> {
@@ -156,8 +133,8 @@ function callMetadata(call: ClusterCall): Record<string, string> {
   };
 }
 
-function errorInfo(reason: string, metadata: Record<string, string> = {}): ErrorInfo {
-  return ErrorInfo.fromPartial({ reason, domain: DOMAIN, metadata });
+function quotaFailure(subject: string, description: string): QuotaFailure {
+  return QuotaFailure.fromPartial({ violations: [QuotaFailure_Violation.fromPartial({ subject, description })] });
 }
 
 function retryInfo(afterMs = DEFAULT_RETRY_MS): RetryInfo {

@@ -1,4 +1,8 @@
 import { LeaseholdError } from './errors.ts';
+import { REASONS, type Reason } from './reasons.ts';
+import { type Refusal, reasonOf } from './refusal.ts';
+
+export type { Refusal } from './refusal.ts';
 
 /** One call to a Kubernetes API server, in the terms of RBAC, so that its error reads like the rule that is missing. */
 export interface ClusterCall {
@@ -44,26 +48,17 @@ export abstract class ClusterError extends LeaseholdError {
   }
 }
 
-/** What an API server answers when it refuses: an HTTP status, and a Status object where it is one that answers. */
-export interface Refusal {
-  status: number;
-  /** The API server's own words, without tokens. */
-  message: string;
-  /** Kubernetes' word for the cause, for instance NotFound; empty where no API server said one. */
-  reason: string;
-  /** The object that the refusal is about; empty where it names none. */
-  objectName: string;
-  /** What it said to wait (Retry-After). */
-  retryAfterMs: number | undefined;
-}
-
 /** The API server answered, and its answer was no. */
 export class ClusterRefused extends ClusterError {
   readonly refusal: Refusal;
+  readonly reason: Reason;
 
   constructor(call: ClusterCall, refusal: Refusal) {
-    super(call, `${refusal.status} ${refusal.message}`);
+    const reason = reasonOf(refusal, call.verb);
+    const [, meaning, advice] = REASONS[reason];
+    super(call, `${meaning}: ${refusal.status} ${refusal.message}; ${advice}`);
     this.refusal = refusal;
+    this.reason = reason;
   }
 
   /** An API server that gave up on a call (504), or that broke, may have gone through with it. */

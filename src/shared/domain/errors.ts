@@ -1,3 +1,5 @@
+import type { Reason, ReasonOf } from './reasons.ts';
+
 /** A field of a request that is wrong: its path in the proto's own names, and what to write instead. */
 export interface FieldViolation {
   field: string;
@@ -12,90 +14,73 @@ export abstract class LeaseholdError extends Error {
   }
 }
 
+/** Violations that are told at once. */
+const MAX_VIOLATIONS = 16;
+
 /** The request is wrong, whatever the state of the system. */
 export class InvalidArgument extends LeaseholdError {
+  /** The first of them. */
   readonly violations: readonly FieldViolation[];
 
   constructor(violations: readonly FieldViolation[]) {
-    super(violations.map(({ field, description }) => `${field}: ${description}`).join('; '));
-    this.violations = violations;
+    const first = violations.slice(0, MAX_VIOLATIONS);
+    const rest = violations.length - first.length;
+    const all = first.map(({ field, description }) => `${field}: ${description}`).join('; ');
+    super(rest > 0 ? `${all}; and ${rest} more` : all);
+    this.violations = first;
   }
 }
 
 type ResourceType = 'config' | 'lease' | 'batch' | 'gateway';
 
+const NOT_FOUND = {
+  config: 'CONFIG_NOT_FOUND',
+  lease: 'LEASE_NOT_FOUND',
+  batch: 'BATCH_NOT_FOUND',
+  gateway: 'GATEWAY_NOT_FOUND',
+} as const satisfies Record<ResourceType, Reason>;
+
 /** There is no such thing. */
 export class NotFound extends LeaseholdError {
+  readonly reason: ReasonOf<'NOT_FOUND'>;
   readonly resourceType: ResourceType;
   readonly resourceName: string;
 
   constructor(resourceType: ResourceType, resourceName: string) {
     super(`there is no ${resourceType} ${JSON.stringify(resourceName)}`);
+    this.reason = NOT_FOUND[resourceType];
     this.resourceType = resourceType;
     this.resourceName = resourceName;
   }
 }
 
-/** Reasons that a program may act upon; they are part of the interface (google.rpc.ErrorInfo.reason). */
-type Reason =
-  | 'CONFIG_NAME_TAKEN'
-  | 'CONFIG_HAS_LIVE_LEASES'
-  | 'CONFIG_CHANGED'
-  | 'REQUEST_ID_REUSED'
-  | 'REQUEST_IN_PROGRESS'
-  | 'LEASE_BEING_ISSUED'
-  | 'LEASE_ENDED_MEANWHILE'
-  | 'LEASE_CHANGED'
-  | 'LEASE_NOT_ACTIVE'
-  | 'LEASE_AT_MAX_TTL'
-  | 'LEASE_NOT_GRANTED_ANY_MORE'
-  | 'PERMISSION_DENIED'
-  | 'CREDENTIALS_MISSING'
-  | 'CREDENTIALS_INVALID'
-  | 'CREDENTIALS_EXPIRED'
-  | 'ISSUER_UNREACHABLE'
-  | 'LEASES_NOT_REVOKED'
-  | 'GATEWAY_NAME_TAKEN'
-  | 'GATEWAY_IN_USE'
-  | 'GATEWAY_STILL_ATTACHED'
-  | 'GATEWAY_CHANGED'
-  | 'RELAY_NOT_ENABLED'
-  | 'TOO_MANY_LEASES_ON_CONFIG'
-  | 'TOO_MANY_LEASES_OF_PRINCIPAL'
-  | 'ISSUE_RATE_EXCEEDED'
-  | 'TOO_MANY_CALLS'
-  | 'ENROLMENT_REFUSED'
-  | 'IDENTITY_REFUSED'
-  | 'STORED_SECRET_DAMAGED'
-  | 'STORED_RECORD_DAMAGED'
-  | 'STORE_UNAVAILABLE';
+/** Told with a reason that a program may act upon; its class and its reason have the same gRPC code. */
+export abstract class ReasonedError<R extends Reason = Reason> extends LeaseholdError {
+  readonly reason: R;
 
-abstract class ReasonedError extends LeaseholdError {
-  readonly reason: Reason;
-
-  constructor(reason: Reason, message: string, options?: ErrorOptions) {
+  constructor(reason: R, message: string, options?: ErrorOptions) {
     super(message, options);
     this.reason = reason;
   }
 }
 
 /** The name or the request id is in use for something else. */
-export class AlreadyExists extends ReasonedError {}
+export class AlreadyExists extends ReasonedError<ReasonOf<'ALREADY_EXISTS'>> {}
 
 /** The system's state forbids it until somebody changes that state. */
-export class FailedPrecondition extends ReasonedError {}
+export class FailedPrecondition extends ReasonedError<ReasonOf<'FAILED_PRECONDITION'>> {}
 
 /** The caller is not who it says, or nobody that we know. */
-export class Unauthenticated extends ReasonedError {}
+export class Unauthenticated extends ReasonedError<ReasonOf<'UNAUTHENTICATED'>> {}
 
 /** The caller may not. */
-export class PermissionDenied extends ReasonedError {}
+export class PermissionDenied extends ReasonedError<ReasonOf<'PERMISSION_DENIED'>> {}
 
 /** Something else happened in between; the caller may read again and retry. */
-export class Aborted extends ReasonedError {}
+export class Aborted extends ReasonedError<ReasonOf<'ABORTED'>> {}
 
 /** What is stored was damaged, or is not what it says: nothing is done with it. */
-export class DataLoss extends ReasonedError {}
+export class DataLoss extends ReasonedError<ReasonOf<'DATA_LOSS'>> {}
 
 /** The record of a thing that there is cannot be read. */
 export class RecordDamaged extends DataLoss {
@@ -114,12 +99,16 @@ export class RecordDamaged extends DataLoss {
 }
 
 /** A limit is reached; a retry helps once there is room again. */
-export class ResourceExhausted extends ReasonedError {
+export class ResourceExhausted extends ReasonedError<ReasonOf<'RESOURCE_EXHAUSTED'>> {
   /** What the limit is of: `config:` or `principal:` and its name. */
   readonly subject: string;
   readonly retryAfterMs: number;
 
-  constructor(reason: Reason, message: string, { subject, retryAfterMs }: { subject: string; retryAfterMs: number }) {
+  constructor(
+    reason: ReasonOf<'RESOURCE_EXHAUSTED'>,
+    message: string,
+    { subject, retryAfterMs }: { subject: string; retryAfterMs: number },
+  ) {
     super(reason, message);
     this.subject = subject;
     this.retryAfterMs = retryAfterMs;
@@ -127,4 +116,4 @@ export class ResourceExhausted extends ReasonedError {
 }
 
 /** A part that we need is away; a retry helps. */
-export class Unavailable extends ReasonedError {}
+export class Unavailable extends ReasonedError<ReasonOf<'UNAVAILABLE'>> {}

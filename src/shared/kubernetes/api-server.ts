@@ -1,26 +1,27 @@
 import { Pool } from 'undici';
-import { z } from 'zod';
 import {
   ClusterAddressNotAllowed,
   type ClusterCall,
   ClusterNotCalled,
+  ClusterNotDone,
   ClusterNotTrusted,
   ClusterRefused,
   ClusterUnreachable,
   GatewayLost,
   GatewayNotConnected,
   GatewayRefused,
-  type Refusal,
   rbacResource,
 } from '../domain/cluster-error.ts';
 import { parseJson } from '../domain/parse-json.ts';
 import { redact } from '../domain/redact.ts';
 import type { Secret } from '../domain/secret.ts';
+import { shorten } from '../domain/shorten.ts';
 import { NotDialled } from '../ports/gateway-dialer.ts';
 import { inSpan } from '../telemetry/span.ts';
 import type { ClusterGuard } from './cluster-guard.ts';
 import { AddressNotAllowed } from './egress/egress-guard.ts';
 import { pathOf } from './path-of.ts';
+import { refusalIn } from './refusal-in.ts';
 import { isConnectFailure, type Route } from './route-to.ts';
 
 /** Bounds of the connections to one API server. */
@@ -50,7 +51,7 @@ const METHODS = { get: 'GET', list: 'GET', create: 'POST', delete: 'DELETE' } as
  */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
-/** Characters of an API server's message that are passed on: it goes into headers, which clients of gRPC limit to 8 KiB. */
+/** Characters of an API server's message that are passed on. */
 const MAX_MESSAGE = 1000;
 
 /** Less than the 90 s after which an API server closes an idle connection: a call must not run into its closing. */
@@ -106,10 +107,12 @@ export class ApiServer {
           throw new ClusterRefused(call, {
             ...refusal,
             status,
-            message: shorten(redact(refusal.message, ...this.#tokens())),
+            // Only once it is redacted: half a token is not recognized.
+            message: shorten(redact(refusal.message, ...this.#tokens()), MAX_MESSAGE),
             retryAfterMs: retryAfterMs(retryAfter),
           });
         }
+        requireFinal(call, status);
         return this.#parse(call, text);
       }),
     );
@@ -204,26 +207,17 @@ function isCertificateProblem(code: string): boolean {
   return /CERT|UNABLE_TO_(?:GET|VERIFY|DECRYPT|DECODE)|INVALID_CA|PATH_LENGTH|HOSTNAME_MISMATCH/.test(code);
 }
 
-const StatusAnswer = z.object({
-  kind: z.literal('Status'),
-  message: z.string().default(''),
-  reason: z.string().default(''),
-  details: z.object({ name: z.string().default('') }).default({ name: '' }),
-});
-
-/** An API server explains itself in a Status object; what stands in front of it may answer anything. */
-function refusalIn(text: string): Pick<Refusal, 'message' | 'reason' | 'objectName'> {
-  const answer = StatusAnswer.safeParse(parseJson(text));
-  if (!answer.success) {
-    return { message: text, reason: '', objectName: '' };
+/**
+ * An API server has done what it was asked for when it says 200 or 201. 202 is a promise
+ * (k8s.io/apiserver/pkg/endpoints/handlers/delete.go), and nothing else that sounds like success is from one.
+ */
+function requireFinal(call: ClusterCall, status: number): void {
+  if (status === 202) {
+    throw new ClusterNotDone(call, 'the API server accepted it (202), but has not done it yet');
   }
-  const { message, reason, details } = answer.data;
-  return { message, reason, objectName: details.name };
-}
-
-/** Only once it is redacted: half a token is not recognized. */
-function shorten(message: string): string {
-  return message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}...` : message;
+  if (status !== 200 && status !== 201) {
+    throw new ClusterUnreachable(call, `its answer, ${status}, is not what the Kubernetes API promises`);
+  }
 }
 
 function parseAnswer(call: ClusterCall, text: string): unknown {
