@@ -4,6 +4,7 @@ import { ClusterNotDone, ClusterRefused, ClusterUnreachable } from '../../src/sh
 import type { LeaseObject } from '../../src/shared/domain/lease.ts';
 import type { Cluster } from '../../src/shared/ports/cluster.ts';
 import { type AnsweringServer, startAnsweringServer } from '../support/answering-server.ts';
+import { notFound, otherUid, otherUidInTransaction, SERVICE_ACCOUNTS } from '../support/api-server-words.ts';
 import { directCluster } from '../support/direct-cluster.ts';
 
 // What an API server, or something else at its URL, may answer; a real one cannot be made to.
@@ -38,15 +39,12 @@ describe('an object is gone', () => {
   test.each([
     ['success', 200, statusObject({ status: 'Success' })],
     ['the object as it was', 200, removed],
-    ['that there is none', 404, statusObject({ reason: 'NotFound', details: { name: object.name } })],
+    ['that there is none', 404, notFound(SERVICE_ACCOUNTS, object.name)],
+    ['that its uid is another', 409, otherUid(SERVICE_ACCOUNTS, object.name, { asked: 'uid-1', found: 'uid-2' })],
     [
-      'that its uid is another',
+      'in the transaction that its uid is another',
       409,
-      statusObject({
-        reason: 'Conflict',
-        details: { name: object.name },
-        message: 'the UID in the precondition (a) does not match the UID in record (b)',
-      }),
+      otherUidInTransaction(SERVICE_ACCOUNTS, object.name, { asked: 'uid-1', found: 'uid-2' }),
     ],
   ])('where the API server says %s', async (_, status, body) => {
     const cluster = await clusterThat(answering(status, body));
