@@ -243,7 +243,7 @@ export const REASONS = {
     'see which finalizers it waits for; the call may be repeated',
   ],
   CLUSTER_NAME_TAKEN: [
-    'FAILED_PRECONDITION',
+    'UNAVAILABLE',
     'an object of this name exists that is not of this lease',
     'repeat the call: each lease has names of its own',
   ],
