@@ -29,6 +29,7 @@ import { PageTokens } from './requests/page-token.ts';
 import { configService } from './services/config-service.ts';
 import { gatewayService } from './services/gateway-service.ts';
 import { leaseService } from './services/lease-service.ts';
+import { boundPaths } from './transport/bound-paths.ts';
 import { allowLongDeadlines } from './transport/long-deadlines.ts';
 import { decodingAll } from './undecodable.ts';
 
@@ -100,6 +101,7 @@ export async function startServer(
     .with(limitsMiddleware(limits, ({ peer }) => `address:${peer.replace(/:\d+$/, '')}`, log))
     .with(decodingMiddleware)
     .add(decodingAll(HealthDefinition), HealthServiceImpl(health));
+  const paths = boundPaths();
   const relay = await startRelay(settings, runtime, ports, log);
   const port = await grpc.listen(settings.LEASEHOLD_LISTEN, doors.transport.credentials);
   const address = settings.LEASEHOLD_LISTEN.replace(/:\d+$/, `:${port}`);
@@ -114,6 +116,7 @@ export async function startServer(
       clearTimeout(deadline);
       relay?.stop();
       endLongDeadlines();
+      paths.close();
       doors.close();
       await runtime.close();
     },
