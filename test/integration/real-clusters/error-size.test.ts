@@ -1,5 +1,5 @@
 import { Status } from 'nice-grpc';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { RoleKind } from '../../../src/gen/leasehold/v1/config.ts';
 import {
   CreateConfigRequest,
@@ -30,7 +30,6 @@ let obliging: AnsweringServer;
 let wordy: AnsweringServer;
 beforeAll(async () => {
   world = await openWorld();
-  raw = await RawGrpc.connect(world.address);
   obliging = await startObligingCluster();
   wordy = await startAnsweringServer((_request, response) => {
     const { message, ...rest } = failure(403, 'Forbidden', `no: ${'網絡"%\n'.repeat(2_000)}`);
@@ -38,8 +37,12 @@ beforeAll(async () => {
   });
   await world.configs.createConfig({ config: configOn(obliging, 'large') });
 });
+// A connection of its own for each: what is too large may break one.
+beforeEach(async () => {
+  raw = await RawGrpc.connect(world.address);
+});
+afterEach(() => raw.close());
 afterAll(async () => {
-  raw.close();
   obliging.stop();
   wordy.stop();
   await world.stop();
