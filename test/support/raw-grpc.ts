@@ -12,12 +12,6 @@ export interface RawOutcome {
   resetCode: number;
 }
 
-/** And how large its headers were. */
-export interface SizedOutcome extends RawOutcome {
-  /** Of the larger of its two blocks of headers, as HTTP/2 counts them (RFC 9113, 6.5.2). */
-  headerBytes: number;
-}
-
 /** Requests that a server refuses before it has read them stay in the client's memory; where it is full, Node resets them. */
 const MAX_MEMORY_MB = 1_000;
 
@@ -59,7 +53,7 @@ export class RawGrpc {
   }
 
   /** A call with these messages. */
-  call(path: string, messages: readonly Uint8Array[], headers: Record<string, string> = {}): Promise<SizedOutcome> {
+  call(path: string, messages: readonly Uint8Array[], headers: Record<string, string> = {}): Promise<RawOutcome> {
     const stream = this.begin(path, headers);
     const outcome = outcomeOf(stream);
     stream.resume();
@@ -73,13 +67,11 @@ export class RawGrpc {
 }
 
 /** Waits for the end of a call. */
-export function outcomeOf(stream: ClientHttp2Stream): Promise<SizedOutcome> {
+export function outcomeOf(stream: ClientHttp2Stream): Promise<RawOutcome> {
   return new Promise((resolve) => {
     let status: number | undefined;
     let message = '';
-    let headerBytes = 0;
     const look = (headers: { [name: string]: unknown }): void => {
-      headerBytes = Math.max(headerBytes, sizeOf(headers));
       if (headers['grpc-status'] !== undefined) {
         status = Number(headers['grpc-status']);
         message = String(headers['grpc-message'] ?? '');
@@ -88,13 +80,8 @@ export function outcomeOf(stream: ClientHttp2Stream): Promise<SizedOutcome> {
     stream.on('response', look).on('trailers', look);
     // A reset is an error to Node; its code says all.
     stream.on('error', () => undefined);
-    stream.on('close', () => resolve({ status, message, headerBytes, resetCode: stream.rstCode ?? 0 }));
+    stream.on('close', () => resolve({ status, message, resetCode: stream.rstCode ?? 0 }));
   });
-}
-
-/** Each has an overhead of 32 bytes. */
-function sizeOf(headers: { [name: string]: unknown }): number {
-  return Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + String(value).length + 32, 0);
 }
 
 /** A message as gRPC sends it: not compressed, with its length before it. */

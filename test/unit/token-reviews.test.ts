@@ -59,6 +59,7 @@ test.each<[string, object]>([
   ['does not know the token', { authenticated: false, user: LEDGER, audiences: ['leasehold'] }],
   ['says nothing', {}],
   ['does not know the token, as kube-apiserver says it', { user: {}, error: 'invalid bearer token' }],
+  ['says yes, and that it could not check it', { ...GOOD, error: 'the key set is not there' }],
   ['names another audience', { ...GOOD, audiences: ['another'] }],
   ['names no audience, as one that does not know of them', { ...GOOD, audiences: undefined }],
   ['names a person', { ...GOOD, user: { username: 'alice' } }],
@@ -74,6 +75,13 @@ test('a cluster that does not answer is no reason to call the token wrong', asyn
   await expect(accountOf('token')).rejects.toMatchObject({ name: 'Unavailable', reason: 'ISSUER_UNREACHABLE' });
   await expect(accountOf('token')).rejects.toMatchObject({ name: 'Unavailable', reason: 'ISSUER_UNREACHABLE' });
   expect(await accountOf('token')).toBeDefined();
+});
+
+test('an answer that is no TokenReview says nothing of the token', async () => {
+  const reviews = new TokenReviews('https://cluster.test', ['leasehold'], {
+    post: async () => ({ kind: 'SubjectAccessReview', status: GOOD }),
+  });
+  await expect(reviews.accountOf(new Secret('token'), NOW)).rejects.toMatchObject({ reason: 'ISSUER_UNREACHABLE' });
 });
 
 test('a flood of tokens does not become a flood of reviews', async () => {

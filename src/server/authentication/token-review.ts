@@ -16,7 +16,11 @@ const AT_ONCE = 16;
 const MAX_WAITING = 256;
 
 const TokenReview = z.object({
+  /** A Status instead says that something went wrong. */
+  kind: z.literal('TokenReview').optional(),
   status: z.object({
+    /** Why the token could not be checked (k8s.io/api/authentication/v1, TokenReviewStatus). */
+    error: z.string().default(''),
     authenticated: z.boolean().default(false),
     user: z.object({ username: z.string().optional() }).optional(),
     audiences: z.array(z.string()).default([]),
@@ -78,7 +82,7 @@ export class TokenReviews {
     const account = parseUserName(status.user?.username);
     // An API server that does not know audiences names none: then the token is for itself.
     const isForUs = status.audiences.some((audience) => this.#audiences.includes(audience));
-    if (!status.authenticated || !account || !isForUs) {
+    if (!status.authenticated || status.error !== '' || !account || !isForUs) {
       throw new Unauthenticated(
         'CREDENTIALS_INVALID',
         'the token does not count: its cluster says that it is of no service account, has ended, or is for another audience',

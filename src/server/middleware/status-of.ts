@@ -50,20 +50,21 @@ interface Telling {
   more?: Detail[];
 }
 
+type ClusterTelling = Telling & { reason: Reason };
+
 /** The gRPC status of an error that callers are meant to see, with its google.rpc details (AIP-193). */
 export function statusOf(error: LeaseholdError): RichServerError {
   if (error instanceof InvalidArgument) {
     const badRequest = BadRequest.fromPartial({ fieldViolations: [...error.violations] });
     return richError(Status.INVALID_ARGUMENT, error.message, [badRequest]);
   }
-  const { reason, metadata, retryAfterMs, more = [] } = tellingOf(error);
+  const { reason, metadata = {}, retryAfterMs, more = [] } = tellingOf(error);
   if (reason === undefined) {
     return richError(Status.UNKNOWN, error.message, []);
   }
-  const [codeName, , advice] = REASONS[reason];
-  const code = Status[codeName];
+  const code = Status[REASONS[reason][0]];
   const retry = MAY_PASS.has(code) ? [retryInfo(retryAfterMs)] : [];
-  const info = ErrorInfo.fromPartial({ reason, domain: DOMAIN, metadata: { ...metadata, advice } });
+  const info = ErrorInfo.fromPartial({ reason, domain: DOMAIN, metadata });
   return richError(code, error.message, [info, ...retry, ...more]);
 }
 
@@ -85,10 +86,16 @@ function tellingOf(error: LeaseholdError): Telling {
   if (error instanceof ReasonedError) {
     return { reason: error.reason };
   }
-  return error instanceof ClusterError ? ofCluster(error) : {};
+  return error instanceof ClusterError ? advised(ofCluster(error)) : {};
 }
 
-function ofCluster(error: ClusterError): Telling {
+/** Whoever is told may be none who knows clusters. */
+function advised(telling: ClusterTelling): ClusterTelling {
+  const [, , advice] = REASONS[telling.reason];
+  return { ...telling, metadata: { ...telling.metadata, advice } };
+}
+
+function ofCluster(error: ClusterError): ClusterTelling {
   const metadata = callMetadata(error.call);
   const { retryAfterMs } = error;
   if (error instanceof ClusterRefused) {
@@ -113,7 +120,7 @@ function ofCluster(error: ClusterError): Telling {
   };
 }
 
-function refused({ reason, refusal, call }: ClusterRefused, metadata: Record<string, string>): Telling {
+function refused({ reason, refusal, call }: ClusterRefused, metadata: Record<string, string>): ClusterTelling {
   const isQuota = reason === 'CLUSTER_QUOTA_EXCEEDED';
   return {
     reason,

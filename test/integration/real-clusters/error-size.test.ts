@@ -11,7 +11,8 @@ import { IssueLeaseRequest, ListLeasesRequest } from '../../../src/gen/leasehold
 import { startObligingCluster } from '../../fuzz/obliging-cluster.ts';
 import { type AnsweringServer, startAnsweringServer } from '../../support/answering-server.ts';
 import { failure } from '../../support/api-server-words.ts';
-import { RawGrpc, type SizedOutcome } from '../../support/raw-grpc.ts';
+import { type SizedOutcome, sizedCall } from '../../support/header-bytes.ts';
+import { RawGrpc } from '../../support/raw-grpc.ts';
 import { rejectionOf } from '../../support/rejection.ts';
 import { type ConfigFields, directAccess, seconds } from '../../support/set-ups.ts';
 import { openWorld, type World } from '../../support/world.ts';
@@ -66,19 +67,25 @@ function configOn({ url, caPem }: AnsweringServer, name: string, fields: ConfigF
 const CONFIGS = '/leasehold.v1.ConfigService';
 const LEASES = '/leasehold.v1.LeaseService';
 const issue = (fields: object) =>
-  raw.call(`${LEASES}/IssueLease`, [
+  sizedCall(
+    raw,
+    `${LEASES}/IssueLease`,
     IssueLeaseRequest.encode(IssueLeaseRequest.fromPartial({ config: 'large', ...fields })).finish(),
-  ]);
+  );
 const create = (config: ConfigFields) =>
-  raw.call(`${CONFIGS}/CreateConfig`, [
+  sizedCall(
+    raw,
+    `${CONFIGS}/CreateConfig`,
     CreateConfigRequest.encode(CreateConfigRequest.fromPartial({ config })).finish(),
-  ]);
+  );
 const update = (updateMask: string[]) =>
-  raw.call(`${CONFIGS}/UpdateConfig`, [
+  sizedCall(
+    raw,
+    `${CONFIGS}/UpdateConfig`,
     UpdateConfigRequest.encode(UpdateConfigRequest.fromPartial({ config: { name: 'large' }, updateMask })).finish(),
-  ]);
+  );
 const get = (name: string) =>
-  raw.call(`${CONFIGS}/GetConfig`, [GetConfigRequest.encode(GetConfigRequest.fromPartial({ name })).finish()]);
+  sizedCall(raw, `${CONFIGS}/GetConfig`, GetConfigRequest.encode(GetConfigRequest.fromPartial({ name })).finish());
 
 test.each<[string, Status, RegExp, () => Promise<SizedOutcome>]>([
   ['64 namespaces, none of them asked for', Status.INVALID_ARGUMENT, /and \d\d more/, () => issue({})],
@@ -121,18 +128,22 @@ test.each<[string, Status, RegExp, () => Promise<SizedOutcome>]>([
     Status.INVALID_ARGUMENT,
     /page_token/,
     () =>
-      raw.call(`${CONFIGS}/ListConfigs`, [
+      sizedCall(
+        raw,
+        `${CONFIGS}/ListConfigs`,
         ListConfigsRequest.encode(ListConfigsRequest.fromPartial({ pageToken: 'é'.repeat(60_000) })).finish(),
-      ]),
+      ),
   ],
   [
     'a long filter',
     Status.INVALID_ARGUMENT,
     /config/,
     () =>
-      raw.call(`${LEASES}/ListLeases`, [
+      sizedCall(
+        raw,
+        `${LEASES}/ListLeases`,
         ListLeasesRequest.encode(ListLeasesRequest.fromPartial({ config: '網'.repeat(50_000) })).finish(),
-      ]),
+      ),
   ],
   ['a long name', Status.INVALID_ARGUMENT, /name/, () => get('網'.repeat(50_000))],
   [
@@ -145,19 +156,19 @@ test.each<[string, Status, RegExp, () => Promise<SizedOutcome>]>([
     'a method that there is not, of a long name',
     Status.UNIMPLEMENTED,
     /method/,
-    () => raw.call(`/leasehold.v1.${'x'.repeat(20_000)}/Get`, []),
+    () => sizedCall(raw, `/leasehold.v1.${'x'.repeat(20_000)}/Get`, undefined),
   ],
   [
     'a token that is no token',
     Status.UNAUTHENTICATED,
     /token/,
-    () => raw.call(`${CONFIGS}/GetConfig`, [Buffer.alloc(0)], { authorization: `Bearer ${'x'.repeat(20_000)}` }),
+    () => sizedCall(raw, `${CONFIGS}/GetConfig`, Buffer.alloc(0), { authorization: `Bearer ${'x'.repeat(20_000)}` }),
   ],
   [
     'a message that is none',
     Status.INVALID_ARGUMENT,
     /message/,
-    () => raw.call(`${CONFIGS}/GetConfig`, [Buffer.alloc(10_000, 255)]),
+    () => sizedCall(raw, `${CONFIGS}/GetConfig`, Buffer.alloc(10_000, 255)),
   ],
 ])('the error fits into the headers: %s', async (_, status, message, call) => {
   const outcome = await call();
