@@ -10,7 +10,7 @@ import { cert, key } from './answering-server.ts';
 import { eventually } from './eventually.ts';
 
 /** What the webhook does with a request that it is asked about. */
-export type WebhookAnswer =
+type WebhookAnswer =
   | { kind: 'allow' }
   /** Says no, in these words; the API server puts its own before the message and keeps the rest. */
   | { kind: 'deny'; status?: V1Status }
@@ -22,7 +22,7 @@ export type WebhookAnswer =
   | { kind: 'break' };
 
 /** A request as the webhook is shown it (admission.k8s.io/v1). */
-export interface ReviewedRequest {
+interface ReviewedRequest {
   uid: string;
   operation: string;
   namespace?: string;

@@ -1,7 +1,7 @@
 import type { Reason } from './reasons.ts';
 
 /** One of the causes in the details of a Status. */
-export interface RefusalCause {
+interface RefusalCause {
   reason: string;
   message: string;
 }

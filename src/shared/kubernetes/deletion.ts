@@ -95,11 +95,8 @@ export function isGone(object: ObjectName, error: unknown): boolean {
  */
 function isNotFound(object: ObjectName, refusal: Refusal): boolean {
   const { apiGroup, resource } = resourceOf(object);
-  return (
-    isStatus(refusal, 404, 'NotFound') &&
-    isNamed(object, refusal, [resource]) &&
-    refusal.message === `${qualified(resource, apiGroup)} "${object.name}" not found`
-  );
+  const message = `${qualified(resource, apiGroup)} "${object.name}" not found`;
+  return isStatus(refusal, 404, 'NotFound') && isNamed(object, refusal, [resource]) && refusal.message === message;
 }
 
 const UID = String.raw`([\w-]{1,64})`;
