@@ -1,10 +1,12 @@
 import { errors, Pool } from 'undici';
 import type { Secret } from '../shared/domain/secret.ts';
+import { trustIn } from '../shared/domain/trust.ts';
 import type { AllowedCall } from './allowlist.ts';
 import { type Answer, ownAnswer } from './answer.ts';
 import type { InClusterToken } from './in-cluster-token.ts';
 
 export interface OwnApiServerOptions {
+  /** Its paths are under it; without a slash at its end. */
   url: string;
   /** PEM; verifies it. */
   ca: string;
@@ -37,7 +39,7 @@ export class OwnApiServer {
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxResponseSize: MAX_ANSWER_BYTES,
-      connect: { ca, timeout: CONNECT_TIMEOUT_MS },
+      connect: { ...trustIn(ca), timeout: CONNECT_TIMEOUT_MS },
     });
   }
 

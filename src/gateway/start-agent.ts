@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { Logger } from '../shared/telemetry/logger.ts';
 import { ChannelNotOpened } from '../shared/tunnel/channel-errors.ts';
@@ -12,7 +11,7 @@ import { IdentityFile } from './identity-file.ts';
 import { InClusterToken } from './in-cluster-token.ts';
 import { OwnApiServer } from './own-api-server.ts';
 import { allowedTargets, type GatewaySettings } from './settings.ts';
-import { tunnelServers } from './tunnel-server.ts';
+import { anchorsIn, tunnelServers } from './tunnel-server.ts';
 
 /** How long an agent that stops waits for the calls under way. */
 const DRAIN_MS = 10_000;
@@ -26,7 +25,7 @@ export async function startAgent(settings: GatewaySettings, log: Logger): Promis
   );
   const apiServer = new OwnApiServer({
     url: settings.LEASEHOLD_GATEWAY_API_SERVER,
-    ca: await readFile(settings.LEASEHOLD_GATEWAY_CA_FILE, 'utf8'),
+    ca: anchorsIn('LEASEHOLD_GATEWAY_CA_FILE', settings.LEASEHOLD_GATEWAY_CA_FILE),
     token: new InClusterToken(settings.LEASEHOLD_GATEWAY_TOKEN_FILE),
   });
   const calls = new CallsUnderWay();

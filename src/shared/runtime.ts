@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createSecureContext } from 'node:tls';
+import { parseAnchors } from './domain/certificates.ts';
+import { parsedAt } from './domain/malformed.ts';
 import { EgressGuard } from './kubernetes/egress/egress-guard.ts';
 import { KubernetesClusters } from './kubernetes/kubernetes-clusters.ts';
 import { openKeyring } from './open-keyring.ts';
@@ -123,12 +124,15 @@ export async function createRuntime(settings: Settings, log: Logger): Promise<Ru
 async function watchRelayCa(
   { LEASEHOLD_RELAY_CA: path }: Settings,
   log: Logger,
-): Promise<WatchedFiles<Buffer> | undefined> {
-  const parse = ([pem = Buffer.of()]: readonly Buffer[]) => {
-    createSecureContext({ ca: pem });
-    return pem;
-  };
-  return path === undefined ? undefined : WatchedFiles.open({ what: 'the CAs of relays', paths: [path], parse, log });
+): Promise<WatchedFiles<string> | undefined> {
+  return path === undefined
+    ? undefined
+    : WatchedFiles.open({
+        what: 'the CAs of relays',
+        paths: [path],
+        parse: ([pem = Buffer.of()]) => parsedAt(path, () => parseAnchors(String(pem)).pem),
+        log,
+      });
 }
 
 /** Redis is the only place where records are kept: one that may drop them is refused, or put up with where allowed. */

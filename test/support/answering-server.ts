@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Certificate } from './certificates.ts';
 
 /** What stands at a cluster's URL and answers as it likes. */
 export interface AnsweringServer {
@@ -13,17 +14,19 @@ export interface AnsweringServer {
   stop(): void;
 }
 
+/** `shown`: its certificate, of localhost or 127.0.0.1. Default: one of 127.0.0.1, signed by itself. */
 export async function startAnsweringServer(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
+  shown: Certificate = { key, cert },
 ): Promise<AnsweringServer> {
-  const server = createServer({ key, cert }, answer);
+  const server = createServer(shown, answer);
   const connections = new Map<number | undefined, Socket>();
   server.on('connection', (socket: Socket) => connections.set(socket.remotePort, socket));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    caPem: cert,
+    caPem: shown.cert,
     reset: ({ socket }) => void connections.get(socket.remotePort)?.resetAndDestroy(),
     stop() {
       server.close();

@@ -27,8 +27,8 @@ export interface TestCa {
   /** A server's certificate for localhost, 127.0.0.1 and ::1, or for other DNS names instead of localhost. Valid for a year. */
   issue(names?: readonly string[]): Promise<Certificate>;
   issueClient(identity?: ClientIdentity): Promise<Certificate>;
-  /** A CA below this one. */
-  issueCa(): Promise<TestCa>;
+  /** A CA below this one. Default: valid for a year. */
+  issueCa(notAfter?: Date): Promise<TestCa>;
 }
 
 const EC = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
@@ -47,6 +47,45 @@ const LEAF_EXTENSIONS = [
 export async function makeCa(): Promise<TestCa> {
   const { cert, private: key } = await generate(nameOfCa(), { ...EC, extensions: [...CA_EXTENSIONS] });
   return testCa({ cert, key: knownSecret(key) }, '');
+}
+
+/** A server's certificate for localhost and 127.0.0.1 that is signed by itself. */
+export async function makeSelfSigned(isCa: boolean): Promise<Certificate> {
+  const { cert, private: key } = await generate(nameOfCa(), {
+    ...EC,
+    extensions: [
+      { name: 'basicConstraints', cA: isCa, critical: true },
+      {
+        name: 'subjectAltName',
+        altNames: [
+          { type: 2, value: 'localhost' },
+          { type: 7, ip: '127.0.0.1' },
+        ],
+      },
+    ],
+  });
+  return { cert, key: knownSecret(key) };
+}
+
+/** One that is signed by itself, with a key that is too short, and ciphers with which a server shows it all the same. */
+export async function makeWeak(): Promise<Certificate & { ciphers: string }> {
+  const { cert, private: key } = await generate(nameOfCa(), {
+    keySize: 1024,
+    algorithm: 'sha256',
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
+  });
+  return { cert, key: knownSecret(key), ciphers: 'DEFAULT@SECLEVEL=0' };
+}
+
+/** A CA whose certificate is no CA's: nothing that it issues is to be trusted. */
+export function misusedAsCa({ cert, key }: Certificate): TestCa {
+  return testCa({ cert: firstOf(cert), key }, firstOf(cert));
+}
+
+/** The first of several PEMs. */
+export function firstOf(pem: string): string {
+  const end = '-----END CERTIFICATE-----';
+  return pem.slice(0, pem.indexOf(end) + end.length);
 }
 
 /** Each has a name of its own, as real ones do: a verifier tells them apart by it. */
@@ -101,8 +140,13 @@ function testCa(ca: Certificate, chain: string): TestCa {
       });
       return { cert: bundle(issued.cert, chain), key: knownSecret(issued.private) };
     },
-    async issueCa() {
-      const issued = await generate(nameOfCa(), { ...EC, ca: signer, extensions: [...CA_EXTENSIONS] });
+    async issueCa(notAfter) {
+      const issued = await generate(nameOfCa(), {
+        ...EC,
+        ca: signer,
+        ...(notAfter && { notAfterDate: notAfter, notBeforeDate: new Date(notAfter.getTime() - 86_400_000) }),
+        extensions: [...CA_EXTENSIONS],
+      });
       return testCa({ cert: issued.cert, key: knownSecret(issued.private) }, bundle(issued.cert, chain));
     },
   };

@@ -107,5 +107,6 @@ async function tokenCluster(
     caFile: caFile === undefined ? undefined : resolve(folder, caFile),
     tokenFile: resolve(folder, tokenFile),
   });
+  await https.requireUsable();
   return { name, issuer, accountOf: new TokenReviews(url, audiences, https).accountOf };
 }

@@ -1,5 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'undici';
+import { parseAnchors } from '../../shared/domain/certificates.ts';
+import { parsedAt } from '../../shared/domain/malformed.ts';
+import { trustIn } from '../../shared/domain/trust.ts';
 
 /** For one request, from connecting to the last byte of the answer. */
 const TIMEOUT_MS = 5_000;
@@ -22,6 +25,11 @@ export class HttpsJson {
 
   constructor(files: HttpsFiles) {
     this.#files = files;
+  }
+
+  /** Throws an Error where its CA file cannot be used. */
+  async requireUsable(): Promise<void> {
+    await this.#trustingAgent();
   }
 
   /** Throws an Error, also where the answer is no success or no JSON. */
@@ -65,10 +73,11 @@ export class HttpsJson {
     const { caFile } = this.#files;
     const ca = caFile === undefined ? '' : await readFile(caFile, 'utf8');
     if (!this.#agent || ca !== this.#ca) {
+      const anchors = caFile === undefined ? undefined : parsedAt(caFile, () => parseAnchors(ca).pem);
       void this.#agent?.close();
       this.#ca = ca;
       this.#agent = new Agent({
-        connect: { timeout: TIMEOUT_MS, ...(caFile === undefined ? {} : { ca }) },
+        connect: { timeout: TIMEOUT_MS, ...trustIn(anchors) },
         maxResponseSize: MAX_ANSWER_BYTES,
       });
     }

@@ -49,6 +49,7 @@ export class KeySets {
       return openFileKeySet(resolve(this.#folder, spec.file), this.#log);
     }
     const https = new HttpsJson(this.#absolute(spec));
+    await https.requireUsable();
     const keys = new RemoteKeySet(
       issuer,
       () => ('url' in spec ? https.get(spec.url) : discoverJwks(issuer, https)),

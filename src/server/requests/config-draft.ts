@@ -1,6 +1,6 @@
-import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { Config as ConfigMessage } from '../../gen/leasehold/v1/config.ts';
+import { parseAnchors } from '../../shared/domain/certificates.ts';
 import {
   type Access,
   type AccessDraft,
@@ -12,6 +12,7 @@ import { InvalidArgument } from '../../shared/domain/errors.ts';
 import { PATH_SEGMENT } from '../../shared/domain/kubernetes-names.ts';
 import { Secret } from '../../shared/domain/secret.ts';
 import { minTtlSeconds } from '../../shared/domain/ttl.ts';
+import { textField } from '../../shared/text-field.ts';
 import { audiences, dnsLabel, dnsSubdomain, emptyAsUndefined, kubernetesLabels, wholeSeconds } from './fields.ts';
 import { parse } from './parse.ts';
 
@@ -27,9 +28,10 @@ const apiServerUrl = z
 
 const tls = z
   .object({
-    caPem: emptyAsUndefined
-      .refine((pem) => pem === undefined || Buffer.byteLength(pem) <= MAX_CA_BYTES, 'must have at most 64 KiB')
-      .refine((pem) => pem === undefined || isPemBundle(pem), 'must be one or more PEM certificates'),
+    caPem: z
+      .string()
+      .refine((pem) => Buffer.byteLength(pem) <= MAX_CA_BYTES, 'must have at most 64 KiB')
+      .pipe(textField((pem) => (pem === '' ? undefined : parseAnchors(pem).pem))),
     insecureSkipVerify: z.boolean(),
     serverName: emptyAsUndefined.refine(
       (name) => name === undefined || dnsSubdomain.safeParse(name).success,
@@ -180,16 +182,4 @@ function isApiServerUrl(text: string): boolean {
   return (
     url?.protocol === 'https:' && url.username === '' && url.password === '' && url.search === '' && url.hash === ''
   );
-}
-
-/** No '-' in between (RFC 7468), so that a search never goes over the same text twice. */
-const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-
-function isPemBundle(pem: string): boolean {
-  const certificates = pem.match(PEM_CERTIFICATE) ?? [];
-  try {
-    return certificates.length > 0 && certificates.every((certificate) => new X509Certificate(certificate));
-  } catch {
-    return false;
-  }
 }

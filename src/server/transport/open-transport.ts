@@ -1,8 +1,9 @@
 import { ServerCredentials } from '@grpc/grpc-js';
+import { parsedAt } from '../../shared/domain/malformed.ts';
 import type { Settings } from '../../shared/settings.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import { WatchedFiles } from '../../shared/watched-files.ts';
-import { type ClientCas, parseClientCas } from './client-cas.ts';
+import { type ClientCas, parseClientCas, withoutRoot } from './client-cas.ts';
 import { ClientCertificates } from './client-certificates.ts';
 import { requireMayBePlaintext } from './plaintext.ts';
 import { ReloadableCredentials } from './reloadable-credentials.ts';
@@ -69,7 +70,21 @@ async function watchClientCas(settings: Settings, log: Logger): Promise<WatchedF
     : WatchedFiles.open({
         what: 'the CAs of client certificates',
         paths: [path],
-        parse: ([pem = Buffer.of()]) => parseClientCas(pem),
+        parse: ([pem = Buffer.of()]) => {
+          const cas = parsedAt(path, () => parseClientCas(pem));
+          warnOfThoseWithoutRoot(cas, log);
+          return cas;
+        },
         log,
       });
+}
+
+function warnOfThoseWithoutRoot(cas: ClientCas, log: Logger): void {
+  const subjects = withoutRoot(cas);
+  if (subjects.length > 0) {
+    log.warn(
+      { subjects },
+      'CAs of LEASEHOLD_CLIENT_CA verify no client, because their root is not in the file: add the root',
+    );
+  }
 }

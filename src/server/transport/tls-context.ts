@@ -1,5 +1,7 @@
-import { constants, createPrivateKey, X509Certificate } from 'node:crypto';
+import { constants, createPrivateKey } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { parseChain } from '../../shared/domain/certificates.ts';
+import { parsedAt } from '../../shared/domain/malformed.ts';
 
 /** AEAD with forward secrecy: all of TLS 1.3, and of 1.2 what RFC 9325 (4.2) recommends. */
 const CIPHERS = [
@@ -16,12 +18,12 @@ const CIPHERS = [
 
 /** A server's certificate chain, its own first, and the private key of that; PEM both. */
 export interface KeyPair {
-  chain: Buffer;
+  chain: string;
   key: Buffer;
 }
 
 /** How a server speaks TLS. Throws an Error where OpenSSL refuses something, as a key that is too short. */
-export function tlsContext({ chain, key }: KeyPair, clientCas?: Buffer): SecureContextOptions {
+export function tlsContext({ chain, key }: KeyPair, clientCas?: string): SecureContextOptions {
   const context: SecureContextOptions = {
     cert: chain,
     key,
@@ -30,7 +32,8 @@ export function tlsContext({ chain, key }: KeyPair, clientCas?: Buffer): SecureC
     honorCipherOrder: true,
     // Without tickets each connection is verified in full, by the CAs of that moment.
     secureOptions: constants.SSL_OP_NO_TICKET,
-    ...(clientCas ? { ca: clientCas } : {}),
+    // A server of Node leads clients up to a root: it has no partial chains, as its clients have them.
+    ...(clientCas === undefined ? {} : { ca: clientCas }),
   };
   createSecureContext(context);
   return context;
@@ -38,9 +41,10 @@ export function tlsContext({ chain, key }: KeyPair, clientCas?: Buffer): SecureC
 
 /** Throws an Error where the key is of another certificate, or no server can use them. */
 export function parseKeyPair(chain: Buffer, key: Buffer): KeyPair {
-  if (!new X509Certificate(chain).checkPrivateKey(createPrivateKey(key))) {
+  const { list, pem } = parsedAt('the certificate chain', () => parseChain(String(chain)));
+  if (!list[0].checkPrivateKey(createPrivateKey(key))) {
     throw new Error('the private key is not of the certificate');
   }
-  tlsContext({ chain, key });
-  return { chain, key };
+  tlsContext({ chain: pem, key });
+  return { chain: pem, key };
 }

@@ -1,3 +1,4 @@
+import { isSamePem } from './certificates.ts';
 import type { Secret } from './secret.ts';
 
 /** How to verify the API server's certificate. */
@@ -27,6 +28,7 @@ export interface DirectAccess {
   id: string;
   /** Uid of the config that it belongs to: no other config, and no lease of another one, may use it. */
   configUid: string;
+  /** Canonical (parseBaseUrl): it tells clusters apart. */
   url: string;
   tls: TlsOptions;
   token: Secret;
@@ -51,7 +53,7 @@ export function sameEndpoint(one: Endpoint, other: Endpoint): boolean {
   return (
     one.url === other.url &&
     one.gateway === other.gateway &&
-    one.tls.caPem === other.tls.caPem &&
+    isSamePem(one.tls.caPem, other.tls.caPem) &&
     one.tls.insecureSkipVerify === other.tls.insecureSkipVerify &&
     one.tls.serverName === other.tls.serverName
   );

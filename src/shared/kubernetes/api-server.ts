@@ -177,7 +177,8 @@ export class ApiServer {
       return new ClusterAddressNotAllowed(call, error.message, { cause: error });
     }
     if (isCertificateProblem(code)) {
-      return new ClusterNotTrusted(call, `its certificate is not trusted (${code})`, { cause: error });
+      const why = code === 'UNSPECIFIED' ? message : code;
+      return new ClusterNotTrusted(call, `its certificate is not trusted (${why})`, { cause: error });
     }
     const problem = isTimeout
       ? `no answer from ${this.#route.cluster} within ${this.#limits.callTimeoutMs} ms`
@@ -202,9 +203,11 @@ function explainGateway(call: ClusterCall, error: NotDialled): Error {
   }
 }
 
-/** Node's codes for X.509 verification (nodejs.org/api/tls.html, "X509 certificate error codes"). */
+/** Node's codes for X.509 verification (nodejs.org/api/tls.html, "X509 certificate error codes"). Those that it has no name for, as of weak keys, are UNSPECIFIED. */
 function isCertificateProblem(code: string): boolean {
-  return /CERT|UNABLE_TO_(?:GET|VERIFY|DECRYPT|DECODE)|INVALID_CA|PATH_LENGTH|HOSTNAME_MISMATCH/.test(code);
+  return /CERT|UNABLE_TO_(?:GET|VERIFY|DECRYPT|DECODE)|INVALID_(?:CA|PURPOSE)|PATH_LENGTH|HOSTNAME_MISMATCH|^UNSPECIFIED$/.test(
+    code,
+  );
 }
 
 /**

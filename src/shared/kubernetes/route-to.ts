@@ -1,6 +1,7 @@
 import { buildConnector } from 'undici';
 import { type Access, clusterOf, type DirectAccess } from '../domain/config.ts';
 import type { Secret } from '../domain/secret.ts';
+import { trustIn } from '../domain/trust.ts';
 import type { GatewayDialer } from '../ports/gateway-dialer.ts';
 import type { EgressGuard } from './egress/egress-guard.ts';
 
@@ -52,7 +53,7 @@ function directRoute(access: DirectAccess, timeoutMs: number, dialer: GatewayDia
     timeout: timeoutMs,
     allowH2: false,
     rejectUnauthorized: !tls.insecureSkipVerify,
-    ...(tls.caPem === undefined ? {} : { ca: tls.caPem }),
+    ...trustIn(tls.caPem),
     ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
   };
   const connect = gateway === undefined ? egress.connector(tlsOptions) : buildConnector(tlsOptions);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import { trustIn } from '../domain/trust.ts';
 import type { RedisAddress } from './redis-url.ts';
 import { withoutRepeats } from './without-repeats.ts';
 
@@ -83,7 +84,7 @@ function createClient(address: RedisAddress, use: RedisUse): RedisClient {
         sentinelPassword: address.sentinelLogin.password?.reveal(),
         sentinelRetryStrategy: reconnectDelay,
         sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
-        ...(address.tls ? { sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),
+        ...(address.tls ? { sentinelTLS: trustIn(undefined), enableTLSForSentinelMode: true } : {}),
       });
     case 'cluster':
       return new Cluster(address.nodes, clusterOptions(options, use));
@@ -94,7 +95,7 @@ function optionsFor(address: RedisAddress, use: RedisUse) {
   return {
     username: address.username,
     password: address.password?.reveal(),
-    ...(address.tls ? { tls: {} } : {}),
+    ...(address.tls ? { tls: trustIn(undefined) } : {}),
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
     retryStrategy: reconnectDelay,

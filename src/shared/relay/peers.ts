@@ -1,7 +1,8 @@
-import { credentials, Metadata } from '@grpc/grpc-js';
+import { Metadata } from '@grpc/grpc-js';
 import type { Secret } from '../domain/secret.ts';
 import { type Carried, carryForwardOnCaller } from '../tunnel/carry.ts';
 import { ChannelNotOpened } from '../tunnel/channel-errors.ts';
+import { tunnelCredentials } from '../tunnel/tunnel-credentials.ts';
 import { TunnelClient, tunnelOptions } from '../tunnel/tunnel-service.ts';
 import type { Way } from './way.ts';
 
@@ -10,7 +11,7 @@ export interface PeerOptions {
   /** Known to all processes of the installation only. Another one once their keys were rotated. */
   bearer: () => Secret;
   /** PEM, as it is when a connection is made; undefined: the CAs that Node trusts. */
-  ca: (() => Buffer) | undefined;
+  ca: (() => string) | undefined;
   /**
    * Expected in their certificates; undefined: the host of the address, which comes from the store. Then `ca` must be
    * given: a public CA vouches for anybody.
@@ -55,7 +56,7 @@ export class Peers {
         'to trust other servers, LEASEHOLD_RELAY_CA or LEASEHOLD_RELAY_NAME must be set',
       );
     }
-    const client = new TunnelClient(address, credentials.createSsl(ca?.() ?? null), {
+    const client = new TunnelClient(address, tunnelCredentials(ca?.()), {
       ...tunnelOptions,
       ...(name === undefined ? {} : { 'grpc.ssl_target_name_override': name, 'grpc.default_authority': name }),
     });
