@@ -56,6 +56,17 @@ test.each<[string, object, RegExp]>([
   ['an issuer twice', { jwt: [ISSUER, ISSUER] }, /stands there twice/],
   ['an issuer without audiences', { jwt: [{ ...ISSUER, audiences: [] }] }, /audiences/],
   ['keys in the clear', { jwt: [{ ...ISSUER, jwks: { url: 'http://issuer.example/keys' } }] }, /jwks/],
+  [
+    'keys at a URL that hides another',
+    { jwt: [{ ...ISSUER, jwks: { url: 'https://issuer.example/a/../keys' } }] },
+    /url must not contain \. or \.\..*\n.*jwt\[0\]\.jwks/,
+  ],
+  [
+    'a reviewer with a query',
+    { clusters: [{ ...CLUSTER, jwks: undefined, tokenReview: { ...REVIEW, url: 'https://k8s.example/k8s?a' } }] },
+    /no query.*\n.*clusters\[0\]\.tokenReview\.url/,
+  ],
+  ['discovery below a query', { jwt: [{ ...ISSUER, issuer: 'https://issuer.example/?a' }] }, /for discovery/],
   ['groups of an issuer without a prefix', { jwt: [{ ...ISSUER, groupsClaim: 'groups' }] }, /goes with groupsClaim/],
   [
     'groups of an issuer with an empty prefix',
@@ -128,6 +139,16 @@ test('the groups of the shipped policies are kept from issuers', async () => {
   const policies = await readPolicyFiles(SHIPPED_POLICIES);
   const named = policies.flatMap(({ text }) => [...text.matchAll(/Group::"([^"]+)"/g)].map(([, name]) => name));
   expect(named.sort()).toEqual(ROLES.toSorted());
+});
+
+test('URLs are canonical, but an issuer is what its tokens say', () => {
+  const jwks = { url: 'https://Issuer.example:443/keys?p=a' };
+  const issuer = 'https://Issuer.example:443/';
+  const tokenReview = { ...REVIEW, url: 'https://K8s.example/k8s/clusters/c-1/' };
+  const file = { jwt: [{ ...ISSUER, issuer, jwks }], clusters: [{ ...CLUSTER, jwks: undefined, tokenReview }] };
+  const { jwt, clusters } = parseCallersFile(stringify(file));
+  expect(jwt[0]).toMatchObject({ issuer, jwks: { url: 'https://issuer.example/keys?p=a' } });
+  expect(clusters[0]?.tokenReview?.url).toBe('https://k8s.example/k8s/clusters/c-1');
 });
 
 test('what is no YAML is refused', () => {

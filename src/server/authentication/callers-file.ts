@@ -1,6 +1,8 @@
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
+import { parseBaseUrl, parseDocumentUrl } from '../../shared/domain/https-url.ts';
 import { DNS_LABEL } from '../../shared/domain/kubernetes-names.ts';
+import { textField } from '../../shared/text-field.ts';
 import { ALGORITHMS } from './verify-token.ts';
 
 const DEFAULT_ALGORITHMS = ['RS256', 'ES256', 'PS256', 'EdDSA'] as const;
@@ -17,16 +19,20 @@ const Issuer = z
 /** The issuer of a cluster's tokens is a name: it need not be where its keys are. */
 const ClusterIssuer = z.string().regex(/^[^#\s]+$/);
 
-const HttpsUrl = z.url({ protocol: /^https$/ });
 const Path = z.string().min(1);
 
 const KeysInFile = z.strictObject({ file: Path });
-const KeysAtUrl = z.strictObject({ url: HttpsUrl, caFile: Path.optional(), tokenFile: Path.optional() });
+const KeysAtUrl = z.strictObject({
+  url: textField(parseDocumentUrl),
+  caFile: Path.optional(),
+  tokenFile: Path.optional(),
+});
 const KeysByDiscovery = z.strictObject({ discovery: z.literal(true), caFile: Path.optional() });
 
 /** Where the keys of an issuer are. */
 const Keys = z.union([KeysInFile, KeysAtUrl, KeysByDiscovery], {
-  error: 'must be {file}, {url, caFile, tokenFile} or {discovery: true, caFile}',
+  error: ({ errors }) =>
+    problemOfUrl(errors) ?? 'must be {file}, {url, caFile, tokenFile} or {discovery: true, caFile}',
 });
 export type KeysSpec = z.infer<typeof Keys>;
 
@@ -44,6 +50,15 @@ const GroupName = z
 /** Groups to which the policies that Leasehold comes with give more than to others. */
 export const ROLES = ['admins', 'auditors'];
 
+/** The issuer is compared letter by letter with what tokens say, so it is not made canonical, but its keys are asked for below it. */
+const byDiscovery = ({ issuer, jwks }: { issuer: string; jwks?: KeysSpec | undefined }) =>
+  !(jwks && 'discovery' in jwks) || textField(parseBaseUrl).safeParse(issuer).success;
+
+const BY_DISCOVERY = {
+  path: ['issuer'],
+  message: 'must be an https URL without a query for discovery: https://host[:port][/path]',
+};
+
 const JwtIssuer = z
   .strictObject({
     issuer: Issuer,
@@ -56,9 +71,10 @@ const JwtIssuer = z
   .refine(({ groupsClaim, groupsPrefix }) => (groupsClaim === undefined) === (groupsPrefix === undefined), {
     path: ['groupsPrefix'],
     message: 'goes with groupsClaim: without a prefix, an issuer could put its callers into groups of this file',
-  });
+  })
+  .refine(byDiscovery, BY_DISCOVERY);
 
-const TokenReview = z.strictObject({ url: HttpsUrl, caFile: Path.optional(), tokenFile: Path });
+const TokenReview = z.strictObject({ url: textField(parseBaseUrl), caFile: Path.optional(), tokenFile: Path });
 
 const Cluster = z
   .strictObject({
@@ -73,10 +89,7 @@ const Cluster = z
     ({ jwks, tokenReview }) => (jwks === undefined) !== (tokenReview === undefined),
     'needs either jwks or tokenReview',
   )
-  .refine(({ issuer, jwks }) => !(jwks && 'discovery' in jwks) || Issuer.safeParse(issuer).success, {
-    path: ['issuer'],
-    message: 'must be an https URL for discovery',
-  });
+  .refine(byDiscovery, BY_DISCOVERY);
 
 const ApiKey = z.strictObject({
   name: z.string().regex(DNS_LABEL, 'must be a DNS label'),
@@ -176,4 +189,10 @@ export function parseCallersFile(text: string): CallersFile {
 
 function repeated(names: readonly string[]): string[] {
   return names.filter((name, index) => names.indexOf(name) !== index);
+}
+
+/** Of the forms that were tried, the one with a URL is meant where that is all that is wrong with it. */
+function problemOfUrl(errors: readonly (readonly z.core.$ZodIssue[])[] = []): string | undefined {
+  const [issue] = errors.find(([first, ...more]) => first?.path[0] === 'url' && more.length === 0) ?? [];
+  return issue?.code === 'custom' ? `url ${issue.message}` : undefined;
 }

@@ -41,9 +41,9 @@ export class TokenReviews {
   /** By hash of the token, the oldest first. */
   readonly #answers = new Map<string, Answer>();
 
-  /** `url` of the API server. */
+  /** `url` of the API server, under which its paths are; without a slash at its end. */
   constructor(url: string, audiences: readonly string[], https: Pick<HttpsJson, 'post'>) {
-    this.#url = new URL('/apis/authentication.k8s.io/v1/tokenreviews', url).href;
+    this.#url = `${url}/apis/authentication.k8s.io/v1/tokenreviews`;
     this.#audiences = audiences;
     this.#https = https;
   }

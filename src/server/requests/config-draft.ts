@@ -9,6 +9,8 @@ import {
   sameEndpoint,
 } from '../../shared/domain/config.ts';
 import { InvalidArgument } from '../../shared/domain/errors.ts';
+import { canonicalServerName } from '../../shared/domain/host.ts';
+import { parseBaseUrl } from '../../shared/domain/https-url.ts';
 import { PATH_SEGMENT } from '../../shared/domain/kubernetes-names.ts';
 import { Secret } from '../../shared/domain/secret.ts';
 import { minTtlSeconds } from '../../shared/domain/ttl.ts';
@@ -18,14 +20,6 @@ import { parse } from './parse.ts';
 
 const MAX_CA_BYTES = 64 * 1024;
 
-const apiServerUrl = z
-  .string()
-  .max(2048, 'must have at most 2048 characters')
-  .refine(
-    isApiServerUrl,
-    'must be an https URL without user, query and fragment, for instance https://kubernetes.default.svc',
-  );
-
 const tls = z
   .object({
     caPem: z
@@ -33,10 +27,7 @@ const tls = z
       .refine((pem) => Buffer.byteLength(pem) <= MAX_CA_BYTES, 'must have at most 64 KiB')
       .pipe(textField((pem) => (pem === '' ? undefined : parseAnchors(pem).pem))),
     insecureSkipVerify: z.boolean(),
-    serverName: emptyAsUndefined.refine(
-      (name) => name === undefined || dnsSubdomain.safeParse(name).success,
-      'must be a DNS name',
-    ),
+    serverName: textField((name) => (name === '' ? undefined : canonicalServerName(name))),
   })
   .default({ caPem: undefined, insecureSkipVerify: false, serverName: undefined });
 
@@ -47,7 +38,7 @@ const token = z
 
 const direct = z
   .object({
-    url: apiServerUrl,
+    url: textField(parseBaseUrl),
     tls,
     token,
     renewToken: z.boolean(),
@@ -175,11 +166,4 @@ function flatten({ access, credential, ...fields }: ConfigMessage): object {
     ...(access ? { [access.$case]: access.value } : {}),
     ...(credential ? { [credential.$case]: credential.value } : {}),
   };
-}
-
-function isApiServerUrl(text: string): boolean {
-  const url = URL.parse(text);
-  return (
-    url?.protocol === 'https:' && url.username === '' && url.password === '' && url.search === '' && url.hash === ''
-  );
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { storedBaseUrl } from '../domain/https-url.ts';
 import { LEASE_STATES } from '../domain/lease.ts';
 import { Secret } from '../domain/secret.ts';
 
@@ -10,7 +11,8 @@ const GatewayRef = z.object({ name: z.string(), uid: z.string() });
 
 const DirectAccess = z.object({
   kind: z.literal('direct'),
-  url: z.string(),
+  // Those of before URLs were canonical must not look like other clusters.
+  url: z.string().transform(storedBaseUrl),
   tls: z.object({
     caPem: z.string().optional().transform(orUndefined),
     insecureSkipVerify: z.boolean(),
