@@ -25,8 +25,8 @@ export class Dialler {
   }
 
   /**
-   * Connects to a target of the settings, and to nothing else: an address counts by its letters, so another way to write
-   * one (a trailing dot, a decimal IP) is another target. Returns what joins a channel to it. Throws ChannelNotOpened.
+   * Connects to a target of the settings, and to nothing else. Both are in their canonical form, so an address counts by its
+   * letters: another way to write one (a trailing dot, a decimal IP) is another target. Returns what joins a channel to it. Throws ChannelNotOpened.
    */
   async dial(address: string, signal: AbortSignal): Promise<(channel: Duplex) => void> {
     const target = address.toLowerCase();

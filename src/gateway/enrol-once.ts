@@ -1,3 +1,4 @@
+import { logLevelIn } from '../shared/telemetry/log-level.ts';
 import { createLogger } from '../shared/telemetry/logger.ts';
 import { enrol, isUnknown, prepareIdentity, TOKEN_REFUSED } from './enrol.ts';
 import { IdentityFile } from './identity-file.ts';
@@ -6,7 +7,7 @@ import { tunnelServers } from './tunnel-server.ts';
 
 /** Enrols at the first server that answers, unless the identity file has an identity. Ends with exit code 1 where that fails. */
 export async function enrolOnce(environment: NodeJS.ProcessEnv): Promise<void> {
-  const log = createLogger('leasehold-gateway', environment['LEASEHOLD_LOG_LEVEL'] ?? 'info');
+  const log = createLogger('leasehold-gateway', logLevelIn(environment));
   try {
     const settings = readGatewaySettings(environment);
     const file = new IdentityFile(settings.LEASEHOLD_GATEWAY_IDENTITY);

@@ -1,13 +1,15 @@
 import { z } from 'zod';
+import { canonicalServerName } from '../shared/domain/host.ts';
+import { parseHostAndPort } from '../shared/domain/host-and-port.ts';
+import { parseBaseUrl } from '../shared/domain/https-url.ts';
 import { parseSettings } from '../shared/parse-settings.ts';
-
-/** A name, an IPv4 address or an IPv6 address in brackets, and a port. */
-const HOST_AND_PORT = /^(?:\[[\da-f:.]+\]|[\w.-]+):\d{1,5}$/i;
+import { LogLevel } from '../shared/telemetry/log-level.ts';
+import { textField } from '../shared/text-field.ts';
 
 const addresses = z
   .string()
   .transform((text) => (text.trim() === '' ? [] : text.split(',').map((part) => part.trim())))
-  .pipe(z.array(z.string().regex(HOST_AND_PORT, 'must be host:port, or several with commas between')));
+  .pipe(z.array(textField(parseHostAndPort)));
 
 const MOUNTED = '/var/run/secrets/kubernetes.io/serviceaccount';
 
@@ -22,8 +24,7 @@ export const GatewaySettings = z.object({
     .string()
     .optional()
     .describe("PEM file with the CA of the servers' certificate. Left out: the CAs that Node trusts"),
-  LEASEHOLD_GATEWAY_SERVER_NAME: z
-    .string()
+  LEASEHOLD_GATEWAY_SERVER_NAME: textField(canonicalServerName)
     .optional()
     .describe('Name that the certificate must be for. Left out: the host of the server'),
   LEASEHOLD_GATEWAY_IDENTITY: z
@@ -34,9 +35,8 @@ export const GatewaySettings = z.object({
     .string()
     .optional()
     .describe('One-time token from CreateGateway. Needed while the file has no identity yet'),
-  LEASEHOLD_GATEWAY_API_SERVER: z
-    .url({ protocol: /^https$/ })
-    .default('https://kubernetes.default.svc')
+  LEASEHOLD_GATEWAY_API_SERVER: textField(parseBaseUrl)
+    .prefault('https://kubernetes.default.svc')
     .describe("URL of the agent's own API server"),
   LEASEHOLD_GATEWAY_TOKEN_FILE: z
     .string()
@@ -49,14 +49,11 @@ export const GatewaySettings = z.object({
   LEASEHOLD_GATEWAY_TARGETS: addresses
     .optional()
     .describe(
-      'Where network-path channels may lead: `host:port`, several with commas, compared letter by letter. Empty: nowhere. Left out: that API server, under the name in its URL and under the address that Kubernetes gives to pods',
+      'Where network-path channels may lead: `host:port`, several with commas, as the URLs of configs have them. Empty: nowhere. Left out: that API server, under the name in its URL and under the address that Kubernetes gives to pods',
     ),
   KUBERNETES_SERVICE_HOST: z.string().optional().describe('Set by Kubernetes'),
   KUBERNETES_SERVICE_PORT: z.string().optional().describe('Set by Kubernetes'),
-  LEASEHOLD_LOG_LEVEL: z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
-    .default('info')
-    .describe('Least level that is logged'),
+  LEASEHOLD_LOG_LEVEL: LogLevel.describe('Least level that is logged'),
 });
 
 export type GatewaySettings = z.infer<typeof GatewaySettings>;
@@ -65,15 +62,15 @@ export type GatewaySettings = z.infer<typeof GatewaySettings>;
 export const readGatewaySettings = (environment: NodeJS.ProcessEnv): GatewaySettings =>
   parseSettings(GatewaySettings, environment);
 
-/** The addresses that network-path channels may lead to, in lower case. */
+/** The addresses that network-path channels may lead to, in the form in which the URLs of configs have them. */
 export function allowedTargets(settings: GatewaySettings): ReadonlySet<string> {
-  const targets = settings.LEASEHOLD_GATEWAY_TARGETS ?? ownApiServer(settings);
-  return new Set(targets.map((target) => target.toLowerCase()));
+  return new Set(settings.LEASEHOLD_GATEWAY_TARGETS ?? ownApiServer(settings));
 }
 
 function ownApiServer(settings: GatewaySettings): string[] {
   const { hostname, port } = new URL(settings.LEASEHOLD_GATEWAY_API_SERVER);
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: servicePort } = settings;
-  const ofPods = host && servicePort ? [`${host.includes(':') ? `[${host}]` : host}:${servicePort}`] : [];
+  const ofPods =
+    host && servicePort ? [parseHostAndPort(`${host.includes(':') ? `[${host}]` : host}:${servicePort}`)] : [];
   return [`${hostname}:${port || '443'}`, ...ofPods];
 }

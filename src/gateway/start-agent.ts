@@ -11,6 +11,7 @@ import { IdentityFile } from './identity-file.ts';
 import { InClusterToken } from './in-cluster-token.ts';
 import { OwnApiServer } from './own-api-server.ts';
 import { allowedTargets, type GatewaySettings } from './settings.ts';
+import { tellOfProxy } from './tell-of-proxy.ts';
 import { anchorsIn, tunnelServers } from './tunnel-server.ts';
 
 /** How long an agent that stops waits for the calls under way. */
@@ -18,6 +19,7 @@ const DRAIN_MS = 10_000;
 
 /** Wires the agent and starts it. Throws where its files cannot be used. */
 export async function startAgent(settings: GatewaySettings, log: Logger): Promise<{ stop(): Promise<void> }> {
+  tellOfProxy(process.env, log);
   const servers = tunnelServers(settings);
   const identity = await prepareIdentity(
     new IdentityFile(settings.LEASEHOLD_GATEWAY_IDENTITY),

@@ -29,6 +29,7 @@ import { PageTokens } from './requests/page-token.ts';
 import { configService } from './services/config-service.ts';
 import { gatewayService } from './services/gateway-service.ts';
 import { leaseService } from './services/lease-service.ts';
+import { bindable } from './transport/bindable.ts';
 import { boundPaths } from './transport/bound-paths.ts';
 import { allowLongDeadlines } from './transport/long-deadlines.ts';
 import { decodingAll } from './undecodable.ts';
@@ -103,7 +104,7 @@ export async function startServer(
     .add(decodingAll(HealthDefinition), HealthServiceImpl(health));
   const paths = boundPaths();
   const relay = await startRelay(settings, runtime, ports, log);
-  const port = await grpc.listen(settings.LEASEHOLD_LISTEN, doors.transport.credentials);
+  const port = await grpc.listen(bindable(settings.LEASEHOLD_LISTEN), doors.transport.credentials);
   const address = settings.LEASEHOLD_LISTEN.replace(/:\d+$/, `:${port}`);
   log.info({ address }, 'serving');
 

@@ -1,3 +1,4 @@
+import { logLevelIn } from './telemetry/log-level.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 import { startTelemetry } from './telemetry/start-telemetry.ts';
 
@@ -12,7 +13,7 @@ export async function runProcess<Settings>(
   readSettings: (environment: NodeJS.ProcessEnv) => Settings,
   start: (settings: Settings, log: Logger) => Promise<Service>,
 ): Promise<void> {
-  const log = createLogger(name, process.env['LEASEHOLD_LOG_LEVEL'] ?? 'info');
+  const log = createLogger(name, logLevelIn(process.env));
   try {
     const settings = readSettings(process.env);
     const stopTelemetry = startTelemetry(name);

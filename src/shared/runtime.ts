@@ -6,6 +6,7 @@ import { KubernetesClusters } from './kubernetes/kubernetes-clusters.ts';
 import { openKeyring } from './open-keyring.ts';
 import { leaseLimitsOf, policyOf } from './policy.ts';
 import type { Ports } from './ports/ports.ts';
+import { warnOfProxies } from './proxy-environment.ts';
 import { BullmqAlarm } from './queue/bullmq-alarm.ts';
 import { AcknowledgedScripts } from './redis/acknowledged-scripts.ts';
 import { findVolatility } from './redis/check-durability.ts';
@@ -47,6 +48,7 @@ export const PEER_BEARER = 'leasehold/forward/v1';
 
 /** Wires server or worker: the one place that knows both the ports and their adapters. */
 export async function createRuntime(settings: Settings, log: Logger): Promise<Runtime> {
+  warnOfProxies(process.env, log);
   const connections = new RedisConnections(settings.LEASEHOLD_REDIS_URL, (error) =>
     log.warn({ err: error }, 'Redis connection'),
   );

@@ -1,9 +1,13 @@
 import { z } from 'zod';
+import { canonicalServerName } from './domain/host.ts';
+import { isEveryAddress, parseHostAndPort, parseListenAddress } from './domain/host-and-port.ts';
 import { DNS_LABEL } from './domain/kubernetes-names.ts';
 import { AllowedNetworks } from './kubernetes/egress/allowed-networks.ts';
 import { parseSettings } from './parse-settings.ts';
 import { RedisUrl } from './redis/redis-url.ts';
 import { encodedKey } from './sealing/parse-keyring.ts';
+import { LogLevel } from './telemetry/log-level.ts';
+import { textField } from './text-field.ts';
 
 /** What becomes a timer must have a lower maximum: those of Node wait for 24.8 days at most, and a longer one for 1 ms. */
 const seconds = (what: string, fallback: number, max = 31_536_000) =>
@@ -18,10 +22,6 @@ const flag = (what: string) =>
 
 const A_DAY = 86_400;
 
-const ADDRESS = /^.+:\d{1,5}$/;
-
-const EVERY_ADDRESS = /^(?:0\.0\.0\.0|\[?::\]?):\d+$/;
-
 const pemFile = (what: string) => z.string().min(1).optional().describe(`PEM file ${what}`);
 
 const count = (what: string, fallback: number, max = 10_000) =>
@@ -30,11 +30,11 @@ const count = (what: string, fallback: number, max = 10_000) =>
 /** All settings, as environment variables. The README's table is made of these descriptions. */
 export const Settings = z
   .object({
-    LEASEHOLD_LISTEN: z
-      .string()
-      .regex(ADDRESS)
-      .default('127.0.0.1:50051')
-      .describe('Address and port of the gRPC server. Port 0: a free one, which the log tells'),
+    LEASEHOLD_LISTEN: textField(parseListenAddress)
+      .prefault('127.0.0.1:50051')
+      .describe(
+        'Address and port of the gRPC server; `:50051` is every address. Port 0: a free one, which the log tells',
+      ),
     LEASEHOLD_TLS_CERT: pemFile(
       "of the gRPC server's certificate chain, read again where it changes. Required for TLS",
     ),
@@ -145,18 +145,14 @@ export const Settings = z
       A_DAY,
     ),
     LEASEHOLD_DRAIN_TIMEOUT: seconds('How long a stopping process waits for the calls and jobs under way', 20, A_DAY),
-    LEASEHOLD_RELAY_LISTEN: z
-      .string()
-      .regex(ADDRESS)
+    LEASEHOLD_RELAY_LISTEN: textField(parseListenAddress)
       .optional()
       .describe('Address and port to which gateways and other servers connect, with TLS. Unset: no gateways'),
     LEASEHOLD_RELAY_CERT: pemFile(
       'of the certificate chain that the relay shows. Required with `LEASEHOLD_RELAY_LISTEN`',
     ),
     LEASEHOLD_RELAY_KEY: pemFile('of its private key. Required with `LEASEHOLD_RELAY_LISTEN`'),
-    LEASEHOLD_RELAY_ADDRESS: z
-      .string()
-      .regex(ADDRESS)
+    LEASEHOLD_RELAY_ADDRESS: textField(parseHostAndPort)
       .optional()
       .describe(
         '`host:port` at which other servers and workers reach the relay of this one. Unset: where it listens; required where that is every address (0.0.0.0 or [::])',
@@ -164,9 +160,7 @@ export const Settings = z
     LEASEHOLD_RELAY_CA: pemFile(
       "of the CAs by which servers and workers verify each other's relays. Unset: those that Node trusts",
     ),
-    LEASEHOLD_RELAY_NAME: z
-      .string()
-      .min(1)
+    LEASEHOLD_RELAY_NAME: textField(canonicalServerName)
       .optional()
       .describe(
         "Name that they expect in each other's certificates. Unset: the host of `LEASEHOLD_RELAY_ADDRESS`. This or `LEASEHOLD_RELAY_CA` is required, of workers too",
@@ -178,10 +172,7 @@ export const Settings = z
       .describe(
         'Folder of the Cedar policies that say who may do what (see [docs/policies.md](docs/policies.md)); its changes are followed. Unset: those that Leasehold comes with',
       ),
-    LEASEHOLD_LOG_LEVEL: z
-      .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
-      .default('info')
-      .describe('Least level that is logged'),
+    LEASEHOLD_LOG_LEVEL: LogLevel.describe('Least level that is logged'),
   })
   .refine(({ LEASEHOLD_KEYRING, LEASEHOLD_SEAL_KEY }) => !LEASEHOLD_KEYRING !== !LEASEHOLD_SEAL_KEY, {
     path: ['LEASEHOLD_KEYRING'],
@@ -222,7 +213,7 @@ export const Settings = z
   )
   .refine(
     ({ LEASEHOLD_RELAY_LISTEN: listen = '', LEASEHOLD_RELAY_ADDRESS }) =>
-      LEASEHOLD_RELAY_ADDRESS || !EVERY_ADDRESS.test(listen),
+      LEASEHOLD_RELAY_ADDRESS || !isEveryAddress(listen),
     {
       path: ['LEASEHOLD_RELAY_ADDRESS'],
       message: 'is needed with this LEASEHOLD_RELAY_LISTEN: others would dial themselves at it',

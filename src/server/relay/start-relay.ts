@@ -7,6 +7,7 @@ import type { Logger } from '../../shared/telemetry/logger.ts';
 import { type TunnelHandlers, tunnelOptions, tunnelService } from '../../shared/tunnel/tunnel-service.ts';
 import { endStalledCalls } from '../limits/stalled-calls.ts';
 import { boundStatuses } from '../middleware/error-budget.ts';
+import { bindable } from '../transport/bindable.ts';
 import { ReloadableCredentials } from '../transport/reloadable-credentials.ts';
 import { tlsContext } from '../transport/tls-context.ts';
 import { watchKeyPair } from '../transport/watch-key-pair.ts';
@@ -51,7 +52,7 @@ export async function startRelay(
     shown.replace(replaced);
     credentials.replace(tlsContext(replaced));
   });
-  const port = await bind(server, listen, credentials);
+  const port = await bind(server, bindable(listen), credentials);
   const address = settings.LEASEHOLD_RELAY_ADDRESS ?? listen.replace(/:\d+$/, `:${port}`);
   const bearers = () => keyring.deriveAll(PEER_BEARER);
   const host = { ports, relay, address, certificates: () => shown.recent(), bearers };

@@ -58,6 +58,8 @@ export class Peers {
     }
     const client = new TunnelClient(address, tunnelCredentials(ca?.()), {
       ...tunnelOptions,
+      // The processes of an installation reach each other straight, whatever proxy is for what is outside.
+      'grpc.enable_http_proxy': 0,
       ...(name === undefined ? {} : { 'grpc.ssl_target_name_override': name, 'grpc.default_authority': name }),
     });
     const metadata = new Metadata();

@@ -10,16 +10,29 @@ export interface KeyringContent {
 
 const KEY_BYTES = 32;
 
-/** 32 bytes in base64, as a key that shows itself to nobody. */
-export const encodedKey = z
-  .base64()
-  .transform((text) => Buffer.from(text, 'base64'))
-  .refine((bytes) => bytes.length === KEY_BYTES, 'must be 32 bytes in base64')
-  .transform((bytes) => {
-    const key = createSecretKey(bytes);
-    bytes.fill(0);
-    return key;
-  });
+/** Either alphabet (RFC 4648, 4 and 5), with its padding or without. */
+const BASE64 = /^(?:[A-Za-z0-9+/]*|[A-Za-z0-9_-]*)={0,2}$/;
+
+/** What is written for a key in base64, by its length in characters. */
+const LOOKS: Record<number, string> = {
+  32: ': this looks like 32 characters, which are to be encoded',
+  60: ': this looks like base64 of base64, as a Secret shows it; decode it once',
+  64: ': this looks like hex; encode the bytes in base64',
+};
+
+/** 32 bytes in base64, as a key that shows itself to nobody. Blanks and line breaks around it come with files. */
+export const encodedKey = z.string().transform((text, context) => {
+  const encoded = text.trim();
+  const bytes = Buffer.from(encoded, 'base64');
+  if (!BASE64.test(encoded) || bytes.length !== KEY_BYTES) {
+    const message = `must be ${KEY_BYTES} bytes in base64 (openssl rand -base64 32)${LOOKS[encoded.length] ?? ''}`;
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  }
+  const key = createSecretKey(bytes);
+  bytes.fill(0);
+  return key;
+});
 
 const File = z.strictObject({
   primary: z.string(),
