@@ -3,6 +3,8 @@ export interface Answer {
   status: number;
   contentType: string;
   retryAfter?: string | undefined;
+  /** By the API server's clock; left out where the gateway itself answers. */
+  date?: string | undefined;
   body: Buffer;
 }
 

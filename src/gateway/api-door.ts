@@ -164,11 +164,18 @@ async function bodyOf(request: IncomingMessage, over: AbortSignal): Promise<stri
 }
 
 /** What was refused may have more to it that was not read: its connection ends. */
-function write(response: ServerResponse, { status, contentType, retryAfter, body }: Answer, isLast: boolean): void {
+function write(
+  response: ServerResponse,
+  { status, contentType, retryAfter, date, body }: Answer,
+  isLast: boolean,
+): void {
+  // Leasehold takes it for the clock of the API server.
+  response.sendDate = false;
   response.writeHead(status, {
     'content-type': contentType,
     'content-length': body.length,
     ...(retryAfter === undefined ? {} : { 'retry-after': retryAfter }),
+    ...(date === undefined ? {} : { date }),
     ...(isLast ? { connection: 'close' } : {}),
   });
   response.end(body);

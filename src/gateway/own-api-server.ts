@@ -83,11 +83,12 @@ export class OwnApiServer {
       reset: false,
       signal,
     });
-    const { 'content-type': contentType, 'retry-after': retryAfter } = answer.headers;
+    const { 'content-type': contentType, 'retry-after': retryAfter, date } = answer.headers;
     return {
       status: answer.statusCode,
       contentType: String(contentType ?? 'application/octet-stream'),
       ...(retryAfter === undefined ? {} : { retryAfter: String(retryAfter) }),
+      ...(typeof date === 'string' ? { date } : {}),
       body: Buffer.from(await answer.body.arrayBuffer()),
     };
   }

@@ -1,3 +1,4 @@
+import { Unavailable } from './domain/errors.ts';
 import type { KeyEncryption } from './ports/key-encryption.ts';
 import { Keyring } from './sealing/keyring.ts';
 import { parseKeyring } from './sealing/parse-keyring.ts';
@@ -27,11 +28,11 @@ export async function openKeyring(
     const keys = new Map(key ? [[ENVIRONMENT_KEY, key]] : []);
     const keyring = new Keyring({ primary: ENVIRONMENT_KEY, keys });
     await check(keyring).catch((error: Error) => {
-      throw new Error(`LEASEHOLD_SEAL_KEY: ${error.message}`, { cause: error });
+      throw storeErrorIn(error) ?? new Error(`LEASEHOLD_SEAL_KEY: ${error.message}`, { cause: error });
     });
     return { keyring, close() {} };
   }
-  const file = await WatchedFiles.open({
+  const opening = WatchedFiles.open({
     what: 'the keyring (LEASEHOLD_KEYRING)',
     paths: [path],
     async parse([text = Buffer.of()]) {
@@ -42,7 +43,15 @@ export async function openKeyring(
     tell: ({ primary, keys }) => ({ primary, keys: [...keys.keys()] }),
     log,
   });
+  const file = await opening.catch((error: Error) => {
+    throw storeErrorIn(error.cause) ?? error;
+  });
   const keyring = new Keyring(file.current);
   file.onReload((content) => keyring.replace(content));
   return { keyring, close: () => file.close() };
+}
+
+/** A store that cannot be asked says nothing against the keys. */
+function storeErrorIn(error: unknown): Unavailable | undefined {
+  return error instanceof Unavailable ? error : undefined;
 }

@@ -1,6 +1,7 @@
 import { Worker } from 'bullmq';
 import { runBatch } from '../shared/leases/batch.ts';
 import { BATCH_QUEUE, type BatchJob } from '../shared/queue/queues.ts';
+import { failures } from './failures.ts';
 import type { Work } from './work.ts';
 import { workerOptions } from './worker-options.ts';
 
@@ -9,12 +10,14 @@ const BATCHES_AT_ONCE = 4;
 
 /** Does what batches ask for; a batch whose worker dies is begun anew by another. */
 export function startBatchWorker(work: Work): Worker {
-  const { ports, log } = work;
-  const worker = new Worker<BatchJob>(BATCH_QUEUE, (job) => runBatch(ports, job.data.batchId), {
-    ...workerOptions(work),
-    concurrency: BATCHES_AT_ONCE,
-  });
-  worker.on('error', (error) => log.warn({ err: error }, 'batch queue'));
-  worker.on('failed', (job, error) => log.warn({ batch: job?.data.batchId, err: error }, 'batch failed; will retry'));
+  const { ports, gate, backend, onQueueError } = work;
+  const worker = new Worker<BatchJob>(
+    BATCH_QUEUE,
+    ({ data }) => gate.retried(() => runBatch(ports, data.batchId)),
+    { ...workerOptions(work), concurrency: BATCHES_AT_ONCE },
+    backend,
+  );
+  worker.on('error', onQueueError);
+  worker.on('failed', failures(work, 'batch failed; will retry'));
   return worker;
 }

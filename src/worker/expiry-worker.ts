@@ -4,6 +4,7 @@ import type { Lease } from '../shared/domain/lease.ts';
 import { expire } from '../shared/leases/expire.ts';
 import { ownAccess } from '../shared/leases/own-access.ts';
 import { EXPIRY_QUEUE, type ExpiryJob } from '../shared/queue/queues.ts';
+import { failures } from './failures.ts';
 import { LANE_IS_STUCK, Lanes } from './lanes.ts';
 import type { Work } from './work.ts';
 import { workerOptions } from './worker-options.ts';
@@ -19,16 +20,22 @@ const STUCK_RETRY_MS = 2_000;
 
 /** Takes leases down when their alarms ring. */
 export function startExpiryWorker(work: Work): Worker {
-  const { ports, settings, log } = work;
+  const { ports, settings, gate, backend, onQueueError } = work;
   const lanes = new Lanes(Math.ceil(settings.LEASEHOLD_WORKER_CONCURRENCY * LANE_SHARE), LANE_PATIENCE_MS);
 
   async function onAlarm(job: Job<ExpiryJob>, token: string | undefined): Promise<void> {
-    const lease = await ports.leases.get(job.data.leaseId);
-    const ringAgainAt = lease && (await lanes.run(await laneOf(lease), () => expire(ports, lease)));
+    const ringAgainAt = await gate.retried(() => look(job.data.leaseId));
     if (ringAgainAt !== undefined) {
-      await job.moveToDelayed(ringAgainAt === LANE_IS_STUCK ? soon() : ringAgainAt, token);
+      const waitMs = (ringAgainAt === LANE_IS_STUCK ? soon() : ringAgainAt) - ports.clock.now();
+      // BullMQ wants it by the clock of this process, and has it stored by ours.
+      await job.moveToDelayed(Date.now() + waitMs, token);
       throw new DelayedError();
     }
+  }
+
+  async function look(leaseId: string): Promise<number | undefined | typeof LANE_IS_STUCK> {
+    const lease = await ports.leases.get(leaseId);
+    return lease && (await lanes.run(await laneOf(lease), () => expire(ports, lease)));
   }
 
   async function laneOf(lease: Lease): Promise<string> {
@@ -40,11 +47,13 @@ export function startExpiryWorker(work: Work): Worker {
     return ports.clock.now() + STUCK_RETRY_MS * (0.5 + ports.random() / 2);
   }
 
-  const worker = new Worker<ExpiryJob>(EXPIRY_QUEUE, onAlarm, {
-    ...workerOptions(work),
-    concurrency: settings.LEASEHOLD_WORKER_CONCURRENCY,
-  });
-  worker.on('error', (error) => log.warn({ err: error }, 'expiry queue'));
-  worker.on('failed', (job, error) => log.warn({ lease: job?.data.leaseId, err: error }, 'alarm failed; will retry'));
+  const worker = new Worker<ExpiryJob>(
+    EXPIRY_QUEUE,
+    onAlarm,
+    { ...workerOptions(work), concurrency: settings.LEASEHOLD_WORKER_CONCURRENCY },
+    backend,
+  );
+  worker.on('error', onQueueError);
+  worker.on('failed', failures(work, 'alarm failed; will retry'));
   return worker;
 }

@@ -1,4 +1,5 @@
 import { Queue, Worker } from 'bullmq';
+import { failures } from './failures.ts';
 import type { Work } from './work.ts';
 import { workerOptions } from './worker-options.ts';
 
@@ -15,22 +16,27 @@ export interface Recurring {
 
 /**
  * Does recurring work, one run at a time across all workers. The schedule lives in the queue, which may be lost like
- * everything there: each worker looks after it.
+ * everything there: each worker looks after it. Where Redis refuses writes, it begins once they are taken.
  */
 export async function startRecurringWorker(
   work: Work,
   { queueName, everyMs, run }: Recurring,
 ): Promise<{ close(): Promise<void> }> {
-  const { connection, prefix, log } = work;
-  const queue = new Queue(queueName, { connection, prefix });
-  const worker = new Worker(queueName, async () => void (await run()), workerOptions(work));
-  const onError = (error: Error) => log.warn({ queue: queueName, err: error }, 'recurring work');
-  queue.on('error', onError);
-  worker.on('error', onError);
-  worker.on('failed', (_job, error) => log.warn({ queue: queueName, err: error }, 'a run failed; the next one comes'));
+  const { ports, gate, connection, prefix, backend, onQueueError } = work;
+  const queue = new Queue(queueName, { connection, prefix }, backend);
+  const worker = new Worker(queueName, async () => void (await run()), workerOptions(work), backend);
+  queue.on('error', onQueueError);
+  worker.on('error', onQueueError);
+  worker.on('failed', failures(work, `a run failed (${queueName}); the next one comes`));
 
-  await keepSchedule(queue, everyMs);
-  const keeping = setInterval(() => void keepSchedule(queue, everyMs).catch(onError), everyMs);
+  const keep = () => keepSchedule(queue, everyMs, ports.clock.now());
+  await keep().catch((error: Error) => {
+    if (!gate.heard(error)) {
+      throw error;
+    }
+  });
+  const keeping = setInterval(() => void keep().catch(onQueueError), everyMs);
+  gate.onReopened(() => void keep().catch(onQueueError));
   return {
     async close() {
       clearInterval(keeping);
@@ -39,11 +45,10 @@ export async function startRecurringWorker(
   };
 }
 
-async function keepSchedule(queue: Queue, everyMs: number): Promise<void> {
+async function keepSchedule(queue: Queue, everyMs: number, now: number): Promise<void> {
   await queue.setGlobalConcurrency(1);
   const schedule = await queue.getJobScheduler(queue.name);
-  const isKept =
-    schedule?.every === everyMs && Math.abs((schedule.next ?? 0) - Date.now()) < OFF_BY_INTERVALS * everyMs;
+  const isKept = schedule?.every === everyMs && Math.abs((schedule.next ?? 0) - now) < OFF_BY_INTERVALS * everyMs;
   if (!isKept) {
     const opts = { removeOnComplete: true, removeOnFail: true };
     await queue.removeJobScheduler(queue.name);

@@ -12,6 +12,7 @@ import { startBatchWorker } from './batch-worker.ts';
 import { startExpiryWorker } from './expiry-worker.ts';
 import { startRecurringWorker } from './recurring-worker.ts';
 import { rewrapping } from './rewrapping.ts';
+import type { Work } from './work.ts';
 
 /**
  * Starts the worker: it takes leases down when their alarms ring, revokes batches, sweeps, reads the clusters back,
@@ -25,7 +26,19 @@ export async function startWorker(
 ): Promise<Service> {
   const runtime = await createRuntime(settings, log);
   const connection = await runtime.connectForJobs();
-  const work = { ports: around(runtime.ports), settings, log, connection, prefix: runtime.keys.queuePrefix };
+  const { gate } = runtime;
+  const work: Work = {
+    ports: around(runtime.ports),
+    settings,
+    log,
+    connection,
+    prefix: runtime.keys.queuePrefix,
+    backend: runtime.queueBackend,
+    gate,
+    onQueueError: runtime.onStoreError,
+  };
+  // What fell due meanwhile may have no alarm, because none could be set.
+  gate.onReopened(() => void sweep(work.ports, { graceMs: 0 }).catch(runtime.onStoreError));
   const expiries = startExpiryWorker(work);
   const batches = startBatchWorker(work);
   const sweeping = await startRecurringWorker(work, {
@@ -51,6 +64,7 @@ export async function startWorker(
 
   return {
     async stop() {
+      gate.close();
       const closed = Promise.all(
         [expiries, batches, sweeping, readingBack, rewrappingKeys, renewing].map((part) => part.close()),
       );

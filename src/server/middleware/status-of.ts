@@ -11,6 +11,7 @@ import {
 import {
   ClusterAddressNotAllowed,
   type ClusterCall,
+  ClusterClockDiffers,
   ClusterError,
   ClusterNotDone,
   ClusterNotTrusted,
@@ -106,6 +107,11 @@ function ofCluster(error: ClusterError): ClusterTelling {
   }
   if (error instanceof ClusterAddressNotAllowed) {
     return { reason: 'CLUSTER_ADDRESS_NOT_ALLOWED', metadata };
+  }
+  if (error instanceof ClusterClockDiffers) {
+    const { cluster, aheadSeconds } = error;
+    const whose = { clock: 'api-server', cluster, ahead_seconds: String(aheadSeconds) };
+    return { reason: 'CLOCKS_DIFFER', metadata: { ...metadata, ...whose } };
   }
   if (error instanceof GatewayRefused) {
     return { reason: 'GATEWAY_REFUSED', metadata: { ...metadata, gateway: error.gateway } };

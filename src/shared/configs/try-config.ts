@@ -54,7 +54,10 @@ async function tryStatic(ports: Ports, config: Config, credential: StaticCredent
     await requireDeletes(ports, config);
     await tryNamespace(ports, config, namespace);
   } else {
-    await cluster.mintToken({ namespace, name }, { audiences: config.audiences, seconds: MIN_TOKEN_SECONDS });
+    await cluster.mintToken(
+      { namespace, name },
+      { audiences: config.audiences, seconds: MIN_TOKEN_SECONDS, forLease: true },
+    );
   }
 }
 

@@ -129,3 +129,21 @@ export class ClusterNotDone extends ClusterError {
 export class ClusterNotTrusted extends ClusterError {
   readonly effectUnknown = false;
 }
+
+/** The API server's clock and ours are too far apart to say when a lease ends. */
+export class ClusterClockDiffers extends ClusterError {
+  readonly effectUnknown = false;
+  readonly cluster: string;
+  /** How far the API server's clock is ahead; below zero where it is behind. */
+  readonly aheadSeconds: number;
+
+  constructor(call: ClusterCall, cluster: string, aheadSeconds: number) {
+    const difference = `${Math.abs(aheadSeconds)} s ${aheadSeconds > 0 ? 'ahead of' : 'behind'}`;
+    super(
+      call,
+      `the clock of the API server of ${cluster} is ${difference} that of Leasehold (the time of its Redis), so it cannot be said when a lease would end; set the clocks right (NTP)`,
+    );
+    this.cluster = cluster;
+    this.aheadSeconds = aheadSeconds;
+  }
+}

@@ -166,6 +166,11 @@ export const REASONS = {
     "the cluster's address may not be called",
     'add its network to `LEASEHOLD_ALLOWED_NETWORKS`',
   ],
+  CLOCKS_DIFFER: [
+    'FAILED_PRECONDITION',
+    "the API server's clock and Leasehold's (that of its Redis) are too far apart to say when a lease ends",
+    'set the clocks right (NTP); `ahead_seconds` says by how much the API server is ahead',
+  ],
   GATEWAY_NOT_CONNECTED: [
     'UNAVAILABLE',
     'no agent of the gateway is connected',

@@ -18,6 +18,7 @@ import type { Secret } from '../domain/secret.ts';
 import { shorten } from '../domain/shorten.ts';
 import { NotDialled } from '../ports/gateway-dialer.ts';
 import { inSpan } from '../telemetry/span.ts';
+import type { ClusterClock } from './cluster-clock.ts';
 import type { ClusterGuard } from './cluster-guard.ts';
 import { AddressNotAllowed } from './egress/egress-guard.ts';
 import { pathOf } from './path-of.ts';
@@ -72,9 +73,12 @@ export class ApiServer {
   readonly #limits: ConnectionLimits;
   readonly #guard: ClusterGuard;
   readonly #pool: Pool;
+  /** undefined: nobody wants to know. */
+  readonly clock: ClusterClock | undefined;
 
-  /** `guard` is the cluster's: all routes to it share it. */
-  constructor(route: Route, limits: ConnectionLimits, guard: ClusterGuard) {
+  /** `guard` and `clock` are the cluster's: all routes to it share them. */
+  constructor(route: Route, limits: ConnectionLimits, guard: ClusterGuard, clock?: ClusterClock) {
+    this.clock = clock;
     this.#route = route;
     this.#limits = limits;
     this.#guard = guard;
@@ -141,6 +145,7 @@ export class ApiServer {
     // Cleared at the end: the timer of AbortSignal.timeout would run on after its call.
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), timeoutMs);
+    const sentAt = this.clock?.now() ?? 0;
     try {
       const answer = await this.#pool.request({
         method,
@@ -156,6 +161,7 @@ export class ApiServer {
         reset: false,
         signal: deadline.signal,
       });
+      this.clock?.heardDate(answer.headers['date'], { sentAt, answeredAt: this.clock.now() });
       return { status: answer.statusCode, text: await answer.body.text(), retryAfter: answer.headers['retry-after'] };
     } catch (error) {
       throw this.#explain(call, error, deadline.signal.aborted);

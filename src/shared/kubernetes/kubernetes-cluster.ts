@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ClusterCall, ClusterRefused, ClusterUnreachable } from '../domain/cluster-error.ts';
+import { type ClusterCall, ClusterError, ClusterRefused, ClusterUnreachable } from '../domain/cluster-error.ts';
 import type { LeaseObject } from '../domain/lease.ts';
 import type { Marks } from '../domain/marks.ts';
 import type { Permission } from '../domain/permissions.ts';
@@ -42,6 +42,7 @@ export class KubernetesCluster implements Cluster {
 
   async create(object: LeaseObject, account: ServiceAccountName, marks: Marks): Promise<string> {
     const call: ClusterCall = { verb: 'create', ...resourceOf(object) };
+    await this.#requireSameTime(call);
     const answer = await this.#server.call(call, { body: manifestOf(object, account, marks) });
     return readAnswer(call, createdObject(object), answer).metadata.uid;
   }
@@ -66,13 +67,48 @@ export class KubernetesCluster implements Cluster {
       subresource: 'token',
       ...account,
     };
+    if (wish.forLease) {
+      await this.#requireSameTime(call);
+    }
+    const { clock } = this.#server;
+    const sentAt = clock?.now() ?? 0;
     const answer = await this.#server.call(call, { body: tokenRequest(wish) });
     const { status } = readAnswer(call, mintedToken(account, wish), answer);
     const token = new Secret(status.token);
     if (isOfAnotherAccount(token, account)) {
       throw new ClusterUnreachable(call, 'its answer is a token of another account');
     }
-    return { token, expireTime: Date.parse(status.expirationTimestamp) };
+    const expireTime = Date.parse(status.expirationTimestamp);
+    const exchange = { sentAt, answeredAt: clock?.now() ?? 0 };
+    const aheadMs = clock?.heardToken(token, expireTime - wish.seconds * 1000, exchange) ?? 0;
+    if (wish.forLease) {
+      clock?.require(call, aheadMs);
+    }
+    return { token, expireTime: expireTime - aheadMs };
+  }
+
+  /** Where the last token showed another time than ours, the API server is asked once more before anything is made. */
+  async #requireSameTime(call: ClusterCall): Promise<void> {
+    const { clock } = this.#server;
+    if (!clock?.wasOff) {
+      return;
+    }
+    try {
+      // Every token may ask it, and whatever the answer is, it has a Date.
+      await this.mayI({
+        verb: 'create',
+        apiGroup: '',
+        resource: 'serviceaccounts/token',
+        namespace: call.namespace,
+        objectName: undefined,
+        purpose: 'to hear its time',
+      });
+    } catch (error) {
+      if (!(error instanceof ClusterError)) {
+        throw error;
+      }
+    }
+    clock.requireSetSince(call);
   }
 
   async readServiceAccount(account: ServiceAccountName): Promise<void> {

@@ -3,6 +3,7 @@ import type { Cluster, Clusters } from '../ports/cluster.ts';
 import type { GatewayDialer } from '../ports/gateway-dialer.ts';
 import type { Ports } from '../ports/ports.ts';
 import { ApiServer, type ConnectionLimits } from './api-server.ts';
+import { ClusterClock } from './cluster-clock.ts';
 import { ClusterGuard } from './cluster-guard.ts';
 import type { EgressGuard } from './egress/egress-guard.ts';
 import { KubernetesCluster } from './kubernetes-cluster.ts';
@@ -15,26 +16,38 @@ interface Kept {
   server: ApiServer;
   cluster: string;
   guard: ClusterGuard;
+  clock: ClusterClock;
 }
 
 /**
- * The clusters that leases are issued on: one pool of connections for each access, made at its first use, and one guard
- * for each cluster, which is what answers at one URL or behind one gateway.
+ * The clusters that leases are issued on: one pool of connections for each access, made at its first use, one guard and one
+ * knowledge of its clock for each cluster, which is what answers at one URL or behind one gateway.
  */
 export class KubernetesClusters implements Clusters {
   readonly #limits: ConnectionLimits;
   readonly #dialer: GatewayDialer;
   readonly #egress: EgressGuard;
   readonly #log: Ports['log'];
+  readonly #now: () => number;
   /** In the order of last use. */
   readonly #kept = new Map<string, Kept>();
 
-  /** `log` is told when calls to a cluster keep failing, and when it answers again. */
-  constructor(limits: ConnectionLimits, dialer: GatewayDialer, egress: EgressGuard, log: Ports['log']) {
+  /**
+   * `log` is told when calls to a cluster keep failing, and when it answers again; and when its clock differs from `now`,
+   * by which leases end.
+   */
+  constructor(
+    limits: ConnectionLimits,
+    dialer: GatewayDialer,
+    egress: EgressGuard,
+    log: Ports['log'],
+    now: () => number = Date.now,
+  ) {
     this.#limits = limits;
     this.#dialer = dialer;
     this.#egress = egress;
     this.#log = log;
+    this.#now = now;
   }
 
   at(access: Access): Cluster {
@@ -52,13 +65,11 @@ export class KubernetesClusters implements Clusters {
 
   #make(access: Access): Kept {
     const cluster = clusterOf(access);
-    const guard = this.#guardOf(cluster) ?? new ClusterGuard(cluster, this.#limits, this.#log);
+    const known = [...this.#kept.values()].find((kept) => kept.cluster === cluster);
+    const guard = known?.guard ?? new ClusterGuard(cluster, this.#limits, this.#log);
+    const clock = known?.clock ?? new ClusterClock(cluster, this.#now, this.#log);
     const route = routeTo(access, this.#limits.connectTimeoutMs, this.#dialer, this.#egress);
-    return { cluster, guard, server: new ApiServer(route, this.#limits, guard) };
-  }
-
-  #guardOf(cluster: string): ClusterGuard | undefined {
-    return [...this.#kept.values()].find((kept) => kept.cluster === cluster)?.guard;
+    return { cluster, guard, clock, server: new ApiServer(route, this.#limits, guard, clock) };
   }
 
   /** Its calls go on, also those that wait for their turn; its connections end by themselves once they idle. */

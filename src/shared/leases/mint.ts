@@ -9,6 +9,6 @@ export function mint(cluster: Cluster, lease: Lease, seconds: number): Promise<M
     first?.kind === 'Secret' && first.uid !== undefined ? { name: first.name, uid: first.uid } : undefined;
   return cluster.mintToken(
     { namespace: lease.namespace, name: lease.serviceAccount },
-    { audiences: lease.audiences, seconds: tokenSeconds(seconds), boundTo },
+    { audiences: lease.audiences, seconds: tokenSeconds(seconds), boundTo, forLease: true },
   );
 }

@@ -13,12 +13,13 @@ const AT_ONCE = 32;
 /**
  * Sets the alarms of what will want attention soon, and, anew, of what wants attention and does not get it because its
  * job was lost: leases that are overdue or were left half-issued, and batches that have not ended. Costs as much as is
- * due, however many leases there are. Returns how many were overdue. Throws Unavailable.
+ * due, however many leases there are. `graceMs`: how long what is due is left to its alarm. Returns how many were overdue.
+ * Throws Unavailable.
  */
-export async function sweep(ports: Ports): Promise<number> {
+export async function sweep(ports: Ports, { graceMs = GRACE_MS }: { graceMs?: number } = {}): Promise<number> {
   const now = ports.clock.now();
   const due = await allDue(ports, now + ports.policy.alarmHorizonMs);
-  const missed = due.filter(({ at }) => at < now - GRACE_MS);
+  const missed = due.filter(({ at }) => at < now - graceMs);
   await setAlarms(ports, due.slice(missed.length));
   await ringNow(ports, missed);
   if (missed.length > 0) {

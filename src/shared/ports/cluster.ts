@@ -16,11 +16,13 @@ export interface TokenWish {
   seconds: number;
   /** The Secret with whose deletion the token ends (TokenRequest's boundObjectRef). Left out: only the account binds it. */
   boundTo?: { name: string; uid: string } | undefined;
+  /** Its end is to be that of a lease: fails with ClusterClockDiffers where the API server's clock is too far from ours. */
+  forLease?: boolean;
 }
 
 export interface MintedToken {
   token: Secret;
-  /** What the cluster says; it may be sooner than asked. */
+  /** What the cluster says, by our clock; it may be sooner than asked. */
   expireTime: number;
 }
 
@@ -38,7 +40,10 @@ export type ObjectName = Place & { name: string; uid?: string | undefined };
 
 /** What leases need of one cluster. Every call has a deadline and fails with a ClusterError. */
 export interface Cluster {
-  /** Makes an object; a binding binds its role to `account`. Returns its uid. */
+  /**
+   * Makes an object; a binding binds its role to `account`. Returns its uid. Fails with ClusterClockDiffers, and makes
+   * nothing, where the clocks are known to differ.
+   */
   create(object: LeaseObject, account: ServiceAccountName, marks: Marks): Promise<string>;
   /** Removes an object. Success where it is gone already, and where its name now belongs to an object of another uid. */
   remove(object: ObjectName): Promise<void>;

@@ -1,4 +1,4 @@
-import { type Job, type JobsOptions, Queue } from 'bullmq';
+import { createRedisBackend, type Job, type JobsOptions, Queue } from 'bullmq';
 import type { Alarm, Appointment } from '../ports/alarm.ts';
 import { storeCall } from '../redis/store-call.ts';
 import { BATCH_QUEUE, type BatchJob, EXPIRY_QUEUE, type ExpiryJob, type QueueSettings } from './queues.ts';
@@ -22,10 +22,12 @@ export class BullmqAlarm implements Alarm {
   readonly #batches: Queue<BatchJob>;
   readonly #now: () => number;
 
+  /** `now`: by it the appointments are. */
   constructor(settings: QueueSettings, now: () => number, onError: (error: Error) => void) {
-    const options = { ...settings, defaultJobOptions: JOB_OPTIONS };
-    this.#expiries = new Queue<ExpiryJob>(EXPIRY_QUEUE, options).on('error', onError);
-    this.#batches = new Queue<BatchJob>(BATCH_QUEUE, options).on('error', onError);
+    const { connection, prefix, backend = createRedisBackend } = settings;
+    const options = { connection, prefix, defaultJobOptions: JOB_OPTIONS };
+    this.#expiries = new Queue<ExpiryJob>(EXPIRY_QUEUE, options, backend).on('error', onError);
+    this.#batches = new Queue<BatchJob>(BATCH_QUEUE, options, backend).on('error', onError);
     this.#now = now;
   }
 
@@ -71,7 +73,12 @@ export class BullmqAlarm implements Alarm {
 
   /** Named by the lease: while there is one of that name, another is not added. */
   #jobFor({ leaseId, at }: Appointment) {
-    return { name: 'expire', data: { leaseId }, opts: { jobId: leaseId, delay: this.#delay(at) } };
+    // BullMQ adds the delay to the time at which a job was made, by default that of this process's own clock.
+    return {
+      name: 'expire',
+      data: { leaseId },
+      opts: { jobId: leaseId, timestamp: this.#now(), delay: this.#delay(at) },
+    };
   }
 
   #delay(at: number): number {

@@ -1,4 +1,4 @@
-import type { ConnectionOptions } from 'bullmq';
+import type { BackendFactory, ConnectionOptions, RedisQueueBackend } from 'bullmq';
 
 /** One delayed job for each lease that wants attention soon, named by the lease's id. */
 export const EXPIRY_QUEUE = 'expiry';
@@ -31,4 +31,6 @@ export interface QueueSettings {
   connection: ConnectionOptions;
   /** Before all of BullMQ's keys. */
   prefix: string;
+  /** How BullMQ reaches it. Left out: in its own way, by the clock of this process. */
+  backend?: BackendFactory<RedisQueueBackend>;
 }

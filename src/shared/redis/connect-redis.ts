@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import { trustIn } from '../domain/trust.ts';
+import { explainStart } from './explain-start.ts';
 import type { RedisAddress } from './redis-url.ts';
-import { withoutRepeats } from './without-repeats.ts';
 
 export type RedisClient = Redis | Cluster;
 
@@ -22,6 +22,12 @@ const MAX_RECONNECT_DELAY_MS = 1_000;
 /** How often the owners of a Cluster's slots are read, besides when a node says that they are wrong. */
 const SLOTS_REFRESH_MS = 2_000;
 
+/** Losses of connections, of nodes of a Cluster, and of Sentinels. */
+const ERROR_EVENTS = ['error', 'node error', 'sentinelError'];
+
+/** Of what goes wrong while a connection is made, so much is kept to explain it. */
+const MAX_HEARD = 4;
+
 /** Opens connections to one Redis, be it a server, a Sentinel set or a Cluster, and closes them together. */
 export class RedisConnections {
   readonly #address: RedisAddress;
@@ -31,20 +37,30 @@ export class RedisConnections {
   /** `onError` hears of losses too, which are repaired by themselves. */
   constructor(address: RedisAddress, onError: (error: Error) => void) {
     this.#address = address;
-    this.#onError = withoutRepeats(onError);
+    this.#onError = onError;
   }
 
   /**
    * A connection that comes back by itself after a restart or failover. Meanwhile its commands fail fast, except those
-   * for `jobs`, which wait. Rejects where Redis does not answer now.
+   * for `jobs`, which wait. Rejects where Redis does not answer now, with what to do.
    */
   async open(use: RedisUse): Promise<RedisClient> {
     const client = createClient(this.#address, use);
     this.#open.push(client);
-    for (const event of ['error', 'node error', 'sentinelError']) {
-      client.on(event, this.#onError);
+    const heard: Error[] = [];
+    const hear = (error: Error) => void (heard.push(error) > MAX_HEARD && heard.shift());
+    for (const event of ERROR_EVENTS) {
+      client.on(event, hear);
     }
-    await Promise.race([ready(client), tooLate()]);
+    try {
+      await Promise.race([ready(client), tooLate()]);
+    } catch (error) {
+      client.on('error', () => undefined).disconnect();
+      throw explainStart(this.#address, error as Error, heard);
+    }
+    for (const event of ERROR_EVENTS) {
+      client.off(event, hear).on(event, this.#onError);
+    }
     return client;
   }
 

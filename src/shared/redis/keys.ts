@@ -11,6 +11,11 @@ export class Keys {
     this.#prefix = `{leasehold:${installation}}`;
   }
 
+  /** All of our keys, as an ACL rule of Redis names them. */
+  get pattern(): string {
+    return `${this.#prefix}:*`;
+  }
+
   /** BullMQ's own keys begin with it. */
   get queuePrefix(): string {
     return `${this.#prefix}:queue`;
@@ -34,6 +39,11 @@ export class Keys {
   /** String: why the token of that access was not renewed. */
   renewalError(accessId: string): string {
     return `${this.#prefix}:renewal-error:${accessId}`;
+  }
+
+  /** String, of no meaning: written to see whether Redis takes writes. */
+  get writeProbe(): string {
+    return `${this.#prefix}:write-probe`;
   }
 
   /** Hash: uid, version, data. */

@@ -32,3 +32,23 @@ export class PlainScripts implements ScriptRunner {
     return hash;
   }
 }
+
+/** Has another runner run them, and says what became of those that failed. */
+export class HeardScripts implements ScriptRunner {
+  readonly #runner: ScriptRunner;
+  readonly #onError: (error: unknown) => void;
+
+  constructor(runner: ScriptRunner, onError: (error: unknown) => void) {
+    this.#runner = runner;
+    this.#onError = onError;
+  }
+
+  async run(lua: string, keys: string[], args: (string | number)[]): Promise<unknown> {
+    try {
+      return await this.#runner.run(lua, keys, args);
+    } catch (error) {
+      this.#onError(error);
+      throw error;
+    }
+  }
+}

@@ -1,11 +1,13 @@
+import { ReplyError } from 'ioredis';
 import { Unavailable } from '../domain/errors.ts';
+import { refusalIn } from './refusal.ts';
 
 /**
- * What Redis answers when it cannot serve now but may later: replication, cluster, memory, disk. Redis 6 puts a script
- * before it. MOVED comes to us only where the new owner could not be followed to.
+ * What Redis answers when it cannot serve now but may later, besides what it says when it refuses writes. Redis 6 puts a
+ * script before it. MOVED comes to us only where the new owner could not be followed to.
  */
 const PASSING =
-  /^(?:ERR Error running script.*-)?(?:LOADING|READONLY|OOM|MISCONF|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MASTERDOWN|NOREPLICAS|BUSY|UNBLOCKED)\b/;
+  /^(?:ERR Error running script.*-)?(?:LOADING|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MASTERDOWN|BUSY|UNBLOCKED)\b/;
 
 /** What ioredis says when there is no connection, none that answers, or no node that could be asked. */
 const AWAY = new RegExp(
@@ -30,13 +32,25 @@ export async function storeCall<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
+    const refusal = refusalIn(error);
+    if (refusal) {
+      const message = `the store can be read, but Redis refuses writes: ${refusal.why}; ${refusal.advice}`;
+      throw new Unavailable('STORE_UNAVAILABLE', message, { cause: error });
+    }
     if (!isPassing(error as NodeJS.ErrnoException)) {
       throw error;
     }
-    throw new Unavailable('STORE_UNAVAILABLE', 'the store cannot be reached or cannot write now', { cause: error });
+    throw new Unavailable('STORE_UNAVAILABLE', 'the store (Redis) cannot be reached, or cannot serve now', {
+      cause: error,
+    });
   }
 }
 
 function isPassing({ message, syscall }: NodeJS.ErrnoException): boolean {
   return syscall !== undefined || PASSING.test(message) || AWAY.test(message);
+}
+
+/** Whether an error is Redis' answer, or says that there was none. */
+export function isStoreError(error: unknown): error is Error {
+  return error instanceof ReplyError || error instanceof Unavailable || (error instanceof Error && isPassing(error));
 }

@@ -1,4 +1,4 @@
-import { type Counter, type MetricOptions, metrics, type UpDownCounter } from '@opentelemetry/api';
+import { type Counter, type Gauge, type MetricOptions, metrics, type UpDownCounter } from '@opentelemetry/api';
 
 const countStalledBy = counter('leasehold.leases.stalled', {
   description: 'Leases whose taking down has failed so often that somebody should look',
@@ -29,6 +29,30 @@ const countTokenRenewalBy = counter('leasehold.cluster.token.renewals', {
   description: 'Tries to renew the cluster token of a config (renew_token), by what became of them',
   unit: '{try}',
 });
+
+const countStoreRefusedBy = counter('leasehold.store.refused', {
+  description: 'Writes that Redis refused because its memory is used up, or it is read-only, by its word for why',
+  unit: '{write}',
+});
+
+export function countStoreRefused(code: string): void {
+  countStoreRefusedBy(1, { 'leasehold.store.refusal': code });
+}
+
+let clockOffset: Gauge | undefined;
+
+/** How far a clock is ahead of that of Redis, by which leases end: of this process, or of the API server of a cluster. */
+export function recordClockOffset(aheadMs: number, of: 'process' | { cluster: string }): void {
+  clockOffset ??= metrics.getMeter('leasehold').createGauge('leasehold.clock.offset', {
+    description: 'How far a clock is ahead of that of Redis, by which leases end; below zero where it is behind',
+    unit: 's',
+  });
+  const attributes =
+    of === 'process'
+      ? { 'leasehold.clock': 'process' }
+      : { 'leasehold.clock': 'api-server', 'server.address': of.cluster };
+  clockOffset.record(aheadMs / 1000, attributes);
+}
 
 let attached: UpDownCounter | undefined;
 

@@ -1,0 +1,140 @@
+import type { ClusterCall } from '../domain/cluster-error.ts';
+import { ClusterClockDiffers } from '../domain/cluster-error.ts';
+import type { Secret } from '../domain/secret.ts';
+import type { Ports } from '../ports/ports.ts';
+import { recordClockOffset } from '../telemetry/metrics.ts';
+import { issueTimeOf } from './issue-time.ts';
+
+/** Beyond this an offset is told of. */
+const NOTICEABLE_MS = 5_000;
+
+/** Beyond this no lease is issued: what its token and its record say of its end would be different things. */
+export const MAX_SKEW_MS = 30_000;
+
+/** HTTP dates and the times in tokens are whole seconds. */
+const RESOLUTION_MS = 1_000;
+
+/** Two readings of one clock may differ by so much: it drifts, and API servers of one cluster are not quite alike. */
+const SAME_MS = 2_000;
+
+/**
+ * How long the header Date must go on to agree with itself before it is believed without a token's word. What a cache
+ * repeats stands still, and contradicts itself by then.
+ */
+const SPAN_MS = 3_000;
+
+/** When a call was sent and answered, by our clock. */
+export interface Exchange {
+  sentAt: number;
+  answeredAt: number;
+}
+
+interface Reading {
+  /** How far the other clock is ahead, at least in size: what the resolution and the way leave open counts as none. */
+  aheadMs: number;
+  at: number;
+}
+
+/**
+ * What is known of the clock of a cluster's API server: from the header Date of its answers, which is there early but may
+ * come from a proxy or a cache, and from the tokens that it mints, which say by its own clock when they were made. By that
+ * clock its tokens end, so only they can keep a lease from being issued. Taking down asks nobody what time it is.
+ */
+export class ClusterClock {
+  readonly #cluster: string;
+  readonly #now: () => number;
+  readonly #log: Ports['log'];
+  /** The first of the readings of Date that agree with each other, and the latest. */
+  #dates: { first: Reading; last: Reading } | undefined;
+  #token: Reading | undefined;
+  #isOff = false;
+
+  /** `now`: our clock, by which leases end. */
+  constructor(cluster: string, now: () => number, log: Ports['log']) {
+    this.#cluster = cluster;
+    this.#now = now;
+    this.#log = log;
+  }
+
+  now(): number {
+    return this.#now();
+  }
+
+  /** Hears the header Date of an answer. One that is missing or no date says nothing. */
+  heardDate(date: string | string[] | undefined, exchange: Exchange): void {
+    const time = typeof date === 'string' ? Date.parse(date) : Number.NaN;
+    if (Number.isNaN(time)) {
+      return;
+    }
+    const last = reading(time, exchange);
+    const first = this.#dates && agree(this.#dates.first, last) ? this.#dates.first : last;
+    this.#dates = { first, last };
+    if (last.at - first.at >= SPAN_MS) {
+      this.#tell(last.aheadMs);
+    }
+  }
+
+  /**
+   * How far the API server that minted `token` is ahead. Where the token does not say when it was made, `assumedTime` counts
+   * if the header Date says the same.
+   */
+  heardToken(token: Secret, assumedTime: number, exchange: Exchange): number {
+    const said = issueTimeOf(token);
+    const own = reading(said ?? assumedTime, exchange);
+    if (said === undefined && !(this.#dates && agree(this.#dates.last, own))) {
+      return 0;
+    }
+    this.#token = own;
+    this.#tell(own.aheadMs);
+    return own.aheadMs;
+  }
+
+  /** Throws ClusterClockDiffers where the clocks are too far apart for a lease. */
+  require(call: ClusterCall, aheadMs: number): void {
+    if (Math.abs(aheadMs) > MAX_SKEW_MS) {
+      throw new ClusterClockDiffers(call, this.#cluster, Math.round(aheadMs / 1000));
+    }
+  }
+
+  /** Whether the last token was made at a time that is too far from ours, so that the next one will be, too, unless the clock was set. */
+  get wasOff(): boolean {
+    return this.#token !== undefined && Math.abs(this.#token.aheadMs) > MAX_SKEW_MS;
+  }
+
+  /** Throws ClusterClockDiffers where the latest answer still agrees with the last token. */
+  requireSetSince(call: ClusterCall): void {
+    if (this.#token && this.#dates && agree(this.#token, this.#dates.last)) {
+      this.require(call, this.#dates.last.aheadMs);
+    }
+  }
+
+  #tell(aheadMs: number): void {
+    recordClockOffset(aheadMs, { cluster: this.#cluster });
+    const isOff = Math.abs(aheadMs) > NOTICEABLE_MS;
+    if (isOff === this.#isOff) {
+      return;
+    }
+    this.#isOff = isOff;
+    const aheadSeconds = Math.round(aheadMs / 1000);
+    if (isOff) {
+      this.#log.warn(
+        { cluster: this.#cluster, aheadSeconds },
+        `the clock of the API server is ${Math.abs(aheadSeconds)} s ${aheadMs > 0 ? 'ahead of' : 'behind'} that of Redis, by which leases end. ` +
+          `Beyond ${MAX_SKEW_MS / 1000} s no lease is issued; taking down goes on. Check NTP at both`,
+      );
+    } else {
+      this.#log.info({ cluster: this.#cluster }, 'the clock of the API server is right again');
+    }
+  }
+}
+
+/** The other clock said `time`, in whole seconds, at some moment between the two. */
+function reading(time: number, { sentAt, answeredAt }: Exchange): Reading {
+  const least = time - answeredAt;
+  const most = time + RESOLUTION_MS - sentAt;
+  return { aheadMs: Math.max(least, Math.min(0, most)), at: answeredAt };
+}
+
+function agree(one: Reading, other: Reading): boolean {
+  return Math.abs(one.aheadMs - other.aheadMs) <= SAME_MS;
+}
