@@ -22,7 +22,7 @@ const KEYLESS = new Set(['info', 'ping', 'time', 'wait']);
 /** Redis knows these only where no script is running, so it cannot be asked about them. */
 const NOT_ASKED = new Set(['eval', 'evalsha']);
 
-/** ARGV: a command each, with as many arguments as it takes for Redis to find the keys among them. */
+/** ARGV: a command each, with more of one key of ours than it may take, so that each key among its arguments is ours. */
 const LUA = `
   local missing = {}
   if not redis.acl_check_cmd then return missing end
@@ -47,17 +47,6 @@ export async function findMissingPermissions(
   const needed = replicas > 0 ? [...COMMANDS, WITH_REPLICAS] : COMMANDS;
   const asked = needed
     .filter((command) => !NOT_ASKED.has(command))
-    .map((command) => (KEYLESS.has(command) ? command : `${command} ${argumentsFor(command, key)}`));
+    .map((command) => (KEYLESS.has(command) ? command : [command, key, key, key, key].join(' ')));
   return (await redis.eval(LUA, 1, key, ...asked)) as string[];
-}
-
-function argumentsFor(command: string, key: string): string {
-  switch (command) {
-    case 'rpoplpush':
-      return `${key} ${key}`;
-    case 'bzpopmin':
-      return `${key} 0`;
-    default:
-      return `${key} a b c`;
-  }
 }

@@ -25,6 +25,8 @@ const SLOTS_REFRESH_MS = 2_000;
 /** Losses of connections, of nodes of a Cluster, and of Sentinels. */
 const ERROR_EVENTS = ['error', 'node error', 'sentinelError'];
 
+const NO_SUCH_DATABASE = /DB index/;
+
 /** Of what goes wrong while a connection is made, so much is kept to explain it. */
 const MAX_HEARD = 4;
 
@@ -54,6 +56,8 @@ export class RedisConnections {
     }
     try {
       await Promise.race([ready(client), tooLate()]);
+      // ioredis would go on with database 0.
+      throwIf(heard.find(({ message }) => NO_SUCH_DATABASE.test(message)));
     } catch (error) {
       client.on('error', () => undefined).disconnect();
       throw explainStart(this.#address, error as Error, heard);
@@ -68,6 +72,12 @@ export class RedisConnections {
     for (const client of this.#open.splice(0)) {
       client.disconnect();
     }
+  }
+}
+
+function throwIf(error: Error | undefined): void {
+  if (error) {
+    throw error;
   }
 }
 

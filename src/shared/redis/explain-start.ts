@@ -4,7 +4,10 @@ import type { RedisAddress } from './redis-url.ts';
 const MEANINGS: readonly [pattern: RegExp, meaning: string][] = [
   [/\bNOPERM\b/, 'its user may not do what Leasehold needs: give it the permissions that docs/redis.md lists'],
   [/WRONGPASS|invalid password/, 'it refused user name and password: check them, and percent-encode them in the URL'],
-  [/NOAUTH/, 'it wants a password: redis://user:password@host:port, or redis://:password@host:port'],
+  [
+    /NOAUTH/,
+    'it wants a password: redis://user:password@host:port, or redis://:password@host:port; Sentinels want ?sentinel_password=...',
+  ],
   [
     /DENIED|protected mode/i,
     'it runs in protected mode: set a password in Redis ("requirepass" or an ACL user), or "bind"',
@@ -34,7 +37,7 @@ const MEANINGS: readonly [pattern: RegExp, meaning: string][] = [
     'no Sentinel answers, or none knows the master: check hosts, ports, the name of the master, and sentinel_password',
   ],
   [/LOADING/, 'it is still loading its data: start again when it is ready'],
-  [/Protocol error|reply/i, 'what answers there is not Redis: check host and port'],
+  [/Protocol error|RESP type/i, 'what answers there is not Redis: check host and port'],
   [
     /ECONNRESET|EPIPE|Connection is closed/,
     'it closes the connection: check host and port; where it speaks TLS, write rediss://',
@@ -48,9 +51,11 @@ const MEANINGS: readonly [pattern: RegExp, meaning: string][] = [
 export function explainStart(address: RedisAddress, error: Error, heard: readonly Error[] = []): Error {
   const told = [...heard, error].map(textOf).join('\n');
   const meaning =
-    address.kind === 'sentinel' && !/WRONGPASS|NOAUTH|NOPERM|ENOTFOUND|EAI_AGAIN|CERT|SIGNED/.test(told)
-      ? `no Sentinel answers, or none knows the master ${JSON.stringify(address.master)}: check hosts, ports and the name of the master`
-      : MEANINGS.find(([pattern]) => pattern.test(told))?.[1];
+    address.tls && /ETIMEDOUT/.test(told)
+      ? 'nothing answers, or it does not speak TLS: check host and port, and firewalls on the way; without TLS write redis://'
+      : address.kind === 'sentinel' && !/WRONGPASS|NOAUTH|NOPERM|ENOTFOUND|EAI_AGAIN|CERT|SIGNED/.test(told)
+        ? `no Sentinel answers, or none knows the master ${JSON.stringify(address.master)}: check hosts, ports and the name of the master`
+        : MEANINGS.find(([pattern]) => pattern.test(told))?.[1];
   const cause = heard.at(-1) ?? error;
   return new Error(
     `LEASEHOLD_REDIS_URL: Redis at ${hostsOf(address)} cannot be used: ${meaning ?? error.message} (${cause.message})`,

@@ -161,8 +161,7 @@ test.concurrent.each(REFUSALS)('Redis refuses writes because %s', { timeout: 120
 
   await refusal.relent(redis);
   await eventually(
-    async () =>
-      expect(await client.leases.getLease({ id })).toMatchObject({ state: LeaseState.LEASE_STATE_EXPIRED }),
+    async () => expect(await client.leases.getLease({ id })).toMatchObject({ state: LeaseState.LEASE_STATE_EXPIRED }),
     { withinMs: AT_ONCE_MS },
   );
   expect(await admin.leaseholdObjects(environment['LEASEHOLD_INSTALLATION'])).toEqual([]);
