@@ -6,11 +6,15 @@ import { handingOut } from './journeys.ts';
 import { tolerated } from './process-faults.ts';
 import { report, type Trial } from './report.ts';
 import { openSite, type Site } from './site.ts';
+import { startTraffic } from './traffic.ts';
 import { judge, liveLeases } from './verdict.ts';
 
-// Wall clocks jump: of the worker or of the server, forth or back, and right again.
+// Wall clocks are off, or jump: of the worker, of the server, or of both. Ends are judged by the time of Redis.
 
 const HOUR_MS = 3_600_000;
+
+/** Some leases of the traffic end in that time. */
+const TRAFFIC_MS = 5_000;
 
 let site: Site;
 beforeAll(async () => {
@@ -49,6 +53,43 @@ async function serverIsOff(fault: string, jumpMs: number): Promise<Trial> {
   return { fault, ...(await judge(installation)) };
 }
 
+/** Both processes by clocks of their own, for all of their lives, under traffic. */
+async function bothAreOff(fault: string, offsets: { server: number; worker: number }): Promise<Trial> {
+  await using installation = await openInstallation(site);
+  const spawn = (role: 'server' | 'worker') =>
+    installation.spawn(role, { CLOCK_JUMP_MS: `${offsets[role]}`, CLOCK_JUMPED: 'at start' });
+  const worker = spawn('worker');
+  await worker.logged('working');
+  const traffic = startTraffic(installation, await installation.clientOf(spawn('server')), 3);
+  await isPast(Date.now() + TRAFFIC_MS);
+  await traffic.stop();
+  return { fault, ...(await judge(installation)) };
+}
+
+/** Both jump in the midst of traffic, and come right. */
+async function bothJump(fault: string, jumpMs: number): Promise<Trial> {
+  await using installation = await openInstallation(site);
+  const processes = (['worker', 'server'] as const).map((role) =>
+    installation.spawn(role, { CLOCK_JUMP_MS: `${jumpMs}` }),
+  );
+  const [worker, server] = processes;
+  await worker?.logged('working');
+  const client = server && (await installation.clientOf(server));
+  if (!client) {
+    throw new Error('there is no server');
+  }
+  const traffic = startTraffic(installation, client, 3);
+  for (let jumps = 0; jumps < 2; jumps++) {
+    await isPast(Date.now() + TRAFFIC_MS);
+    for (const process of processes) {
+      process.kill('SIGUSR2');
+    }
+  }
+  await isPast(Date.now() + TRAFFIC_MS);
+  await traffic.stop();
+  return { fault, ...(await judge(installation)) };
+}
+
 function isPast(time: number): Promise<void> {
   return eventually(async () => {
     if (Date.now() < time) {
@@ -68,5 +109,21 @@ test.concurrent('the clock of the server jumps', async (context) => {
   await report(context, [
     serverIsOff("the server's clock an hour ahead, then right", HOUR_MS),
     serverIsOff("the server's clock an hour behind, then right", -HOUR_MS),
+  ]);
+});
+
+test.concurrent('the clocks of both are off', async (context) => {
+  await report(context, [
+    bothAreOff('server and worker an hour ahead', { server: HOUR_MS, worker: HOUR_MS }),
+    bothAreOff('server and worker an hour behind', { server: -HOUR_MS, worker: -HOUR_MS }),
+    bothAreOff('the server an hour ahead, the worker an hour behind', { server: HOUR_MS, worker: -HOUR_MS }),
+    bothAreOff('the server an hour behind, the worker an hour ahead', { server: -HOUR_MS, worker: HOUR_MS }),
+  ]);
+});
+
+test.concurrent('the clocks of both jump in the midst of traffic', async (context) => {
+  await report(context, [
+    bothJump('server and worker an hour ahead, then right', HOUR_MS),
+    bothJump('server and worker an hour behind, then right', -HOUR_MS),
   ]);
 });

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { test } from 'vitest';
 import type { NativeRedis } from '../servers/native-redis.ts';
 import { startRestartableRedis } from '../servers/redis-server.ts';
@@ -12,7 +13,7 @@ import { openSite } from './site.ts';
 import { startTraffic } from './traffic.ts';
 import { judge, type Verdict } from './verdict.ts';
 
-// The store dies, stands still, or forgets.
+// The store dies, stands still, refuses writes, or forgets.
 
 /** Longer than the leases of the traffic last. */
 const OUTAGE_MS = 10_000;
@@ -75,6 +76,39 @@ test.concurrent('Redis stands still for 10 s', async (context) => {
         await sleep(OUTAGE_MS);
         redis.signal('SIGCONT');
       }),
+    ),
+  ]);
+});
+
+/** In the midst of traffic Redis answers, and refuses to write. */
+async function refusing(installation: Installation, { url }: NativeRedis, set: string, unset: string): Promise<Verdict> {
+  const client = new Redis(url);
+  try {
+    return await outage(installation, async () => {
+      await client.call(...words(set));
+      await sleep(OUTAGE_MS);
+      await client.call(...words(unset));
+    });
+  } finally {
+    client.disconnect();
+  }
+}
+
+function words(command: string): [string, ...string[]] {
+  const [name = '', ...args] = command.split(' ');
+  return [name, ...args];
+}
+
+test.concurrent('Redis refuses writes for 10 s', async (context) => {
+  await report(context, [
+    onOwnRedis('Redis at its memory limit for 10 s', (installation, redis) =>
+      refusing(installation, redis, 'CONFIG SET maxmemory 1mb', 'CONFIG SET maxmemory 0'),
+    ),
+    onOwnRedis('Redis read-only for 10 s', (installation, redis) =>
+      refusing(installation, redis, 'REPLICAOF 127.0.0.1 1', 'REPLICAOF NO ONE'),
+    ),
+    onOwnRedis('Redis without its replicas for 10 s', (installation, redis) =>
+      refusing(installation, redis, 'CONFIG SET min-replicas-to-write 1', 'CONFIG SET min-replicas-to-write 0'),
     ),
   ]);
 });
