@@ -81,7 +81,12 @@ test.concurrent('Redis stands still for 10 s', async (context) => {
 });
 
 /** In the midst of traffic Redis answers, and refuses to write. */
-async function refusing(installation: Installation, { url }: NativeRedis, set: string, unset: string): Promise<Verdict> {
+async function refusing(
+  installation: Installation,
+  { url }: NativeRedis,
+  set: string,
+  unset: string,
+): Promise<Verdict> {
   const client = new Redis(url);
   try {
     return await outage(installation, async () => {

@@ -9,7 +9,7 @@ import { issueTimeOf } from './issue-time.ts';
 const NOTICEABLE_MS = 5_000;
 
 /** Beyond this no lease is issued: what its token and its record say of its end would be different things. */
-export const MAX_SKEW_MS = 30_000;
+const MAX_SKEW_MS = 30_000;
 
 /** HTTP dates and the times in tokens are whole seconds. */
 const RESOLUTION_MS = 1_000;

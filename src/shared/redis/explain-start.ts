@@ -32,10 +32,6 @@ const MEANINGS: readonly [pattern: RegExp, meaning: string][] = [
     'no node of a Redis Cluster answers there: check the nodes; a single Redis is redis://',
   ],
   [/MOVED|CROSSSLOT/, 'it is a node of a Redis Cluster: write redis+cluster://'],
-  [
-    /sentinel/i,
-    'no Sentinel answers, or none knows the master: check hosts, ports, the name of the master, and sentinel_password',
-  ],
   [/LOADING/, 'it is still loading its data: start again when it is ready'],
   [/Protocol error|RESP type/i, 'what answers there is not Redis: check host and port'],
   [
@@ -50,17 +46,20 @@ const MEANINGS: readonly [pattern: RegExp, meaning: string][] = [
  */
 export function explainStart(address: RedisAddress, error: Error, heard: readonly Error[] = []): Error {
   const told = [...heard, error].map(textOf).join('\n');
-  const meaning =
-    address.tls && /ETIMEDOUT/.test(told)
-      ? 'nothing answers, or it does not speak TLS: check host and port, and firewalls on the way; without TLS write redis://'
-      : address.kind === 'sentinel' && !/WRONGPASS|NOAUTH|NOPERM|ENOTFOUND|EAI_AGAIN|CERT|SIGNED/.test(told)
-        ? `no Sentinel answers, or none knows the master ${JSON.stringify(address.master)}: check hosts, ports and the name of the master`
-        : MEANINGS.find(([pattern]) => pattern.test(told))?.[1];
+  const meaning = meaningFor(address, told);
   const cause = heard.at(-1) ?? error;
-  return new Error(
-    `LEASEHOLD_REDIS_URL: Redis at ${hostsOf(address)} cannot be used: ${meaning ?? error.message} (${cause.message})`,
-    { cause },
-  );
+  const problem = meaning === undefined ? error.message : `${meaning} (${cause.message})`;
+  return new Error(`LEASEHOLD_REDIS_URL: Redis at ${hostsOf(address)} cannot be used: ${problem}`, { cause });
+}
+
+function meaningFor(address: RedisAddress, told: string): string | undefined {
+  if (address.tls && told.includes('ETIMEDOUT')) {
+    return 'nothing answers, or it does not speak TLS: check host and port, and firewalls on the way; without TLS write redis://';
+  }
+  if (address.kind === 'sentinel' && !/WRONGPASS|NOAUTH|NOPERM|ENOTFOUND|EAI_AGAIN|CERT|SIGNED/.test(told)) {
+    return `no Sentinel answers, or none knows the master ${JSON.stringify(address.master)}: check hosts, ports and the name of the master`;
+  }
+  return MEANINGS.find(([pattern]) => pattern.test(told))?.[1];
 }
 
 function textOf(error: Error & { code?: unknown }): string {

@@ -2,7 +2,11 @@ const FIRST_SILENCE_MS = 5_000;
 const LONGEST_SILENCE_MS = 60_000;
 
 /** Kinds of errors that are told apart. What comes beyond them counts as one. */
-const MAX_KINDS = 20;
+const MAX_KINDS = 10;
+
+/** Lines in a minute, whatever the kinds. */
+const MAX_A_MINUTE = 10;
+const MINUTE_MS = 60_000;
 
 /** Characters that tell a kind of error. */
 const MAX_KIND = 60;
@@ -22,6 +26,7 @@ export function withoutRepeats(
   now = () => performance.now(),
 ): (error: Error) => void {
   const kinds = new Map<string, Told>();
+  let recent: number[] = [];
   return (error) => {
     const time = now();
     for (const [kind, { until, silenceMs }] of kinds) {
@@ -33,10 +38,15 @@ export function withoutRepeats(
     const own = kindOf(error);
     const kind = kinds.has(own) || kinds.size < MAX_KINDS ? own : '';
     const told = kinds.get(kind);
-    if (told && time < told.until) {
+    recent = recent.filter((toldAt) => toldAt > time - MINUTE_MS);
+    if (told && (time < told.until || recent.length >= MAX_A_MINUTE)) {
       told.repeats += 1;
       return;
     }
+    if (recent.length >= MAX_A_MINUTE) {
+      return;
+    }
+    recent.push(time);
     const silenceMs = told ? Math.min(told.silenceMs * 2, LONGEST_SILENCE_MS) : FIRST_SILENCE_MS;
     kinds.set(kind, { until: time + silenceMs, silenceMs, repeats: 0 });
     tell(error, told?.repeats ?? 0);
