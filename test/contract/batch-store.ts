@@ -4,11 +4,21 @@ import type { Batch, BatchOutcome } from '../../src/shared/domain/batch.ts';
 import type { BatchStore } from '../../src/shared/ports/batch-store.ts';
 
 function sampleBatch(): Batch {
-  return { id: uuidv7(), principal: 'caller', target: { kind: 'labels', labels: { team: 'blue' } }, createTime: 7 };
+  return {
+    id: uuidv7(),
+    principal: 'caller',
+    target: { kind: 'labels', labels: { team: 'blue' } },
+    force: true,
+    createTime: 7,
+  };
 }
 
 function outcome(leaseId: string): BatchOutcome {
   return { leaseId, state: 'REVOKING', error: 'not yet' };
+}
+
+function forcedOutcome(leaseId: string): BatchOutcome {
+  return { leaseId, state: 'REVOKED', error: 'not confirmed', forced: true };
 }
 
 /** What every BatchStore does. `open` gives an empty one for each test. */
@@ -36,9 +46,9 @@ export function describeBatchStore(open: () => BatchStore): void {
     await batches.record({ ...sampleBatch(), id });
     expect(await batches.reports(id, '')).toEqual({ outcomes: [], next: '' });
     await batches.report(id, outcome('one'));
-    await batches.report(id, outcome('two'));
+    await batches.report(id, forcedOutcome('two'));
     const first = await batches.reports(id, '');
-    expect(first.outcomes).toEqual([outcome('one'), outcome('two')]);
+    expect(first.outcomes).toEqual([outcome('one'), forcedOutcome('two')]);
     expect(await batches.reports(id, first.next)).toEqual({ outcomes: [], next: first.next });
     await batches.report(id, outcome('one'));
     const second = await batches.reports(id, first.next);

@@ -48,6 +48,6 @@ function partsThatFit(outcomes: BatchNews['outcomes']): BatchNews['outcomes'][] 
   return parts;
 }
 
-function outcomeMessage({ leaseId, state, error }: BatchNews['outcomes'][number]): LeaseOutcome {
-  return { leaseId, state: stateMessage(state), error };
+function outcomeMessage({ state, forced = false, ...outcome }: BatchNews['outcomes'][number]): LeaseOutcome {
+  return { ...outcome, state: stateMessage(state), forced };
 }

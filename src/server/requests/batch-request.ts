@@ -23,12 +23,16 @@ const flatRequest = z.object({
   requestId: emptyAsUndefined.pipe(z.guid('must be a UUID').toLowerCase().optional()),
 });
 
-/** The id and the target of the batch that is asked for. Throws InvalidArgument. */
-export function parseBatchRequest({ target, requestId }: BatchRevokeLeasesRequest): Pick<Batch, 'id' | 'target'> {
+/** The batch that is asked for. Throws InvalidArgument. */
+export function parseBatchRequest({
+  target,
+  requestId,
+  force,
+}: BatchRevokeLeasesRequest): Pick<Batch, 'id' | 'target'> & { force: boolean } {
   const flat = parse(flatRequest, { ...(target ? { [target.$case]: target.value } : {}), requestId });
   const wanted: BatchTarget | undefined = flat.config ?? flat.principal ?? flat.labels ?? flat.all;
   if (!wanted) {
     throw new InvalidArgument([{ field: 'target', description: 'must be config, principal, labels or all' }]);
   }
-  return { id: flat.requestId ?? uuidv7(), target: wanted };
+  return { id: flat.requestId ?? uuidv7(), target: wanted, force };
 }

@@ -89,8 +89,9 @@ export function leaseService(
     batchRevokeLeases: guard.stream('BatchRevokeLeases', {
       parse: parseBatchRequest,
       on: ({ target }) => batchTargetOf(ports, target),
-      conditions: ({ target }) => ({
+      conditions: ({ target, force }) => ({
         target: target.kind,
+        force,
         ...(target.kind === 'principal' ? { targetPrincipal: target.principal } : {}),
       }),
       async *run(wanted, _found, { name: principal, signal }) {

@@ -15,6 +15,8 @@ export interface Batch {
   id: string;
   principal: string;
   target: BatchTarget;
+  /** Ends leases even where the cluster does not confirm that their objects are gone. */
+  force?: boolean | undefined;
   createTime: number;
   /** Once every lease was tried. */
   endTime?: number | undefined;
@@ -24,8 +26,10 @@ export interface Batch {
 export interface BatchOutcome {
   leaseId: string;
   state: Lease['state'];
-  /** Why it is not taken down yet; empty where it is. */
+  /** Why it is not taken down yet, or, of one that was ended by force, why its objects were not confirmed gone; else empty. */
   error: string;
+  /** It was ended by force though its objects were not confirmed gone. */
+  forced?: boolean | undefined;
 }
 
 /** Whether a config carries all of these labels. */

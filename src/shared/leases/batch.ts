@@ -23,15 +23,23 @@ export async function startBatch(ports: Ports, asked: Omit<Batch, 'createTime'>)
     await findConfig(ports, asked.target.config);
   }
   const earlier = await ports.batches.record(batch);
-  if (earlier && !(earlier.principal === batch.principal && isDeepStrictEqual(earlier.target, batch.target))) {
+  if (earlier && !isSameRequest(earlier, batch)) {
     throw new AlreadyExists('REQUEST_ID_REUSED', `this request_id was used for another batch`);
   }
   if (!earlier) {
-    const { id, principal, target } = batch;
-    ports.log.info({ batch: id, principal, target }, 'batch revocation asked for');
+    const { id, principal, target, force = false } = batch;
+    ports.log.info({ batch: id, principal, target, force }, 'batch revocation asked for');
   }
   await ports.alarm.wakeForBatch(batch.id);
   return earlier ?? batch;
+}
+
+function isSameRequest(one: Batch, other: Batch): boolean {
+  return (
+    one.principal === other.principal &&
+    isDeepStrictEqual(one.target, other.target) &&
+    (one.force ?? false) === (other.force ?? false)
+  );
 }
 
 /** Does what a batch asks for; the worker calls it, and calls it again where it throws or dies. */
@@ -43,6 +51,7 @@ export async function runBatch(ports: Ports, id: string): Promise<void> {
   await revokeMatching(ports, {
     configs: await configsOf(ports, batch),
     matches: (lease) => concerns(batch, lease),
+    force: batch.force,
     report: (outcome) => ports.batches.report(id, outcome),
     notBefore: batch.createTime + RECORDED_WITHIN_MS,
   });

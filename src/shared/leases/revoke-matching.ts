@@ -18,6 +18,8 @@ export interface Matching {
   configs: readonly string[] | undefined;
   matches(lease: Lease): boolean;
   report(outcome: BatchOutcome): Promise<void>;
+  /** Ends them even where the cluster does not confirm that their objects are gone. */
+  force?: boolean | undefined;
   /** It goes on looking until then, for what is recorded meanwhile. Left out: it looks once. */
   notBefore?: number;
 }
@@ -47,7 +49,7 @@ async function revokeRound(ports: Ports, matching: Matching, tried: Set<string>)
       await Promise.all(
         ready.map((lease) =>
           limit(async () => {
-            const outcome = await outcomeOf(ports, lease);
+            const outcome = await outcomeOf(ports, lease, matching);
             if (outcome) {
               tried.add(lease.id);
               await matching.report(outcome);
@@ -63,10 +65,17 @@ async function revokeRound(ports: Ports, matching: Matching, tried: Set<string>)
 }
 
 /** undefined: it is to be tried once more. */
-async function outcomeOf(ports: Ports, lease: Lease): Promise<BatchOutcome | undefined> {
+async function outcomeOf(
+  ports: Ports,
+  lease: Lease,
+  { force = false }: Matching,
+): Promise<BatchOutcome | undefined> {
   const leaseId = lease.id;
   try {
-    const { state } = await revoke(ports, lease, 'REVOKED');
+    const { state, forced, lastError = '' } = await revoke(ports, lease, 'REVOKED', { force });
+    if (forced) {
+      return { leaseId, state, error: lastError, forced };
+    }
     const error = state === 'REVOKING' ? 'what was asked for last may still appear; it is looked for once more' : '';
     return { leaseId, state, error };
   } catch (error) {

@@ -55,7 +55,7 @@ export interface Conditions {
   gateway?: string | undefined;
   /** DeleteConfig: whether the leases on it are taken down first. */
   revokeLeases?: boolean | undefined;
-  /** RevokeLease, DeleteGateway. */
+  /** RevokeLease, BatchRevokeLeases, DeleteGateway. */
   force?: boolean | undefined;
   /** CreateEnrolmentToken: whether the keys so far are voided. */
   revokeIdentities?: boolean | undefined;

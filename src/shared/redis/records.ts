@@ -125,11 +125,17 @@ export const BatchRecord = z.object({
     z.object({ kind: z.literal('labels'), labels: z.record(z.string(), z.string()) }),
     z.object({ kind: z.literal('all') }),
   ]),
+  force: z.boolean().optional(),
   createTime: z.number(),
   endTime: z.number().optional(),
 });
 
-export const OutcomeRecord = z.object({ leaseId: z.string(), state: z.enum(LEASE_STATES), error: z.string() });
+export const OutcomeRecord = z.object({
+  leaseId: z.string(),
+  state: z.enum(LEASE_STATES),
+  error: z.string(),
+  forced: z.boolean().optional(),
+});
 
 /** JSON leaves undefined fields out; the domain wants them named. */
 function orUndefined<T>(value: T | undefined): T | undefined {
