@@ -37,7 +37,9 @@ const dryRun = z.strictObject({ dryRun: z.literal('All') });
 const page = z.strictObject({
   labelSelector: z
     .string()
-    .regex(/^app\.kubernetes\.io\/managed-by=leasehold,leasehold\.dev\/installation=[-a-z0-9]+$/),
+    .regex(
+      /^app\.kubernetes\.io\/managed-by=leasehold,leasehold\.dev\/installation=[-a-z0-9]+(?:,leasehold\.dev\/lease=[-0-9a-f]{36},leasehold\.dev\/config=[-a-z0-9]+)?$/,
+    ),
   limit: z.string().regex(/^[1-9]\d{0,2}$/),
   continue: z
     .string()
@@ -67,6 +69,8 @@ interface Row {
 const ALLOWLIST: readonly Row[] = [
   { verb: 'get', path: '/version' },
   { verb: 'create', path: ACCESS_REVIEWS, body: accessReview },
+
+  { verb: 'get', path: '/api/v1/namespaces/{namespace}' },
 
   { verb: 'get', path: `${SERVICE_ACCOUNTS}/{account}` },
   { verb: 'list', path: SERVICE_ACCOUNTS, query: page },

@@ -136,6 +136,25 @@ export function describeCluster(open: () => Promise<OpenCluster>): void {
     });
   });
 
+  test('a namespace is read where it exists, by its uid', async () => {
+    const opened = await open();
+    const found = await opened.cluster.readNamespace(opened.namespace);
+    expect(found).toEqual({ uid: expect.stringMatching(/./), isTerminating: false });
+    expect(await opened.cluster.readNamespace(opened.namespace, { unlessDenied: true })).toEqual(found);
+    expect(await opened.cluster.readNamespace('there-is-none')).toBeUndefined();
+  });
+
+  test('an object is not made in a namespace that does not exist', async () => {
+    const opened = await open();
+    const { account, marks, serviceAccount } = sampleObjects(opened);
+    const elsewhere = { ...serviceAccount, namespace: 'there-is-none' } as LeaseObject;
+    await expect(opened.cluster.create(elsewhere, account, marks)).rejects.toMatchObject({
+      refusal: { status: 404, reason: 'NotFound', objectName: 'there-is-none' },
+      effectUnknown: false,
+    });
+    await opened.cluster.remove(elsewhere);
+  });
+
   test('the authorizer is asked, and a rehearsal keeps nothing', async () => {
     const opened = await open();
     const { account, binding } = sampleObjects(opened);

@@ -55,7 +55,10 @@ export function sampleLease(config: Config, changes: Partial<Lease> = {}): Lease
 
 export function active(lease: Lease, expireTime = lease.expireTime): Lease {
   const objects = lease.objects.map((object, index) => ({ ...object, uid: `uid-${index}` }));
-  return activate({ ...lease, expireTime }, { objects, tokenExpireTime: START + 7_200_000 });
+  return activate(
+    { ...lease, expireTime },
+    { objects, namespaceUid: 'uid-of-namespace', tokenExpireTime: START + 7_200_000 },
+  );
 }
 
 export function revoking(lease: Lease, endAs: EndedState = 'REVOKED', nextTryTime = START): Lease {

@@ -15,6 +15,8 @@ export type StoredObject = Place &
 /** What stands in one cluster. */
 export class MemoryApiServer {
   readonly #objects = new Map<string, StoredObject>();
+  /** By name, their uids. */
+  readonly #namespaces = new Map<string, string>();
   #made = 0;
 
   /** Longest token that it gives; longer wishes get this. */
@@ -23,9 +25,40 @@ export class MemoryApiServer {
   readonly revokedTokens = new Set<string>();
   /** Resources (`serviceaccounts`) that may not be listed. */
   readonly unlisted = new Set<string>();
+  /** Namespaces whose roles are gone: nothing may be done in them. */
+  readonly withoutRoles = new Set<string>();
+  /** Whether namespaces themselves may be read. */
+  namespacesAreReadable = true;
+
+  constructor() {
+    for (const name of ['one', 'two']) {
+      this.createNamespace(name);
+    }
+  }
 
   get objects(): StoredObject[] {
     return [...this.#objects.values()];
+  }
+
+  /** The uid of a namespace; undefined where there is none. */
+  namespace(name: string): string | undefined {
+    return this.#namespaces.get(name);
+  }
+
+  createNamespace(name: string): void {
+    this.#made += 1;
+    this.#namespaces.set(name, `uid-${this.#made}`);
+  }
+
+  /** With all that is in it, its roles included. */
+  deleteNamespace(name: string): void {
+    this.#namespaces.delete(name);
+    this.withoutRoles.add(name);
+    for (const [key, object] of this.#objects) {
+      if ('namespace' in object && object.namespace === name) {
+        this.#objects.delete(key);
+      }
+    }
   }
 
   find(name: NamedPlace): StoredObject | undefined {

@@ -7,6 +7,7 @@ import { Secret } from '../../src/shared/domain/secret.ts';
 import { MIN_TOKEN_SECONDS } from '../../src/shared/domain/ttl.ts';
 import type {
   Cluster,
+  FoundNamespace,
   FoundObject,
   MintedToken,
   ObjectName,
@@ -37,7 +38,10 @@ export class MemoryCluster implements Cluster {
 
   async create(object: LeaseObject, _account: ServiceAccountName, marks: Marks): Promise<string> {
     const call = callOn(object, 'create');
-    this.#authenticate(call);
+    this.#admit(call);
+    if (call.namespace !== undefined && this.#server.namespace(call.namespace) === undefined) {
+      throw refused(call, 404, 'NotFound', call.namespace);
+    }
     if (this.#server.find(object)) {
       throw refused(call, 409, 'AlreadyExists', object.name);
     }
@@ -46,7 +50,7 @@ export class MemoryCluster implements Cluster {
 
   async remove(object: ObjectName): Promise<void> {
     const call = { ...callOn(object, 'delete'), name: object.name };
-    this.#authenticate(call);
+    this.#admit(call);
     const found = this.#server.find(object);
     if (!found || (object.uid !== undefined && object.uid !== found.uid)) {
       return;
@@ -59,7 +63,7 @@ export class MemoryCluster implements Cluster {
 
   async mintToken(account: ServiceAccountName, wish: TokenWish): Promise<MintedToken> {
     const call: ClusterCall = { ...accountCall('create', account), subresource: 'token' };
-    this.#authenticate(call);
+    this.#admit(call);
     this.#requireAccount(call, account);
     const { boundTo } = wish;
     const secret = boundTo && this.#server.find({ kind: 'Secret', namespace: account.namespace, name: boundTo.name });
@@ -82,13 +86,23 @@ export class MemoryCluster implements Cluster {
 
   async readServiceAccount(account: ServiceAccountName): Promise<void> {
     const call = accountCall('get', account);
-    this.#authenticate(call);
+    this.#admit(call);
     this.#requireAccount(call, account);
+  }
+
+  async readNamespace(name: string): Promise<FoundNamespace | undefined> {
+    const call: ClusterCall = { verb: 'get', apiGroup: '', resource: 'namespaces', name };
+    this.#admit(call);
+    if (!this.#server.namespacesAreReadable) {
+      throw refused(call, 403, 'Forbidden', name);
+    }
+    const uid = this.#server.namespace(name);
+    return uid === undefined ? undefined : { uid, isTerminating: false };
   }
 
   async *listMarked(place: Place, labels: Readonly<Record<string, string>>): AsyncIterable<FoundObject[]> {
     const call = callOn(place, 'list');
-    this.#authenticate(call);
+    this.#admit(call);
     if (this.#server.unlisted.has(call.resource)) {
       throw refused(call, 403, 'Forbidden', '');
     }
@@ -105,18 +119,21 @@ export class MemoryCluster implements Cluster {
   }
 
   async mayI(): Promise<Verdict> {
-    this.#authenticate({ verb: 'create', apiGroup: 'authorization.k8s.io', resource: 'selfsubjectaccessreviews' });
+    this.#admit({ verb: 'create', apiGroup: 'authorization.k8s.io', resource: 'selfsubjectaccessreviews' });
     return { allowed: true, reason: '' };
   }
 
   async rehearse(object: LeaseObject): Promise<Verdict> {
-    this.#authenticate(callOn(object, 'create'));
+    this.#admit(callOn(object, 'create'));
     return { allowed: true, reason: '' };
   }
 
-  #authenticate(call: ClusterCall): void {
+  #admit(call: ClusterCall): void {
     if (this.#access.kind === 'direct' && this.#server.revokedTokens.has(this.#access.token.reveal())) {
       throw refused(call, 401, 'Unauthorized', '');
+    }
+    if (call.namespace !== undefined && this.#server.withoutRoles.has(call.namespace)) {
+      throw refused(call, 403, 'Forbidden', call.name ?? '');
     }
   }
 

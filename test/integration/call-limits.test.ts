@@ -160,7 +160,11 @@ test('a stream whose messages are not taken is ended, nothing is piled up for it
   const raw = await RawGrpc.connect(address, { settings: { initialWindowSize: 0 } });
   const stream = raw.begin(BATCH);
   const outcome = outcomeOf(stream);
-  stream.end(framed(BatchRevokeLeasesRequest.encode({ target: { $case: 'all', value: true }, requestId, force: false }).finish()));
+  stream.end(
+    framed(
+      BatchRevokeLeasesRequest.encode({ target: { $case: 'all', value: true }, requestId, force: false }).finish(),
+    ),
+  );
   await eventually(async () => expect(reads.length).toBeGreaterThan(0));
   // More than fits into what a stream may have waiting: one page of them is one message.
   const report = { leaseId: randomUUID(), state: 'REVOKED' as const, error: 'x'.repeat(100) };

@@ -5,6 +5,7 @@ import type { Permission } from '../../src/shared/domain/permissions.ts';
 import type { Place } from '../../src/shared/domain/places.ts';
 import type {
   Cluster,
+  FoundNamespace,
   FoundObject,
   MintedToken,
   ObjectName,
@@ -73,6 +74,10 @@ export class WitnessedCluster implements Cluster {
 
   readServiceAccount(account: ServiceAccountName): Promise<void> {
     return this.#process.call(this.#to, () => this.#cluster.readServiceAccount(account));
+  }
+
+  readNamespace(name: string): Promise<FoundNamespace | undefined> {
+    return this.#process.call(this.#to, () => this.#cluster.readNamespace(name));
   }
 
   async *listMarked(place: Place, labels: Readonly<Record<string, string>>): AsyncIterable<FoundObject[]> {

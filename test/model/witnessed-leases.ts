@@ -1,4 +1,4 @@
-import { hasEnded, type Lease, type LeaseState } from '../../src/shared/domain/lease.ts';
+import { hasEnded, type Lease, type LeaseObject, type LeaseState } from '../../src/shared/domain/lease.ts';
 import type { Appointment } from '../../src/shared/ports/alarm.ts';
 import type { LeaseQuery, LeaseStore, RequestKey } from '../../src/shared/ports/lease-store.ts';
 import { RETRY_AFTER_MS } from './faults.ts';
@@ -102,7 +102,7 @@ export class WitnessedLeases implements LeaseStore {
     const isTainted = history.tainted.has(after.id);
     const latestEnd = after.issueDeadline + MAX_TTL_MS + SLACK_MS;
     history.require(isTainted || (NEXT[before.state]?.includes(after.state) ?? false), 0, step);
-    history.require(namesOf(before) === namesOf(after), 4, () => `${step()}: its objects were changed`);
+    history.require(this.#keepsItsObjects(before, after), 4, () => `${step()}: its objects were changed`);
     history.require(keepsItsAccess(before, after), 4, () => `${step()}: how it is reached was forgotten`);
     switch (after.state) {
       case 'ACTIVE':
@@ -133,6 +133,19 @@ export class WitnessedLeases implements LeaseStore {
     }
   }
 
+  /** Only who undoes an issue leaves objects out of the record, and only those that are not there. */
+  #keepsItsObjects(before: Lease, after: Lease): boolean {
+    const left = new Set(after.objects.map(nameOf));
+    const leftOut = before.objects.filter((object) => !left.has(nameOf(object)));
+    const standing = this.#world.standing().filter(({ leaseId }) => leaseId === after.id);
+    return (
+      before.configUid === after.configUid &&
+      after.objects.length + leftOut.length === before.objects.length &&
+      (leftOut.length === 0 || (after.state === 'REVOKING' && after.endAs === 'FAILED')) &&
+      leftOut.every((object) => !standing.some(({ kind }) => kind === object.kind))
+    );
+  }
+
   /** Its objects are gone, or it was forced, or its issuer was taken for dead, has made them anew, and will undo it. */
   #mayEnd({ id, forced }: Lease): boolean {
     const { history } = this.#world;
@@ -154,6 +167,6 @@ function keepsItsAccess(before: Lease, after: Lease): boolean {
   return after.accessId === before.accessId || after.formerAccessId === before.accessId;
 }
 
-function namesOf({ objects, configUid }: Lease): string {
-  return [configUid, ...objects.map(({ kind, name }) => `${kind}/${name}`)].join(' ');
+function nameOf({ kind, name }: LeaseObject): string {
+  return `${kind}/${name}`;
 }

@@ -74,7 +74,7 @@ test.each([
   ['later than asked: the objects go at the planned time', 60, NOW + 600_000, NOW + 60_000],
   ['sooner than asked: access ends with the token', 3600, NOW + 1_000_000, NOW + 1_000_000],
 ])('a token that ends %s', (_, ttl, tokenExpireTime, expected) => {
-  expect(activate(plan(ttl), { objects: plan(ttl).objects, tokenExpireTime })).toMatchObject({
+  expect(activate(plan(ttl), { objects: plan(ttl).objects, namespaceUid: undefined, tokenExpireTime })).toMatchObject({
     state: 'ACTIVE',
     version: 2,
     expireTime: expected,
@@ -86,5 +86,7 @@ test('a static lease ends with its token, whenever that is', () => {
   const credential = { kind: 'static', namespace: 'one', serviceAccount: 'reader', revocable: false } as const;
   const lease = planLease({ ...config, credential }, { audiences: [], principal: 'caller' }, birth);
   expect(lease.objects).toEqual([]);
-  expect(activate(lease, { objects: [], tokenExpireTime: NOW + 901_000 }).expireTime).toBe(NOW + 901_000);
+  expect(activate(lease, { objects: [], namespaceUid: undefined, tokenExpireTime: NOW + 901_000 }).expireTime).toBe(
+    NOW + 901_000,
+  );
 });

@@ -2,11 +2,13 @@ import pLimit from 'p-limit';
 import { v7 as uuidv7 } from 'uuid';
 import { ClusterRefused } from '../domain/cluster-error.ts';
 import { type Config, type DynamicCredential, namespacesOf, type StaticCredential } from '../domain/config.ts';
+import type { Lease } from '../domain/lease.ts';
 import { type Permission, permissionsFor } from '../domain/permissions.ts';
 import { planLease } from '../domain/plan-lease.ts';
 import { MIN_TOKEN_SECONDS } from '../domain/ttl.ts';
 import { allDone } from '../leases/all-done.ts';
 import { grant } from '../leases/grant.ts';
+import { withFreshNames } from '../leases/name-taken.ts';
 import { revoke } from '../leases/revoke.ts';
 import type { Ports } from '../ports/ports.ts';
 import { currentTraceparent, inSpan } from '../telemetry/span.ts';
@@ -98,7 +100,14 @@ function forbidden({ apiGroup, resource, namespace }: Permission, reason: string
 
 /** A trial is a lease like any other, with a record and an alarm: if we die in the middle, the worker removes it. */
 async function tryNamespace(ports: Ports, config: Config, namespace: string): Promise<void> {
-  const now = ports.clock.now();
+  const granted = await withFreshNames(() => grant(ports, planTrial(ports, config, namespace), config.access));
+  if ('lease' in granted) {
+    await revoke(ports, granted.lease, 'REVOKED');
+  }
+}
+
+function planTrial({ clock, policy }: Ports, config: Config, namespace: string): Lease {
+  const now = clock.now();
   const trial = planLease(
     config,
     { namespace, audiences: [], principal: TRIAL_PRINCIPAL },
@@ -106,12 +115,9 @@ async function tryNamespace(ports: Ports, config: Config, namespace: string): Pr
       id: uuidv7(),
       now,
       purpose: 'trial',
-      issueTimeoutMs: ports.policy.issueTimeoutMs,
+      issueTimeoutMs: policy.issueTimeoutMs,
       traceparent: currentTraceparent(),
     },
   );
-  const granted = await grant(ports, { ...trial, expireTime: now + TRIAL_MS }, config.access);
-  if ('lease' in granted) {
-    await revoke(ports, granted.lease, 'REVOKED');
-  }
+  return { ...trial, expireTime: now + TRIAL_MS };
 }

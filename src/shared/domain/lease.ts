@@ -37,6 +37,8 @@ export interface Lease {
   namespace: string;
   serviceAccount: string;
   objects: readonly LeaseObject[];
+  /** metadata.uid of `namespace`, read after all objects were created; undefined where it could not be read. */
+  namespaceUid?: string | undefined;
   audiences: readonly string[];
   ttlSeconds: number;
   createTime: number;
@@ -98,10 +100,16 @@ export function attentionTime(lease: Lease): number {
   }
 }
 
-/** What the cluster gave: when its token expires, and the uids of what it made. */
-export interface Issued {
-  tokenExpireTime: number;
+/** What of a lease stands in its cluster, or may still appear there. */
+export interface Standing {
+  /** In the order of the plan, each with its uid where that is known. */
   objects: readonly LeaseObject[];
+  namespaceUid: string | undefined;
+}
+
+/** What the cluster gave: when its token expires, and what it made. */
+export interface Issued extends Standing {
+  tokenExpireTime: number;
 }
 
 /**
@@ -120,16 +128,20 @@ export function hasFurtherHolders(lease: Lease): boolean {
 
 /**
  * ACTIVE stays so: a further token went out, for access until `wantedEnd`. The end never comes nearer, and follows the
- * token as in `activate`.
+ * token as in `activate`. Returns the lease as it is where it says all that already.
  */
 export function followToken(lease: Lease, tokenExpireTime: number, wantedEnd: number): Lease {
   const reached = endsWithToken(lease) ? tokenExpireTime : Math.min(wantedEnd, tokenExpireTime);
-  return {
-    ...next(lease),
+  const followed = {
     expireTime: Math.max(lease.expireTime, reached),
     hasFurtherTokens: true,
     tokenExpireTime: Math.max(lease.tokenExpireTime ?? 0, tokenExpireTime),
   };
+  const saysIt =
+    lease.expireTime === followed.expireTime &&
+    lease.tokenExpireTime === followed.tokenExpireTime &&
+    lease.hasFurtherTokens;
+  return saysIt ? lease : { ...next(lease), ...followed };
 }
 
 /** Its state stays as it is: its cluster is reached by another access from now on. */
@@ -141,9 +153,14 @@ export function reachBy(lease: Lease, accessId: string): Lease {
 export function beginRevoking(
   lease: Lease,
   endAs: EndedState,
-  times: { nextTryTime: number; settleTime?: number | undefined },
+  how: { nextTryTime: number; settleTime?: number | undefined } & Partial<Standing>,
 ): Lease {
-  return { ...next(lease), state: 'REVOKING', endAs, ...times };
+  return { ...next(lease), state: 'REVOKING', endAs, ...how };
+}
+
+/** The state stays as it is: its issuer, who has given it up, says which of its objects there are to take down. */
+export function narrowTo(lease: Lease, standing: Standing): Lease {
+  return { ...next(lease), ...standing };
 }
 
 /** REVOKING stays so: the take-down failed and will be retried. */

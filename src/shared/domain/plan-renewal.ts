@@ -21,11 +21,7 @@ export interface Renewed {
 export function planRenewal(renewed: Renewed, ttlSeconds: number | undefined, now: number): number {
   const { lease, access, config } = renewed;
   if (lease.state !== 'ACTIVE' || lease.expireTime <= now) {
-    const standing = lease.state === 'ACTIVE' ? 'at its end' : lease.state;
-    throw new FailedPrecondition(
-      'LEASE_NOT_ACTIVE',
-      `lease ${lease.id} is ${standing}; only an ACTIVE one can be renewed`,
-    );
+    refuseRenewal(lease);
   }
   if (!config || clusterOf(config.access) !== clusterOf(access) || !stillGrants(config, lease)) {
     throw new FailedPrecondition(
@@ -42,6 +38,12 @@ export function planRenewal(renewed: Renewed, ttlSeconds: number | undefined, no
   }
   const wanted = now + chooseTtlSeconds(config, ttlSeconds) * 1000;
   return Math.max(lease.expireTime, Math.min(wanted, latestEnd));
+}
+
+/** Of a lease that is not ACTIVE, or at its end. */
+export function refuseRenewal({ id, state }: Lease): never {
+  const standing = state === 'ACTIVE' ? 'at its end' : state;
+  throw new FailedPrecondition('LEASE_NOT_ACTIVE', `lease ${id} is ${standing}; only an ACTIVE one can be renewed`);
 }
 
 /** Whether a lease that is issued now could be like this one. */

@@ -65,6 +65,11 @@ export const REASONS = {
   LEASE_BEING_ISSUED: ['ABORTED', 'the lease is still being issued', 'repeat the call when the lease is ACTIVE'],
   LEASE_ENDED_MEANWHILE: ['ABORTED', 'the lease ended while it was being issued', 'issue a new lease'],
   LEASE_CHANGED: ['ABORTED', 'the lease changed meanwhile', 'read the lease again and repeat the call'],
+  OBJECT_NAME_TAKEN: [
+    'ABORTED',
+    'something in front of the cluster sends requests twice, so that the cluster has an object of each lease already',
+    'stop it from repeating POST requests, or let the cluster token list what the message names',
+  ],
   LEASE_NOT_ACTIVE: ['FAILED_PRECONDITION', 'the lease is not ACTIVE', 'issue a new lease'],
   LEASE_AT_MAX_TTL: [
     'FAILED_PRECONDITION',

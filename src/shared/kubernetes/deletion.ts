@@ -85,18 +85,25 @@ function namespaceOf(object: ObjectName): string | undefined {
 
 /** Whether the refusal of a delete is the API server's own word that our object is not there. */
 export function isGone(object: ObjectName, error: unknown): boolean {
-  return error instanceof ClusterRefused && (isNotFound(object, error.refusal) || isOfAnother(object, error.refusal));
+  if (!(error instanceof ClusterRefused)) {
+    return false;
+  }
+  const named = { ...resourceOf(object), name: object.name };
+  return isNotFound(named, error.refusal) || isOfAnother(object, error.refusal);
 }
 
+/** What a refusal may be about. */
+type Named = Pick<ClusterCall, 'apiGroup' | 'resource'> & { name: string };
+
 /**
- * The message is compared as a whole, as NewNotFound of k8s.io/apimachinery writes it: the API server puts words of its own
+ * Whether it is the API server's own word that there is no such object. The message is compared as a whole, as NewNotFound of k8s.io/apimachinery writes it: the API server puts words of its own
  * before what a webhook or a policy says (k8s.io/apiserver/pkg/admission/plugin/webhook/errors/statuserror.go), so that
  * theirs cannot be equal.
  */
-function isNotFound(object: ObjectName, refusal: Refusal): boolean {
-  const { apiGroup, resource } = resourceOf(object);
-  const message = `${qualified(resource, apiGroup)} "${object.name}" not found`;
-  return isStatus(refusal, 404, 'NotFound') && isNamed(object, refusal, [resource]) && refusal.message === message;
+export function isNotFound(named: Named, refusal: Refusal): boolean {
+  const { apiGroup, resource, name } = named;
+  const message = `${qualified(resource, apiGroup)} "${name}" not found`;
+  return isStatus(refusal, 404, 'NotFound') && isNamed(named, refusal, [resource]) && refusal.message === message;
 }
 
 const UID = String.raw`([\w-]{1,64})`;
@@ -113,7 +120,8 @@ const OTHER_UID = [
 
 function isOfAnother(object: ObjectName, refusal: Refusal): boolean {
   const { apiGroup, resource } = resourceOf(object);
-  if (!isStatus(refusal, 409, 'Conflict') || !isNamed(object, refusal, [resource, object.kind])) {
+  const named = { apiGroup, resource, name: object.name };
+  if (!isStatus(refusal, 409, 'Conflict') || !isNamed(named, refusal, [resource, object.kind])) {
     return false;
   }
   const before = `Operation cannot be fulfilled on ${qualified(refusal.objectKind ?? '', apiGroup)} "${object.name}": `;
@@ -126,10 +134,9 @@ function isStatus({ status, code, reason }: Refusal, wantedStatus: number, wante
   return status === wantedStatus && code === wantedStatus && reason === wantedReason;
 }
 
-function isNamed(object: ObjectName, { objectName, objectKind = '', objectGroup }: Refusal, kinds: string[]): boolean {
-  return (
-    objectName === object.name && kinds.includes(objectKind) && (objectGroup ?? '') === resourceOf(object).apiGroup
-  );
+function isNamed({ apiGroup, name }: Named, refusal: Refusal, kinds: string[]): boolean {
+  const { objectName, objectKind = '', objectGroup = '' } = refusal;
+  return objectName === name && kinds.includes(objectKind) && objectGroup === apiGroup;
 }
 
 /** GroupResource.String of k8s.io/apimachinery. */

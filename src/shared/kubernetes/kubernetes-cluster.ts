@@ -7,6 +7,7 @@ import type { Place } from '../domain/places.ts';
 import { Secret } from '../domain/secret.ts';
 import type {
   Cluster,
+  FoundNamespace,
   FoundObject,
   MintedToken,
   ObjectName,
@@ -15,13 +16,18 @@ import type {
   Verdict,
 } from '../ports/cluster.ts';
 import type { ApiServer } from './api-server.ts';
-import { isGone, requireGone } from './deletion.ts';
+import { isGone, isNotFound, requireGone } from './deletion.ts';
+import { Denials } from './denials.ts';
 import { accessReview, deleteOptions, manifestOf, resourceOf, tokenRequest } from './manifests.ts';
 import { foundIn, LIST_ACCEPT, listQuery, MetadataPage } from './metadata-page.ts';
-import { createdObject, foundAccount, isOfAnotherAccount, mintedToken, readAnswer } from './read-answer.ts';
+import { createdObject, foundAccount, isOfAnotherAccount, mintedToken, readAnswer, shortText } from './read-answer.ts';
 
 const ReviewAnswer = z.object({
   status: z.object({ allowed: z.boolean(), denied: z.boolean().optional(), reason: z.string().optional() }),
+});
+const NamespaceAnswer = z.object({
+  kind: z.literal('Namespace'),
+  metadata: z.object({ name: shortText, uid: shortText, deletionTimestamp: shortText.optional() }),
 });
 
 /** Objects on one page of a list; what kubectl asks for. */
@@ -34,10 +40,13 @@ const MAX_PAGES = 1_000;
 export class KubernetesCluster implements Cluster {
   readonly #server: ApiServer;
   readonly #pageSize: number;
+  readonly #denials: Denials;
 
-  constructor(server: ApiServer, { pageSize = PAGE_SIZE }: { pageSize?: number } = {}) {
+  /** `denials`: those that this access has met. */
+  constructor(server: ApiServer, { pageSize = PAGE_SIZE, denials = new Denials() } = {}) {
     this.#server = server;
     this.#pageSize = pageSize;
+    this.#denials = denials;
   }
 
   async create(object: LeaseObject, account: ServiceAccountName, marks: Marks): Promise<string> {
@@ -116,6 +125,26 @@ export class KubernetesCluster implements Cluster {
     readAnswer(call, foundAccount(account), await this.#server.call(call));
   }
 
+  async readNamespace(name: string, options: { unlessDenied?: boolean } = {}): Promise<FoundNamespace | undefined> {
+    const denial = this.#denials.recent(name);
+    if (options.unlessDenied && denial) {
+      throw denial;
+    }
+    const call: ClusterCall = { verb: 'get', apiGroup: '', resource: 'namespaces', name };
+    try {
+      const { metadata } = readAnswer(call, NamespaceAnswer, await this.#server.call(call));
+      return { uid: metadata.uid, isTerminating: metadata.deletionTimestamp !== undefined };
+    } catch (error) {
+      if (isNoNamespace(name, error)) {
+        return undefined;
+      }
+      if (error instanceof ClusterRefused && error.refusal.status === 403) {
+        this.#denials.keep(name, error);
+      }
+      throw error;
+    }
+  }
+
   async *listMarked(place: Place, labels: Readonly<Record<string, string>>): AsyncGenerator<FoundObject[]> {
     const call: ClusterCall = { verb: 'list', ...resourceOf(place) };
     let next: string | undefined;
@@ -157,4 +186,9 @@ export class KubernetesCluster implements Cluster {
       throw error;
     }
   }
+}
+
+/** On this word all that was in the namespace counts as gone. */
+function isNoNamespace(name: string, error: unknown): boolean {
+  return error instanceof ClusterRefused && isNotFound({ apiGroup: '', resource: 'namespaces', name }, error.refusal);
 }

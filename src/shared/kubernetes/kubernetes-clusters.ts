@@ -5,6 +5,7 @@ import type { Ports } from '../ports/ports.ts';
 import { ApiServer, type ConnectionLimits } from './api-server.ts';
 import { ClusterClock } from './cluster-clock.ts';
 import { ClusterGuard } from './cluster-guard.ts';
+import { Denials } from './denials.ts';
 import type { EgressGuard } from './egress/egress-guard.ts';
 import { KubernetesCluster } from './kubernetes-cluster.ts';
 import { routeTo } from './route-to.ts';
@@ -17,6 +18,7 @@ interface Kept {
   cluster: string;
   guard: ClusterGuard;
   clock: ClusterClock;
+  denials: Denials;
 }
 
 /**
@@ -56,7 +58,7 @@ export class KubernetesClusters implements Clusters {
     this.#kept.delete(key);
     this.#kept.set(key, kept);
     this.#forgetOldest();
-    return new KubernetesCluster(kept.server);
+    return new KubernetesCluster(kept.server, { denials: kept.denials });
   }
 
   async close(): Promise<void> {
@@ -69,7 +71,8 @@ export class KubernetesClusters implements Clusters {
     const guard = known?.guard ?? new ClusterGuard(cluster, this.#limits, this.#log);
     const clock = known?.clock ?? new ClusterClock(cluster, this.#now, this.#log);
     const route = routeTo(access, this.#limits.connectTimeoutMs, this.#dialer, this.#egress);
-    return { cluster, guard, clock, server: new ApiServer(route, this.#limits, guard, clock) };
+    const server = new ApiServer(route, this.#limits, guard, clock);
+    return { cluster, guard, clock, server, denials: new Denials() };
   }
 
   /** Its calls go on, also those that wait for their turn; its connections end by themselves once they idle. */

@@ -1,6 +1,6 @@
 import type { Access } from '../domain/config.ts';
 import { Aborted } from '../domain/errors.ts';
-import { activate, hasEnded, hasFurtherHolders, type Lease } from '../domain/lease.ts';
+import { activate, hasEnded, hasFurtherHolders, type Lease, narrowTo, type Standing } from '../domain/lease.ts';
 import type { MintedToken } from '../ports/cluster.ts';
 import type { RequestKey } from '../ports/lease-store.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -12,6 +12,8 @@ import { takeDown } from './take-down.ts';
 
 /** Tokens expire on whole seconds; for the fraction that they lack, the alarm is not set anew. */
 const ALARM_SLACK_MS = 1_000;
+
+const NOTHING: Standing = { objects: [], namespaceUid: undefined };
 
 /** A lease that is ACTIVE, and its token. */
 export interface Grant {
@@ -36,14 +38,14 @@ export async function grant(
   }
   const building = new Building(ports, pending, access);
   try {
-    const { objects, minted } = await building.build(options.signal);
-    const active = activate(pending, { objects, tokenExpireTime: minted.expireTime });
+    const { minted, ...standing } = await building.build(options.signal);
+    const active = activate(pending, { ...standing, tokenExpireTime: minted.expireTime });
     await inSpan('lease.activate', {}, () => storeActive(ports, pending, active));
     // The token would reach nobody.
     options.signal?.throwIfAborted();
     return { lease: active, minted };
   } catch (error) {
-    await undo(ports, pending, { cause: error, mayStillAppear: building.mayStillAppear });
+    await undo(ports, pending, { cause: error, standing: building.standing, mayStillAppear: building.mayStillAppear });
     throw error;
   }
 }
@@ -58,7 +60,7 @@ async function record(ports: Ports, pending: Lease, request: RequestKey | undefi
     throw recorded.reason;
   }
   if (alarmed.status === 'rejected') {
-    await undo(ports, pending, { cause: alarmed.reason, mayStillAppear: false });
+    await undo(ports, pending, { cause: alarmed.reason, standing: NOTHING, mayStillAppear: false });
     throw alarmed.reason;
   }
   return recorded.value;
@@ -80,22 +82,28 @@ async function storeActive(ports: Ports, pending: Lease, active: Lease): Promise
   }
 }
 
-/** A failure here does not hide the one that led to it: the worker goes on where we stop. */
-async function undo(
-  ports: Ports,
-  lease: Lease,
-  { cause, mayStillAppear }: { cause: unknown; mayStillAppear: boolean },
-): Promise<void> {
+interface Failed {
+  cause: unknown;
+  standing: Standing;
+  mayStillAppear: boolean;
+}
+
+/**
+ * Takes down what stands, or may still appear, and nothing else: a lease that never made anything has failed at once,
+ * without a call to a cluster that may accept none. A failure here does not hide the one that led to it: the worker goes
+ * on where we stop.
+ */
+async function undo(ports: Ports, lease: Lease, { cause, standing, mayStillAppear }: Failed): Promise<void> {
   try {
     const found = await ports.leases.get(lease.id);
     if (found && !hasEnded(found)) {
       const now = ports.clock.now();
       const settleTime = mayStillAppear ? now + ports.policy.settleMs : now;
       // A repeated call with its request_id may have been given the lease that this one gives up.
-      await revoke(ports, found, 'FAILED', { unless: hasFurtherHolders, settleTime });
+      await revoke(ports, found, 'FAILED', { unless: hasFurtherHolders, settleTime, standing });
     } else {
       // Somebody took it down before our last call arrived.
-      await takeDown(ports, found ?? lease);
+      await takeDown(ports, narrowTo(found ?? lease, standing));
     }
   } catch (error) {
     ports.log.warn(

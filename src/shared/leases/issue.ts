@@ -13,6 +13,7 @@ import { accessesOf } from './accesses-of.ts';
 import { awaitIssue } from './await-issue.ts';
 import { furtherToken } from './further-token.ts';
 import { type Grant, grant } from './grant.ts';
+import { withFreshNames } from './name-taken.ts';
 
 /** A grant, and the cluster that it is for. */
 export interface IssuedLease extends Grant {
@@ -35,7 +36,7 @@ export async function issueLease(
 ): Promise<IssuedLease> {
   const config = requireIntact(stored);
   for (let beginning = 0; beginning < MAX_BEGINNINGS; beginning++) {
-    const result = await begin(ports, config, request, signal);
+    const result = await withFreshNames(() => begin(ports, config, request, signal));
     if (!('earlier' in result)) {
       const { id, namespace, principal } = result.lease;
       ports.log.info({ lease: id, config: config.name, namespace, principal }, 'lease issued');
@@ -79,17 +80,19 @@ function requestKey({ requestId, principal, ...body }: LeaseRequest): { request?
 async function again(ports: Ports, lease: Lease, config: Config): Promise<IssuedLease> {
   const now = ports.clock.now();
   if (lease.state !== 'ACTIVE' || lease.expireTime <= now) {
-    const standing = lease.state === 'ACTIVE' ? 'at its end' : lease.state;
-    throw new AlreadyExists(
-      'REQUEST_ID_REUSED',
-      `this request_id was used for lease ${lease.id}, which is ${standing}`,
-    );
+    refuseReuse(lease);
   }
   requireTimeForToken(lease, config, now);
   // No new lease, but as much work for the cluster as a renewal.
   await ports.leases.admitRenewal(lease.principal);
   const [access] = await accessesOf(ports, lease);
-  return { ...(await furtherToken(ports, lease, access, lease.expireTime)), access };
+  return { ...(await furtherToken(ports, lease, access, lease.expireTime, refuseReuse)), access };
+}
+
+/** Of a lease that is not ACTIVE, or at its end. */
+function refuseReuse({ id, state }: Lease): never {
+  const standing = state === 'ACTIVE' ? 'at its end' : state;
+  throw new AlreadyExists('REQUEST_ID_REUSED', `this request_id was used for lease ${id}, which is ${standing}`);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { requireIntact } from '../domain/damaged-config.ts';
 import type { Lease } from '../domain/lease.ts';
-import { planRenewal } from '../domain/plan-renewal.ts';
+import { planRenewal, refuseRenewal } from '../domain/plan-renewal.ts';
 import type { Ports } from '../ports/ports.ts';
 import { inSpan, linkTo } from '../telemetry/span.ts';
 import { accessesOf } from './accesses-of.ts';
@@ -22,7 +22,7 @@ export async function renewLease(ports: Ports, lease: Lease, ttlSeconds: number 
       ttlSeconds,
       ports.clock.now(),
     );
-    const renewed = await furtherToken(ports, lease, access, wantedEnd);
+    const renewed = await furtherToken(ports, lease, access, wantedEnd, refuseRenewal);
     const { config: name, principal, expireTime } = renewed.lease;
     ports.log.info({ lease: id, config: name, principal, until: new Date(expireTime).toISOString() }, 'lease renewed');
     return { ...renewed, access };

@@ -65,11 +65,7 @@ async function revokeRound(ports: Ports, matching: Matching, tried: Set<string>)
 }
 
 /** undefined: it is to be tried once more. */
-async function outcomeOf(
-  ports: Ports,
-  lease: Lease,
-  { force = false }: Matching,
-): Promise<BatchOutcome | undefined> {
+async function outcomeOf(ports: Ports, lease: Lease, { force = false }: Matching): Promise<BatchOutcome | undefined> {
   const leaseId = lease.id;
   try {
     const { state, forced, lastError = '' } = await revoke(ports, lease, 'REVOKED', { force });

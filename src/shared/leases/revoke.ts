@@ -10,7 +10,9 @@ import {
   isBeingIssued,
   isSettling,
   type Lease,
+  narrowTo,
   noteFailure,
+  type Standing,
 } from '../domain/lease.ts';
 import { retryDelay } from '../domain/retry-delay.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -30,6 +32,8 @@ export interface RevokeOptions {
   settleTime?: number;
   /** Leaves the lease as it is where this holds of it at the moment of taking it. */
   unless?: (lease: Lease) => boolean;
+  /** For its issuer, who knows: all that there is to take down. The record is narrowed to it first. */
+  standing?: Standing;
 }
 
 /**
@@ -65,10 +69,14 @@ export async function revoke(
 async function takeDownAndEnd(ports: Ports, lease: Lease, endAs: EndedState, options: RevokeOptions): Promise<Lease> {
   const nextTryTime = ports.clock.now() + ports.policy.takeDownTimeoutMs;
   const revoking = await change(ports, lease, (current) => {
+    if (options.unless?.(current)) {
+      return current;
+    }
+    if (current.state === 'REVOKING') {
+      return options.standing ? narrowTo(current, options.standing) : current;
+    }
     const settleTime = options.settleTime ?? lastEffectTime(ports, current);
-    return current.state === 'REVOKING' || options.unless?.(current)
-      ? current
-      : beginRevoking(current, endAs, { nextTryTime, settleTime });
+    return beginRevoking(current, endAs, { nextTryTime, settleTime, ...options.standing });
   });
   if (revoking.state !== 'REVOKING') {
     return revoking;

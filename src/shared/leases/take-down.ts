@@ -1,12 +1,15 @@
 import { ClusterRefused } from '../domain/cluster-error.ts';
 import type { Access } from '../domain/config.ts';
-import type { Lease } from '../domain/lease.ts';
+import type { Lease, LeaseObject } from '../domain/lease.ts';
+import type { Cluster } from '../ports/cluster.ts';
 import type { Ports } from '../ports/ports.ts';
 import { accessesOf } from './accesses-of.ts';
 import { allDone } from './all-done.ts';
+import { NamespaceProof } from './denied-delete.ts';
 
 /**
- * Removes all objects of a lease at once; returns when the cluster has confirmed that each is gone. Where the newest
+ * Removes all objects of a lease at once; returns when the cluster has confirmed that each is gone, by itself or with its
+ * namespace. Where the newest
  * credentials may not do it, because the config grants something else by now, older ones of the lease may.
  */
 export async function takeDown(ports: Ports, lease: Lease): Promise<void> {
@@ -27,9 +30,21 @@ export async function takeDown(ports: Ports, lease: Lease): Promise<void> {
 
 async function removeAll(ports: Ports, lease: Lease, access: Access): Promise<void> {
   const cluster = ports.clusters.at(access);
-  await allDone(lease.objects.map((object) => cluster.remove(object)));
+  const proof = new NamespaceProof(cluster, lease);
+  await allDone(lease.objects.map((object) => remove(cluster, object, proof)));
 }
 
-function isDenied(error: unknown): boolean {
+async function remove(cluster: Cluster, object: LeaseObject, proof: NamespaceProof): Promise<void> {
+  try {
+    await cluster.remove(object);
+  } catch (error) {
+    if (!isDenied(error)) {
+      throw error;
+    }
+    await proof.requireGone(object, error);
+  }
+}
+
+function isDenied(error: unknown): error is ClusterRefused {
   return error instanceof ClusterRefused && (error.refusal.status === 401 || error.refusal.status === 403);
 }

@@ -38,6 +38,13 @@ export type FoundObject = Place & { name: string; uid: string } & Marks;
 /** Names one object of a cluster; with a uid, only that one and no later one of its name. */
 export type ObjectName = Place & { name: string; uid?: string | undefined };
 
+/** A namespace as it stands. */
+export interface FoundNamespace {
+  uid: string;
+  /** It is being deleted, and what is in it may still work. */
+  isTerminating: boolean;
+}
+
 /** What leases need of one cluster. Every call has a deadline and fails with a ClusterError. */
 export interface Cluster {
   /**
@@ -50,6 +57,11 @@ export interface Cluster {
   mintToken(account: ServiceAccountName, wish: TokenWish): Promise<MintedToken>;
   /** Fails with ClusterRefused (404) where the service account does not exist. */
   readServiceAccount(account: ServiceAccountName): Promise<void>;
+  /**
+   * Reads a namespace; undefined where the API server itself says that there is none. Fails with ClusterRefused (403)
+   * where it may not be read, with `unlessDenied` also without asking, where that was the answer within the last minutes.
+   */
+  readNamespace(name: string, options?: { unlessDenied?: boolean }): Promise<FoundNamespace | undefined>;
   /** The objects in a place that carry all these labels, page after page. Fails with ClusterRefused (403) where it may not list. */
   listMarked(place: Place, labels: Readonly<Record<string, string>>): AsyncIterable<FoundObject[]>;
   /** Asks the authorizer about our own token (SelfSubjectAccessReview). */

@@ -79,6 +79,7 @@ export const LeaseRecord = z.object({
       z.object({ kind: z.literal('ClusterRoleBinding'), name: z.string(), role: Role, uid }),
     ]),
   ),
+  namespaceUid: uid,
   audiences: z.array(z.string()),
   ttlSeconds: z.number(),
   createTime: z.number(),
