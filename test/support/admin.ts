@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   AdmissionregistrationV1Api,
+  ApiException,
   AuthorizationV1Api,
   CoreV1Api,
   KubeConfig,
@@ -62,6 +63,38 @@ export class Admin {
     const name = `${prefix}-${randomUUID().slice(0, 8)}`;
     await this.core.createNamespace({ body: { metadata: { name } } });
     return name;
+  }
+
+  /** The namespace is Terminating from here on. Without a controller manager, what is in it stays. */
+  async beginDeletingNamespace(name: string): Promise<void> {
+    await this.core.deleteNamespace({ name });
+  }
+
+  /**
+   * `kubectl delete namespace`: all that leases and their roles consist of goes, then the namespace itself. Where the
+   * control plane has no controller manager, this does what its namespace controller would.
+   */
+  async deleteNamespace(name: string): Promise<void> {
+    await this.beginDeletingNamespace(name);
+    const namespace = name;
+    await Promise.all([
+      this.rbac.deleteCollectionNamespacedRoleBinding({ namespace }),
+      this.rbac.deleteCollectionNamespacedRole({ namespace }),
+      this.core.deleteCollectionNamespacedServiceAccount({ namespace }),
+      this.core.deleteCollectionNamespacedSecret({ namespace }),
+    ]);
+    await eventually(async () => {
+      try {
+        const found = await this.core.readNamespace({ name });
+        await this.core.replaceNamespaceFinalize({ name, body: { ...found, spec: { finalizers: [] } } });
+      } catch (error) {
+        if (error instanceof ApiException && error.code === 404) {
+          return;
+        }
+        throw error;
+      }
+      throw new Error(`namespace ${name} is still there`);
+    });
   }
 
   async createServiceAccount(namespace: string, name: string): Promise<Account> {

@@ -21,6 +21,15 @@ const RBAC = 'rbac.authorization.k8s.io';
 /** Not asked for on Secrets, even as an option: to list Secrets is to read them. Who grants it has orphans found there too. */
 const READ_BACK = 'find orphans that a store which lost its last writes has forgotten';
 
+/**
+ * Of the whole cluster, by name: a Role in the namespace would go with it. Where the namespace is deleted, nothing else
+ * proves that a lease is over.
+ */
+function lookAtNamespace(objectName: string): Permission {
+  const purpose = 'see that a deleted namespace is gone, and the leases in it with it';
+  return { verb: 'get', apiGroup: '', resource: 'namespaces', objectName, purpose, optional: true };
+}
+
 /** Everything that leases on such a config need, and what is optional. */
 export function permissionsFor(credential: Config['credential']): Permission[] {
   return credential.kind === 'static' ? staticPermissions(credential) : dynamicPermissions(credential);
@@ -36,6 +45,7 @@ function staticPermissions({ namespace, serviceAccount: objectName, revocable }:
       ? ([
           { ...secrets, verb: 'create', purpose: "make the Secret that a lease's token is bound to" },
           { ...secrets, verb: 'delete', purpose: 'end the token by removing that Secret' },
+          lookAtNamespace(namespace),
         ] as const)
       : []),
   ];
@@ -64,6 +74,7 @@ function dynamicPermissions(credential: DynamicCredential): Permission[] {
       },
       { verb: 'create', apiGroup: '', resource: 'serviceaccounts/token', namespace, purpose: "mint a lease's token" },
       { verb: 'list', apiGroup: '', resource: 'serviceaccounts', namespace, purpose: READ_BACK, optional: true },
+      lookAtNamespace(namespace),
     ]),
     ...bindingPlaces.flatMap((namespace): Permission[] => [
       {
