@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   AdmissionregistrationV1Api,
   ApiException,
+  AuthenticationV1Api,
   AuthorizationV1Api,
   CoreV1Api,
   KubeConfig,
@@ -45,6 +46,7 @@ export const READ_PODS: V1PolicyRule = { apiGroups: [''], resources: ['pods'], v
 export class Admin {
   readonly core: CoreV1Api;
   readonly rbac: RbacAuthorizationV1Api;
+  readonly authentication: AuthenticationV1Api;
   readonly authorization: AuthorizationV1Api;
   readonly admission: AdmissionregistrationV1Api;
 
@@ -55,6 +57,7 @@ export class Admin {
     this.#objects = KubernetesObjectApi.makeApiClient(config);
     this.core = config.makeApiClient(CoreV1Api);
     this.rbac = config.makeApiClient(RbacAuthorizationV1Api);
+    this.authentication = config.makeApiClient(AuthenticationV1Api);
     this.authorization = config.makeApiClient(AuthorizationV1Api);
     this.admission = config.makeApiClient(AdmissionregistrationV1Api);
   }

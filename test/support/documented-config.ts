@@ -102,7 +102,7 @@ function manifestsOf(
     .split('---\n')
     .filter((document) => /^kind: (?:Cluster)?Role/m.test(document));
   const isReading = (document: string) =>
-    NAMESPACE_RULE.test(document) || /^kind: ClusterRoleBinding[^]*name: \S+-namespaces$/m.test(document);
+    NAMESPACE_RULE.test(document) || /^kind: ClusterRoleBinding[\s\S]*name: \S+-namespaces$/m.test(document);
   if (kind === 'cluster-wide') {
     const reading = documents.filter((document) => /^kind: Cluster/m.test(document));
     return [documents.map((document) => document.replace(NAMESPACE_RULE, '')).join('---\n'), reading.join('---\n')];
