@@ -27,6 +27,8 @@ export type Action =
   | { do: 'fault'; fault: Fault }
   | { do: 'weather'; where: string; weather: Weather }
   | { do: 'finalizer'; lease: number }
+  /** With all that is in it. Its roles go with it, or Leasehold's rights are of the whole cluster. */
+  | { do: 'delete namespace'; cluster: string; namespace: string; comesBack: boolean; takesRoles: boolean }
   | { do: 'replace objects'; lease: number };
 
 export type IssueCall = Omit<Extract<Action, { do: 'issue' }>, 'do'>;
@@ -43,6 +45,8 @@ export interface Life {
   seed: number;
   /** Whether cluster tokens may list objects. Without it nothing is found that only reading back can find. */
   mayList: boolean;
+  /** Whether they may read namespaces. */
+  mayReadNamespaces: boolean;
   /** What the configs grant that there are from the beginning. */
   kinds: readonly Kind[];
   steps: readonly Step[];
@@ -116,6 +120,13 @@ const ARBITRARIES: { [K in Action['do']]: fc.Arbitrary<Extract<Action, { do: K }
     weather: fc.constantFrom(...WEATHER),
   }),
   finalizer: fc.record({ do: fc.constant('finalizer'), lease }),
+  'delete namespace': fc.record({
+    do: fc.constant('delete namespace'),
+    cluster: fc.constantFrom(...CLUSTERS),
+    namespace: fc.constantFrom(...NAMESPACES),
+    comesBack: fc.boolean(),
+    takesRoles: fc.boolean(),
+  }),
   'replace objects': fc.record({ do: fc.constant('replace objects'), lease }),
 };
 
@@ -132,6 +143,7 @@ export function livesOf(mix: Mix): fc.Arbitrary<Life> {
   return fc.record({
     seed: fc.nat(),
     mayList: fc.boolean(),
+    mayReadNamespaces: fc.boolean(),
     kinds: fc.tuple(...CONFIGS.map(() => fc.constantFrom(...KINDS))),
     steps: fc.array(step, { minLength: 1, maxLength: 14 }),
   });

@@ -13,9 +13,10 @@ import { INSTALLATION, World } from './world.ts';
 const LOOKS = 12;
 
 /** Lives a life, then lets all go well and waits. Throws the first Violation that was seen. */
-export async function live({ seed, mayList, kinds, steps }: Life, planted?: Planted): Promise<void> {
+export async function live(life: Life, planted?: Planted): Promise<void> {
+  const { seed, mayList, kinds, steps } = life;
   const world = new World(seed, planted);
-  await furnish(world, mayList);
+  await furnish(world, life);
   for (const [index, name] of CONFIGS.entries()) {
     await storeConfig(world, name, kinds[index] ?? 'namespaced', CLUSTERS[index] ?? '');
   }
@@ -36,9 +37,10 @@ export async function live({ seed, mayList, kinds, steps }: Life, planted?: Plan
 }
 
 /** Both clusters have accounts for static leases, and objects that are none of ours. */
-async function furnish(world: World, mayList: boolean): Promise<void> {
+async function furnish(world: World, { mayList, mayReadNamespaces }: Life): Promise<void> {
   for (const url of CLUSTERS) {
     const server = world.clusters.server(url);
+    server.namespacesAreReadable = mayReadNamespaces;
     for (const namespace of NAMESPACES) {
       server.add({ kind: 'ServiceAccount', namespace, name: READER });
       const labels = { ...ownLabels('another'), 'leasehold.dev/lease': 'of-another' };
@@ -73,6 +75,7 @@ function endFaults({ faults, clusters }: World): void {
   faults.stop();
   for (const server of clusters.servers.values()) {
     server.revokedTokens.clear();
+    server.withoutRoles.clear();
     for (const object of server.objects) {
       server.setFinalizers(object, []);
     }

@@ -7,7 +7,7 @@ import { findLease } from '../../src/shared/leases/find-lease.ts';
 import type { MemoryApiServer, StoredObject } from '../fakes/memory-api-server.ts';
 import { acknowledgeIssue, acknowledgeRenewal } from './acknowledge.ts';
 import type { Action, IssueCall } from './actions.ts';
-import { changed, draftOf } from './configs.ts';
+import { changed, draftOf, READER } from './configs.ts';
 import type { ModelWorker } from './worker.ts';
 import type { World } from './world.ts';
 
@@ -113,6 +113,18 @@ const PERFORMANCES: Performances = {
 
   finalizer: ({ world }, { lease }) =>
     withObjects(world, lease, (server, object) => server.setFinalizers(object, ['wait'])),
+
+  'delete namespace': ({ world }, { cluster, namespace, comesBack, takesRoles }) => {
+    const server = world.clusters.server(cluster);
+    server.deleteNamespace(namespace);
+    if (!takesRoles) {
+      server.withoutRoles.delete(namespace);
+    }
+    if (comesBack) {
+      server.createNamespace(namespace);
+      server.add({ kind: 'ServiceAccount', namespace, name: READER });
+    }
+  },
 
   'replace objects': ({ world }, { lease }) =>
     withObjects(world, lease, (server, object) => {

@@ -94,6 +94,17 @@ export const PLANTS: Record<string, Plant> = {
       remove: (object) => unless((error) => error instanceof ClusterNotDone, cluster.remove(object)),
     })),
   },
+  'leaves out of the record what may still appear': {
+    breaks: [4, 7],
+    around: altering('leases', (leases) => ({
+      save: (lease: Lease) =>
+        leases.save(lease.endAs === 'FAILED' && lease.state === 'REVOKING' ? { ...lease, objects: [] } : lease),
+    })),
+  },
+  'takes every denied delete for a namespace that is gone': {
+    breaks: [4],
+    around: alteringClusters(() => ({ readNamespace: async () => undefined })),
+  },
   'revokes on another cluster': {
     breaks: [4],
     around: altering('configs', (configs) => ({

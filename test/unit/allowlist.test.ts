@@ -11,6 +11,8 @@ const CLUSTER_BINDINGS = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings
 const REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
 const SELECTOR = 'labelSelector=app.kubernetes.io%2Fmanaged-by%3Dleasehold%2Cleasehold.dev%2Finstallation%3Ddefault';
 
+const OF_LEASE = `%2Cleasehold.dev%2Flease%3D${ID}%2Cleasehold.dev%2Fconfig%3Dpayments`;
+
 const account = {
   apiVersion: 'v1',
   kind: 'ServiceAccount',
@@ -58,9 +60,11 @@ const list = { accept: LIST_ACCEPT };
 test.each<Request>([
   ['GET', '/version'],
   ['POST', REVIEWS, review({ verb: 'create', group: '', resource: 'serviceaccounts', subresource: 'token' })],
+  ['GET', '/api/v1/namespaces/team-a'],
   ['GET', `${ACCOUNTS}/deployer.v2`],
   ['GET', `${ACCOUNTS}?${SELECTOR}&limit=500`, undefined, list],
   ['GET', `${ACCOUNTS}?${SELECTOR}&limit=500&continue=eyJ2IjoibWV0YS5r`, undefined, list],
+  ['GET', `${ACCOUNTS}?${SELECTOR}${OF_LEASE}&limit=500`, undefined, list],
   ['POST', ACCOUNTS, account],
   ['DELETE', `${ACCOUNTS}/${OURS}`, deletion],
   ['DELETE', `${ACCOUNTS}/${OURS}`, { ...deletion, preconditions: { uid: 'u-1' } }],
@@ -107,6 +111,9 @@ const TARGETS: [what: string, ...Request][] = [
   ['a group where there is none', 'GET', '/apis/core/v1/namespaces/team-a/serviceaccounts/deployer'],
   ['the root', 'GET', '/'],
   ['no target', 'GET', ''],
+  ['all namespaces', 'GET', '/api/v1/namespaces'],
+  ['a namespace with its status', 'GET', '/api/v1/namespaces/team-a/status'],
+  ['the deletion of a namespace', 'DELETE', '/api/v1/namespaces/team-a', deletion],
   ['a Secret', 'GET', `${SECRETS}/${OURS}`],
   ['a list of all namespaces', 'GET', `/api/v1/serviceaccounts?${SELECTOR}&limit=500`, undefined, list],
   ['a list with the objects', 'GET', `${SECRETS}?${SELECTOR}&limit=500`],
@@ -129,6 +136,7 @@ const TARGETS: [what: string, ...Request][] = [
   ['metadata of foreign objects', 'GET', `${SECRETS}?labelSelector=&limit=500`, undefined, list],
   ['metadata of foreign objects', 'GET', `${SECRETS}?labelSelector=a%3Db&limit=500`, undefined, list],
   ['metadata of foreign objects', 'GET', `${SECRETS}?${SELECTOR}%2Ca%21%3Db&limit=500`, undefined, list],
+  ['metadata of foreign objects', 'GET', `${SECRETS}?${SELECTOR}${OF_LEASE}%2Ca%21%3Db&limit=500`, undefined, list],
   ['a watch', 'GET', `${SECRETS}?${SELECTOR}&limit=500&watch=true`, undefined, list],
   ['a field selector', 'GET', `${SECRETS}?fieldSelector=a&${SELECTOR}&limit=500`, undefined, list],
   ['a list without end', 'GET', `${SECRETS}?${SELECTOR}&limit=0`, undefined, list],
