@@ -7,6 +7,7 @@ const LEASE_TESTS = [
   'documented-rbac',
   'ending',
   'leases',
+  'real-clusters/deleted-namespaces',
   'renewal',
   'revocable',
   'stalled',

@@ -5,7 +5,7 @@ import { LeaseState } from '../../../src/gen/leasehold/v1/lease.ts';
 import { eventually } from '../../support/eventually.ts';
 import { rejectionOf } from '../../support/rejection.ts';
 import type { Requester } from '../../support/seed-rbac.ts';
-import { type ConfigFields, directAccess, seconds, setUpDynamic, setUpStatic } from '../../support/set-ups.ts';
+import { type ConfigFields, directAccess, setUpDynamic, setUpStatic } from '../../support/set-ups.ts';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
 import { openWorld, type World } from '../../support/world.ts';
 
@@ -161,22 +161,4 @@ test('where the binding is refused, only the account has to go, and goes', async
   const { leases } = await world.leases.listLeases({ config: name });
   expect(leases).toMatchObject([{ state: LeaseState.LEASE_STATE_FAILED, objects: [{ kind: 'ServiceAccount' }] }]);
   expect(await world.admin.leaseholdObjects(world.settings.LEASEHOLD_INSTALLATION)).toEqual([]);
-});
-
-test('a config that cannot be created leaves nothing to take down', async () => {
-  const setup = await setUpStatic(world, `refused-${randomUUID().slice(0, 8)}`, { revocable: true });
-  const role = await world.admin.rbac.readClusterRole({ name: setup.requester.clusterRole });
-  const rules = (role.rules ?? []).map((rule) =>
-    rule.resources?.includes('secrets') ? { ...rule, verbs: ['delete'] } : rule,
-  );
-  await world.admin.rbac.replaceClusterRole({ name: setup.requester.clusterRole, body: { ...role, rules } });
-  await world.admin.waitUntilMay(setup.requester.account, { verb: 'create', resource: 'secrets' }, false);
-  expect(
-    await rejectionOf(world.configs.createConfig({ config: { ...setup.config, defaultTtl: seconds(600) } })),
-  ).toMatchObject({
-    reason: 'CLUSTER_FORBIDDEN',
-  });
-  expect(world.logs.filter((line) => line.includes('not taken down yet') && line.includes(setup.config.name))).toEqual(
-    [],
-  );
 });

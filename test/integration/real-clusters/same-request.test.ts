@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Status } from 'nice-grpc';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { BindingScope } from '../../../src/gen/leasehold/v1/config.ts';
 import { LeaseState } from '../../../src/gen/leasehold/v1/lease.ts';
 import type { IssueLeaseResponse, RenewLeaseResponse } from '../../../src/gen/leasehold/v1/lease_service.ts';
@@ -100,6 +100,10 @@ describe('creations that are sent to the cluster twice', () => {
   let proxy: DoublingProxy;
   beforeAll(async () => {
     proxy = await startDoublingProxy(world.cluster);
+  });
+  afterEach(() => {
+    proxy.doubles = 0;
+    proxy.beforeCreate = async () => undefined;
   });
   afterAll(() => proxy.stop());
 
