@@ -1,4 +1,5 @@
 import { errors, Pool } from 'undici';
+import { AGENT_NOT_CONNECTED } from '../shared/domain/cluster-error.ts';
 import type { Secret } from '../shared/domain/secret.ts';
 import { trustIn } from '../shared/domain/trust.ts';
 import type { AllowedCall } from './allowlist.ts';
@@ -95,7 +96,17 @@ export class OwnApiServer {
 }
 
 function explain(error: NodeJS.ErrnoException): Answer {
-  return error instanceof errors.ResponseExceededMaxSizeError
-    ? ownAnswer(502, 'InternalError', `the API server's answer is larger than ${MAX_ANSWER_BYTES} bytes`)
-    : ownAnswer(503, 'ServiceUnavailable', `the gateway cannot call its API server: ${error.code ?? error.message}`);
+  if (error instanceof errors.ResponseExceededMaxSizeError) {
+    return ownAnswer(502, 'InternalError', `the API server's answer is larger than ${MAX_ANSWER_BYTES} bytes`);
+  }
+  const reason = isConnectFailure(error) ? AGENT_NOT_CONNECTED : 'ServiceUnavailable';
+  return ownAnswer(503, reason, `the gateway cannot call its API server: ${error.code ?? error.message}`);
+}
+
+/** Codes of failures to find a host or to connect to it, which a connection that was made does not have. */
+const CONNECT_FAILURES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
+
+/** Nothing was sent over a connection that never was. */
+function isConnectFailure({ code = '', syscall }: NodeJS.ErrnoException): boolean {
+  return CONNECT_FAILURES.has(code) || syscall === 'connect';
 }

@@ -40,12 +40,13 @@ test('the role may be handed out by who holds it, as in the seed', async () => {
   expect(check.allAllowed).toBe(true);
 });
 
-test('what is only for reading the cluster back is optional: shown, and not asked for', async () => {
+test('what is only for reading the cluster and its namespaces is optional: shown, and not asked for', async () => {
   const { config } = await setUpDynamic(world, 'blind');
   const check = await world.configs.checkConfig({ target: { $case: 'config', value: config } });
   const lacking = check.permissions.filter(({ allowed }) => !allowed);
   expect(lacking.map(({ verb, resource, optional }) => [verb, resource, optional])).toEqual([
     ['list', 'serviceaccounts', true],
+    ['get', 'namespaces', true],
     ['list', 'rolebindings', true],
   ]);
   expect(check.missingRbacManifest).toBe('');

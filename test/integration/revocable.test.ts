@@ -79,9 +79,11 @@ test('its account needs to create and delete Secrets: the trial and CheckConfig 
 
   const check = await world.configs.checkConfig({ target: { $case: 'config', value: config } });
   expect(check.allAllowed).toBe(false);
-  expect(check.permissions.filter(({ allowed }) => !allowed).map(({ verb, resource }) => [verb, resource])).toEqual([
-    ['create', 'secrets'],
-    ['delete', 'secrets'],
+  const lacking = check.permissions.filter(({ allowed }) => !allowed);
+  expect(lacking.map(({ verb, resource, optional }) => [verb, resource, optional])).toEqual([
+    ['create', 'secrets', false],
+    ['delete', 'secrets', false],
+    ['get', 'namespaces', true],
   ]);
   await world.admin.apply(world.manifestFor(poor.account, check.missingRbacManifest));
   await world.admin.waitUntilMay(poor.account, { verb: 'delete', resource: 'secrets', namespace: fixed.namespace });

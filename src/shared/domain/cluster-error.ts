@@ -48,6 +48,12 @@ export abstract class ClusterError extends LeaseholdError {
   }
 }
 
+/**
+ * The reason in the Status with which a gateway's agent says that it could not connect to its API server, so that the call
+ * was not sent. No API server says it.
+ */
+export const AGENT_NOT_CONNECTED = 'GatewayCannotConnect';
+
 /** The API server answered, and its answer was no. */
 export class ClusterRefused extends ClusterError {
   readonly refusal: Refusal;

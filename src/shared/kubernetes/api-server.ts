@@ -1,5 +1,6 @@
 import { Pool } from 'undici';
 import {
+  AGENT_NOT_CONNECTED,
   ClusterAddressNotAllowed,
   type ClusterCall,
   ClusterNotCalled,
@@ -108,6 +109,9 @@ export class ApiServer {
         span.setAttribute('http.response.status_code', status);
         if (status < 200 || status > 299) {
           const refusal = refusalIn(text);
+          if (refusal.reason === AGENT_NOT_CONNECTED && this.#route.gateway !== undefined) {
+            throw new ClusterNotCalled(call, refusal.message);
+          }
           throw new ClusterRefused(call, {
             ...refusal,
             status,
