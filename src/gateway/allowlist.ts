@@ -23,9 +23,10 @@ const SEGMENTS: Readonly<Record<string, RegExp>> = {
 
 const JSON_TYPE = 'application/json';
 
-/** A verb of RBAC in HTTP. A list is of metadata only: no Secret's data comes out. */
+/** A verb of RBAC in HTTP. A list is of metadata only, as is what is found: no Secret's data comes out. */
 const VERBS = {
   get: { method: 'GET', accept: JSON_TYPE },
+  find: { method: 'GET', accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1' },
   list: { method: 'GET', accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' },
   create: { method: 'POST', accept: JSON_TYPE },
   delete: { method: 'DELETE', accept: JSON_TYPE },
@@ -73,20 +74,24 @@ const ALLOWLIST: readonly Row[] = [
   { verb: 'get', path: '/api/v1/namespaces/{namespace}' },
 
   { verb: 'get', path: `${SERVICE_ACCOUNTS}/{account}` },
+  { verb: 'find', path: `${SERVICE_ACCOUNTS}/{ours}` },
   { verb: 'list', path: SERVICE_ACCOUNTS, query: page },
   { verb: 'create', path: SERVICE_ACCOUNTS, body: serviceAccount },
   { verb: 'delete', path: `${SERVICE_ACCOUNTS}/{ours}`, body: deleteOptions },
   { verb: 'create', path: `${SERVICE_ACCOUNTS}/{account}/token`, body: tokenRequest },
 
+  { verb: 'find', path: `${SECRETS}/{ours}` },
   { verb: 'list', path: SECRETS, query: page },
   { verb: 'create', path: SECRETS, body: secret },
   { verb: 'delete', path: `${SECRETS}/{ours}`, body: deleteOptions },
 
+  { verb: 'find', path: `${ROLE_BINDINGS}/{ours}` },
   { verb: 'list', path: ROLE_BINDINGS, query: page },
   { verb: 'create', path: ROLE_BINDINGS, body: roleBinding },
   { verb: 'create', path: ROLE_BINDINGS, query: dryRun, body: rehearsedRoleBinding },
   { verb: 'delete', path: `${ROLE_BINDINGS}/{ours}`, body: deleteOptions },
 
+  { verb: 'find', path: `${CLUSTER_ROLE_BINDINGS}/{ours}` },
   { verb: 'list', path: CLUSTER_ROLE_BINDINGS, query: page },
   { verb: 'create', path: CLUSTER_ROLE_BINDINGS, body: clusterRoleBinding },
   { verb: 'create', path: CLUSTER_ROLE_BINDINGS, query: dryRun, body: rehearsedClusterRoleBinding },

@@ -39,6 +39,18 @@ export function describeMarkedObjects(open: () => Promise<OpenCluster>): void {
     }
   });
 
+  test('an object is found by its name, with uid and marks; one that does not exist is not', async () => {
+    const opened = await open();
+    const { account, marks, serviceAccount, binding, clusterBinding } = sampleObjects(opened);
+    const secret: LeaseObject = { kind: 'Secret', namespace: opened.namespace, name: account.name };
+    for (const object of [serviceAccount, secret, binding, clusterBinding]) {
+      await expect(opened.cluster.find(object)).rejects.toMatchObject({ refusal: { status: 404 } });
+      const uid = await opened.cluster.create(object, account, marks);
+      expect(await opened.cluster.find(object)).toMatchObject({ kind: object.kind, name: object.name, uid, ...marks });
+      await opened.cluster.remove({ ...object, uid });
+    }
+  });
+
   test('a found object can be removed as it was found', async () => {
     const opened = await open();
     const { account, marks, serviceAccount } = sampleObjects(opened);

@@ -100,6 +100,17 @@ export class MemoryCluster implements Cluster {
     return uid === undefined ? undefined : { uid, isTerminating: false };
   }
 
+  async find({ uid: _, ...object }: ObjectName): Promise<FoundObject> {
+    const call = { ...callOn(object, 'get'), name: object.name };
+    this.#admit(call);
+    const found = this.#server.find(object);
+    if (!found) {
+      throw refused(call, 404, 'NotFound', object.name);
+    }
+    const { uid, labels, annotations } = found;
+    return { ...object, uid, labels, annotations };
+  }
+
   async *listMarked(place: Place, labels: Readonly<Record<string, string>>): AsyncIterable<FoundObject[]> {
     const call = callOn(place, 'list');
     this.#admit(call);

@@ -80,6 +80,10 @@ export class WitnessedCluster implements Cluster {
     return this.#process.call(this.#to, () => this.#cluster.readNamespace(name));
   }
 
+  find(object: ObjectName): Promise<FoundObject> {
+    return this.#process.call(this.#to, () => this.#cluster.find(object));
+  }
+
   async *listMarked(place: Place, labels: Readonly<Record<string, string>>): AsyncIterable<FoundObject[]> {
     const pages = this.#cluster.listMarked(place, labels)[Symbol.asyncIterator]();
     for (;;) {

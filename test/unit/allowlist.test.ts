@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type AllowedCall, admit, NotAllowed } from '../../src/gateway/allowlist.ts';
-import { LIST_ACCEPT } from '../../src/shared/kubernetes/metadata-page.ts';
+import { LIST_ACCEPT, OBJECT_ACCEPT } from '../../src/shared/kubernetes/metadata-page.ts';
 
 const ID = '0193575a-7d1e-7aaa-8bbb-0123456789ab';
 const OURS = `leasehold-${ID}`;
@@ -56,6 +56,7 @@ function ask([method, target, body, headers = {}]: Request): AllowedCall {
 }
 
 const list = { accept: LIST_ACCEPT };
+const metadata = { accept: OBJECT_ACCEPT };
 
 test.each<Request>([
   ['GET', '/version'],
@@ -70,6 +71,9 @@ test.each<Request>([
   ['DELETE', `${ACCOUNTS}/${OURS}`, { ...deletion, preconditions: { uid: 'u-1' } }],
   ['POST', `${ACCOUNTS}/deployer/token`, tokenRequest],
   ['GET', `${SECRETS}?${SELECTOR}&limit=500`, undefined, list],
+  ['GET', `${SECRETS}/${OURS}`, undefined, metadata],
+  ['GET', `${BINDINGS}/${OURS}`, undefined, metadata],
+  ['GET', `${CLUSTER_BINDINGS}/${OURS}`, undefined, metadata],
   ['POST', SECRETS, secret],
   ['DELETE', `${SECRETS}/${OURS}`, deletion],
   ['GET', `${BINDINGS}?${SELECTOR}&limit=500`, undefined, list],
@@ -115,6 +119,7 @@ const TARGETS: [what: string, ...Request][] = [
   ['a namespace with its status', 'GET', '/api/v1/namespaces/team-a/status'],
   ['the deletion of a namespace', 'DELETE', '/api/v1/namespaces/team-a', deletion],
   ['a Secret', 'GET', `${SECRETS}/${OURS}`],
+  ['metadata of a foreign Secret', 'GET', `${SECRETS}/deployer`, undefined, metadata],
   ['a list of all namespaces', 'GET', `/api/v1/serviceaccounts?${SELECTOR}&limit=500`, undefined, list],
   ['a list with the objects', 'GET', `${SECRETS}?${SELECTOR}&limit=500`],
   [

@@ -19,7 +19,7 @@ import type { ApiServer } from './api-server.ts';
 import { isGone, isNotFound, requireGone } from './deletion.ts';
 import { Denials } from './denials.ts';
 import { accessReview, deleteOptions, manifestOf, resourceOf, tokenRequest } from './manifests.ts';
-import { foundIn, LIST_ACCEPT, listQuery, MetadataPage } from './metadata-page.ts';
+import { foundIn, LIST_ACCEPT, listQuery, MetadataOfOne, MetadataPage, OBJECT_ACCEPT } from './metadata-page.ts';
 import { createdObject, foundAccount, isOfAnotherAccount, mintedToken, readAnswer, shortText } from './read-answer.ts';
 
 const ReviewAnswer = z.object({
@@ -143,6 +143,12 @@ export class KubernetesCluster implements Cluster {
       }
       throw error;
     }
+  }
+
+  async find({ uid: _, ...object }: ObjectName): Promise<FoundObject> {
+    const call: ClusterCall = { verb: 'get', ...resourceOf(object), name: object.name };
+    const { metadata } = readAnswer(call, MetadataOfOne, await this.#server.call(call, { accept: OBJECT_ACCEPT }));
+    return { ...object, ...metadata };
   }
 
   async *listMarked(place: Place, labels: Readonly<Record<string, string>>): AsyncGenerator<FoundObject[]> {

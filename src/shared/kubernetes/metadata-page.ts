@@ -5,12 +5,18 @@ import type { FoundObject } from '../ports/cluster.ts';
 /** Asks for the objects' metadata only (kubernetes.io/docs/reference/using-api/api-concepts): no Secret's data comes to us. */
 export const LIST_ACCEPT = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
 
+/** The same of one object. */
+export const OBJECT_ACCEPT = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+
 const Metadata = z.object({
   name: z.string().min(1),
   uid: z.string().min(1),
   labels: z.record(z.string(), z.string()).default({}),
   annotations: z.record(z.string(), z.string()).default({}),
 });
+
+/** One object. */
+export const MetadataOfOne = z.object({ kind: z.literal('PartialObjectMetadata'), metadata: Metadata });
 
 /** One page of a list. */
 export const MetadataPage = z.object({

@@ -3,7 +3,7 @@ import type { Access } from '../domain/config.ts';
 import { Aborted } from '../domain/errors.ts';
 import type { Lease, LeaseObject, Standing } from '../domain/lease.ts';
 import { marksOf, readMarks } from '../domain/marks.ts';
-import type { Cluster, MintedToken } from '../ports/cluster.ts';
+import type { Cluster, FoundObject, MintedToken } from '../ports/cluster.ts';
 import type { Ports } from '../ports/ports.ts';
 import { allDone } from './all-done.ts';
 import { mint } from './mint.ts';
@@ -99,7 +99,7 @@ export class Building {
 
   /**
    * The name is in use already, though nobody but the record of this lease knew it: something between here and the API
-   * server sent the creation twice, and its first copy made the object. It counts as made where it can be listed and
+   * server sent the creation twice, and its first copy made the object. It counts as made where it can be looked at and
    * carries the labels of this very lease. One without them is somebody else's, and is left alone.
    */
   async #recognize(cluster: Cluster, object: LeaseObject, cause: ClusterRefused): Promise<LeaseObject> {
@@ -121,13 +121,24 @@ export class Building {
   }
 
   async #uidOfOwn(cluster: Cluster, object: LeaseObject): Promise<string | undefined> {
-    const { installation } = this.#ports;
-    for await (const page of cluster.listMarked(object, marksOf(this.#lease, installation).labels)) {
-      const own = page.find(
-        (found) => found.name === object.name && readMarks(found, installation)?.leaseId === this.#lease.id,
-      );
-      if (own) {
-        return own.uid;
+    const found = await this.#look(cluster, object);
+    return found && readMarks(found, this.#ports.installation)?.leaseId === this.#lease.id ? found.uid : undefined;
+  }
+
+  /** Most tokens may list what reading back needs, some may get it: no permission is needed for this alone. */
+  async #look(cluster: Cluster, object: LeaseObject): Promise<FoundObject | undefined> {
+    try {
+      return await cluster.find(object);
+    } catch (error) {
+      if (!(error instanceof ClusterRefused)) {
+        throw error;
+      }
+    }
+    const { labels } = marksOf(this.#lease, this.#ports.installation);
+    for await (const page of cluster.listMarked(object, labels)) {
+      const found = page.find(({ name }) => name === object.name);
+      if (found) {
+        return found;
       }
     }
     return undefined;

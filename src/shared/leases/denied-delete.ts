@@ -3,7 +3,7 @@ import type { Lease, LeaseObject } from '../domain/lease.ts';
 import type { Cluster, FoundNamespace } from '../ports/cluster.ts';
 
 /** The cluster token may not delete an object. The message says what its namespace tells of it, and what to do. */
-export class DeleteDenied extends ClusterRefused {
+class DeleteDenied extends ClusterRefused {
   constructor({ call, refusal, message }: ClusterRefused, advice: string) {
     super(call, refusal);
     this.message = `${message}. ${advice}`;

@@ -10,7 +10,7 @@ export class NameTaken extends Aborted {
   constructor({ kind, name }: LeaseObject, cause: ClusterRefused) {
     super(
       'OBJECT_NAME_TAKEN',
-      `the cluster already has a ${kind} ${JSON.stringify(name)}, a name that nobody else knows: something between Leasehold and the API server may send requests twice. Stop it from repeating POST requests, or allow the cluster token to list ${cause.call.resource}, so that Leasehold recognizes its own`,
+      `the cluster already has a ${kind} ${JSON.stringify(name)}, a name that nobody else knows: something between Leasehold and the API server may send requests twice. Stop it from repeating POST requests, or allow the cluster token to get or list ${cause.call.resource}, so that Leasehold recognizes its own`,
       { cause },
     );
   }

@@ -62,6 +62,8 @@ export interface Cluster {
    * where it may not be read, with `unlessDenied` also without asking, where that was the answer within the last minutes.
    */
   readNamespace(name: string, options?: { unlessDenied?: boolean }): Promise<FoundNamespace | undefined>;
+  /** The marks of an object. Fails with ClusterRefused where there is none (404), and where it may not be read (403). */
+  find(object: ObjectName): Promise<FoundObject>;
   /** The objects in a place that carry all these labels, page after page. Fails with ClusterRefused (403) where it may not list. */
   listMarked(place: Place, labels: Readonly<Record<string, string>>): AsyncIterable<FoundObject[]>;
   /** Asks the authorizer about our own token (SelfSubjectAccessReview). */
