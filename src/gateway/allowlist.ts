@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DNS_LABEL, DNS_SUBDOMAIN } from '../shared/domain/kubernetes-names.ts';
+import { DNS_LABEL, DNS_SUBDOMAIN, PATH_SEGMENT } from '../shared/domain/kubernetes-names.ts';
 import { parseJson } from '../shared/domain/parse-json.ts';
 import {
   accessReview,
@@ -14,12 +14,29 @@ import {
   tokenRequest,
 } from './request-bodies.ts';
 
-/** What stands for `{...}` in a path. None of them needs percent-encoding, so nothing that is encoded is let through. */
-const SEGMENTS: Readonly<Record<string, RegExp>> = {
-  '{namespace}': DNS_LABEL,
-  '{account}': DNS_SUBDOMAIN,
-  '{ours}': LEASE_OBJECT,
+/** What stands for `{...}` in a path. Nothing that is percent-encoded is let through but in the name of a role. */
+const SEGMENTS: Readonly<Record<string, (segment: string) => boolean>> = {
+  '{namespace}': (segment) => DNS_LABEL.test(segment),
+  '{account}': (segment) => DNS_SUBDOMAIN.test(segment),
+  '{ours}': (segment) => LEASE_OBJECT.test(segment),
+  '{role}': isRoleName,
 };
+
+/**
+ * Names of roles may have colons and more (`system:node`). One counts only as Leasehold writes it: each character that
+ * needs it encoded, once, and no other, so that there is one way to read it.
+ */
+function isRoleName(segment: string): boolean {
+  try {
+    const name = decodeURIComponent(segment);
+    return PATH_SEGMENT.test(name) && encodeURIComponent(name) === segment;
+  } catch (error) {
+    if (!(error instanceof URIError)) {
+      throw error;
+    }
+    return false;
+  }
+}
 
 const JSON_TYPE = 'application/json';
 
@@ -52,6 +69,8 @@ const SERVICE_ACCOUNTS = '/api/v1/namespaces/{namespace}/serviceaccounts';
 const SECRETS = '/api/v1/namespaces/{namespace}/secrets';
 const ROLE_BINDINGS = '/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings';
 const CLUSTER_ROLE_BINDINGS = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings';
+const ROLES = '/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles';
+const CLUSTER_ROLES = '/apis/rbac.authorization.k8s.io/v1/clusterroles';
 const ACCESS_REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
 
 /** Characters of what is said about a body: its keys may be as long as it is, and would fill the log. */
@@ -96,6 +115,9 @@ const ALLOWLIST: readonly Row[] = [
   { verb: 'create', path: CLUSTER_ROLE_BINDINGS, body: clusterRoleBinding },
   { verb: 'create', path: CLUSTER_ROLE_BINDINGS, query: dryRun, body: rehearsedClusterRoleBinding },
   { verb: 'delete', path: `${CLUSTER_ROLE_BINDINGS}/{ours}`, body: deleteOptions },
+
+  { verb: 'get', path: `${ROLES}/{role}` },
+  { verb: 'get', path: `${CLUSTER_ROLES}/{role}` },
 ];
 
 /** A request as it came, before its body. */
@@ -158,7 +180,7 @@ function pathFits(pattern: string, path: string): boolean {
     actual.length === expected.length &&
     expected.every((segment, index) => {
       const type = SEGMENTS[segment];
-      return type ? type.test(actual[index] ?? '') : segment === actual[index];
+      return type ? type(actual[index] ?? '') : segment === actual[index];
     })
   );
 }

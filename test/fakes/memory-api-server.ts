@@ -1,6 +1,7 @@
 import type { Lease, LeaseObject } from '../../src/shared/domain/lease.ts';
 import type { Marks } from '../../src/shared/domain/marks.ts';
 import type { Place } from '../../src/shared/domain/places.ts';
+import type { FoundRole } from '../../src/shared/ports/cluster.ts';
 
 /** An object as it stands in a cluster. */
 export type StoredObject = Place &
@@ -23,6 +24,8 @@ export class MemoryApiServer {
   maxTokenSeconds = 2 ** 32;
   /** Tokens of which it says 401. */
   readonly revokedTokens = new Set<string>();
+  /** ClusterRoles by their names, Roles by `namespace/name`. */
+  readonly roles = new Map<string, FoundRole>([['view', { isEmpty: false, isAggregated: true }]]);
   /** Resources (`serviceaccounts`) that may not be listed. */
   readonly unlisted = new Set<string>();
   /** Namespaces whose roles are gone: nothing may be done in them. */

@@ -1,5 +1,5 @@
 import { type ClusterCall, ClusterNotDone, ClusterRefused } from '../../src/shared/domain/cluster-error.ts';
-import type { Access } from '../../src/shared/domain/config.ts';
+import type { Access, RoleRef } from '../../src/shared/domain/config.ts';
 import type { LeaseObject } from '../../src/shared/domain/lease.ts';
 import type { Marks } from '../../src/shared/domain/marks.ts';
 import type { Place } from '../../src/shared/domain/places.ts';
@@ -9,6 +9,7 @@ import type {
   Cluster,
   FoundNamespace,
   FoundObject,
+  FoundRole,
   MintedToken,
   ObjectName,
   ServiceAccountName,
@@ -109,6 +110,17 @@ export class MemoryCluster implements Cluster {
     }
     const { uid, labels, annotations } = found;
     return { ...object, uid, labels, annotations };
+  }
+
+  async readRole({ kind, name }: RoleRef, namespace: string): Promise<FoundRole> {
+    const where = kind === 'Role' ? { resource: 'roles', namespace } : { resource: 'clusterroles' };
+    const call: ClusterCall = { verb: 'get', apiGroup: 'rbac.authorization.k8s.io', ...where, name };
+    this.#admit(call);
+    const found = this.#server.roles.get(kind === 'Role' ? `${namespace}/${name}` : name);
+    if (!found) {
+      throw refused(call, 404, 'NotFound', name);
+    }
+    return found;
   }
 
   async *listMarked(place: Place, labels: Readonly<Record<string, string>>): AsyncIterable<FoundObject[]> {

@@ -36,7 +36,7 @@ const PERFORMANCES: Performances = {
           changed(requireIntact(config), change),
         ),
       {
-        result: ({ access }) => {
+        result: ({ config: { access } }) => {
           if (revokesOldToken && before && access.id !== before.accessId) {
             world.revokeToken(before.accessId);
           }

@@ -1,4 +1,4 @@
-import { type Access, clusterOf } from '../../src/shared/domain/config.ts';
+import { type Access, clusterOf, type RoleRef } from '../../src/shared/domain/config.ts';
 import type { Lease, LeaseObject } from '../../src/shared/domain/lease.ts';
 import { type Marks, readMarks } from '../../src/shared/domain/marks.ts';
 import type { Permission } from '../../src/shared/domain/permissions.ts';
@@ -7,6 +7,7 @@ import type {
   Cluster,
   FoundNamespace,
   FoundObject,
+  FoundRole,
   MintedToken,
   ObjectName,
   ServiceAccountName,
@@ -82,6 +83,10 @@ export class WitnessedCluster implements Cluster {
 
   find(object: ObjectName): Promise<FoundObject> {
     return this.#process.call(this.#to, () => this.#cluster.find(object));
+  }
+
+  readRole(role: RoleRef, namespace: string): Promise<FoundRole> {
+    return this.#process.call(this.#to, () => this.#cluster.readRole(role, namespace));
   }
 
   async *listMarked(place: Place, labels: Readonly<Record<string, string>>): AsyncIterable<FoundObject[]> {

@@ -1,20 +1,22 @@
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { Config as ConfigMessage } from '../../gen/leasehold/v1/config.ts';
-import type {
-  CheckConfigRequest,
-  ConfigServiceImplementation,
-  CreateConfigRequest,
-  DeleteConfigRequest,
-  GetConfigRequest,
-  ListConfigsRequest,
-  UpdateConfigRequest,
+import {
+  type CheckConfigRequest,
+  type ConfigServiceImplementation,
+  type CreateConfigRequest,
+  type DeleteConfigRequest,
+  type GetConfigRequest,
+  type ListConfigsRequest,
+  ObjectState,
+  type UpdateConfigRequest,
 } from '../../gen/leasehold/v1/config_service.ts';
 import { accessFor } from '../../shared/configs/access-for.ts';
 import { type CheckedConfig, type ConfigCheck, checkConfig } from '../../shared/configs/check-config.ts';
 import { createConfig } from '../../shared/configs/create-config.ts';
 import { deleteConfig } from '../../shared/configs/delete-config.ts';
 import { updateConfig } from '../../shared/configs/update-config.ts';
+import type { WrittenConfig } from '../../shared/configs/written-config.ts';
 import type { ConfigDraft } from '../../shared/domain/config.ts';
 import { isIntact, requireIntact, type StoredConfig } from '../../shared/domain/damaged-config.ts';
 import { InvalidArgument } from '../../shared/domain/errors.ts';
@@ -48,7 +50,7 @@ export function configService(
       parse: ({ config }: CreateConfigRequest) => parseConfigDraft(config),
       on: (draft) => ({ resource: configResource(draft) }),
       conditions: (draft) => credentialConditions(draft),
-      run: async (draft) => shown(ports, await createConfig(ports, draft)),
+      run: async (draft) => written(ports, await createConfig(ports, draft)),
     }),
 
     getConfig: guard.unary('GetConfig', {
@@ -87,7 +89,7 @@ export function configService(
           caller.require('UpdateConfig', configResource(draft), credentialConditions(draft));
           return { ...draft, access: paths.some(isOfAccess) ? draft.access : undefined };
         });
-        return shown(ports, updated);
+        return written(ports, updated);
       },
     }),
 
@@ -118,6 +120,10 @@ export function configService(
       },
     }),
   };
+}
+
+async function written(ports: Ports, { config, warnings }: WrittenConfig): Promise<ConfigMessage> {
+  return { ...(await shown(ports, config)), warnings: [...warnings] };
 }
 
 async function shown(ports: Ports, config: StoredConfig): Promise<ConfigMessage> {
@@ -164,7 +170,14 @@ async function targetOf(ports: Ports, target: CheckTarget): Promise<FoundTarget>
   };
 }
 
-function checkMessage({ permissions, missingRbacManifest, gateway }: ConfigCheck) {
+const OBJECT_STATES = {
+  found: ObjectState.OBJECT_STATE_FOUND,
+  missing: ObjectState.OBJECT_STATE_MISSING,
+  'not looked at': ObjectState.OBJECT_STATE_NOT_LOOKED_AT,
+  empty: ObjectState.OBJECT_STATE_EMPTY,
+} as const;
+
+function checkMessage({ permissions, objects, missingRbacManifest, gateway }: ConfigCheck) {
   return {
     permissions: permissions.map(({ verb, apiGroup, resource, namespace = '', objectName = '', ...check }) => ({
       verb,
@@ -178,6 +191,11 @@ function checkMessage({ permissions, missingRbacManifest, gateway }: ConfigCheck
     })),
     allAllowed: permissions.length > 0 && permissions.every(({ allowed, optional }) => allowed || optional),
     missingRbacManifest,
+    objects: objects.map(({ namespace = '', state, ...object }) => ({
+      ...object,
+      namespace,
+      state: OBJECT_STATES[state],
+    })),
     gateway: gateway && gatewayMessage(gateway),
   };
 }

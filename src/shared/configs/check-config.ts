@@ -7,6 +7,7 @@ import { type GatewayView, viewGatewayOf } from '../gateways/view-gateway.ts';
 import type { Cluster, Verdict } from '../ports/cluster.ts';
 import type { Ports } from '../ports/ports.ts';
 import { blameUrl } from './blame-url.ts';
+import { lookAtObjects, type ObjectCheck } from './named-objects.ts';
 import { rbacManifest } from './rbac-manifest.ts';
 import { renewalPermissions } from './token-renewal.ts';
 
@@ -17,6 +18,8 @@ type CheckedPermission = Permission & Verdict;
 
 export interface ConfigCheck {
   permissions: CheckedPermission[];
+  /** What the config names, and what was found of it. */
+  objects: ObjectCheck[];
   /** YAML that grants all that is needed where something is missing; empty where nothing is. */
   missingRbacManifest: string;
   /** That of the config, where its cluster is reached through one. */
@@ -41,7 +44,9 @@ export async function checkConfig(ports: Ports, config: CheckedConfig): Promise<
     config.uid === undefined ? blameUrl(asking) : asking,
     gateway && viewGatewayOf(ports, gateway),
   ]);
-  return { permissions, missingRbacManifest: rbacManifest(config, withMissing(permissions)), gateway: view };
+  const isAsked = permissions.length > 0;
+  const objects = isAsked ? await lookAtObjects(ports.clusters.at(config.access), config.credential) : [];
+  return { permissions, objects, missingRbacManifest: rbacManifest(config, withMissing(permissions)), gateway: view };
 }
 
 async function askAll(ports: Ports, config: CheckedConfig): Promise<CheckedPermission[]> {

@@ -5,13 +5,14 @@ import type { Ports } from '../ports/ports.ts';
 import { accessFor } from './access-for.ts';
 import { blameUrl } from './blame-url.ts';
 import { tryConfig } from './try-config.ts';
+import { tellWritten, type WrittenConfig } from './written-config.ts';
 
 /**
  * Tries the cluster, then stores the config. Throws AlreadyExists, InvalidArgument (no such gateway, a URL
- * that may not be called), a ClusterError or Unavailable; then there is no config
+ * that may not be called), FailedPrecondition (no such role), a ClusterError or Unavailable; then there is no config
  * and nothing stays in the cluster. The sealed access stays for an hour: a trial may still have to be taken down with it.
  */
-export async function createConfig(ports: Ports, draft: ConfigDraft): Promise<Config> {
+export async function createConfig(ports: Ports, draft: ConfigDraft): Promise<WrittenConfig> {
   if (await ports.configs.get(draft.name)) {
     throw new AlreadyExists('CONFIG_NAME_TAKEN', `there is a config ${JSON.stringify(draft.name)} already`);
   }
@@ -26,8 +27,8 @@ export async function createConfig(ports: Ports, draft: ConfigDraft): Promise<Co
     updateTime: now,
   };
   await ports.configs.keepAccess(config.access);
-  await blameUrl(tryConfig(ports, config));
+  const warnings = await blameUrl(tryConfig(ports, config));
   await ports.configs.create(config);
-  ports.log.info({ config: config.name, cluster: clusterOf(config.access) }, 'config created');
-  return config;
+  tellWritten(ports, 'config created', { config: config.name, cluster: clusterOf(config.access), warnings });
+  return { config, warnings };
 }

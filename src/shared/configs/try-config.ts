@@ -1,9 +1,8 @@
 import pLimit from 'p-limit';
 import { v7 as uuidv7 } from 'uuid';
-import { ClusterRefused } from '../domain/cluster-error.ts';
 import { type Config, type DynamicCredential, namespacesOf, type StaticCredential } from '../domain/config.ts';
 import type { Lease } from '../domain/lease.ts';
-import { type Permission, permissionsFor } from '../domain/permissions.ts';
+import { permissionsFor } from '../domain/permissions.ts';
 import { planLease } from '../domain/plan-lease.ts';
 import { MIN_TOKEN_SECONDS } from '../domain/ttl.ts';
 import { allDone } from '../leases/all-done.ts';
@@ -12,7 +11,9 @@ import { withFreshNames } from '../leases/name-taken.ts';
 import { revoke } from '../leases/revoke.ts';
 import type { Ports } from '../ports/ports.ts';
 import { currentTraceparent, inSpan } from '../telemetry/span.ts';
-import { wantedRenewal } from './token-renewal.ts';
+import { askPermissions, refuseLacking } from './ask-permissions.ts';
+import { lookAtObjects, requireRoles, warningsOf } from './named-objects.ts';
+import { mintOwnToken } from './prove-renewal.ts';
 
 /** Who asks for trial leases. */
 const TRIAL_PRINCIPAL = 'leasehold';
@@ -24,31 +25,19 @@ const NAMESPACES_AT_ONCE = 4;
 const TRIAL_MS = 120_000;
 
 /**
- * Does on the cluster what a lease on `config` would do, and takes it back. Throws the ClusterError of the first step
- * that fails; then nothing stays behind.
+ * Does on the cluster what a lease on `config` would do, and takes it back. Returns what could not be tried, in words for
+ * people. Throws FailedPrecondition where the role does not exist, or the ClusterError of the first step that fails; then nothing stays behind.
  */
-export async function tryConfig(ports: Ports, config: Config): Promise<void> {
-  await inSpan('config.try', { attributes: { 'leasehold.config': config.name } }, async () => {
-    await tryRenewal(ports, config);
-    await (config.credential.kind === 'static'
+export async function tryConfig(ports: Ports, config: Config): Promise<string[]> {
+  return inSpan('config.try', { attributes: { 'leasehold.config': config.name } }, async () => {
+    await mintOwnToken(ports, config.access);
+    return config.credential.kind === 'static'
       ? tryStatic(ports, config, config.credential)
-      : tryDynamic(ports, config, config.credential));
+      : tryDynamic(ports, config, config.credential);
   });
 }
 
-/**
- * A token that nobody gets, of almost the shortest life that there is: an older API server gives the same token to who asks
- * for the same in the same second, and this must not be taken for the config's own.
- */
-async function tryRenewal(ports: Ports, { access }: Config): Promise<void> {
-  const renewal = wantedRenewal(access);
-  if (renewal) {
-    const { account, audiences } = renewal;
-    await ports.clusters.at(access).mintToken(account, { audiences, seconds: MIN_TOKEN_SECONDS + 1 });
-  }
-}
-
-async function tryStatic(ports: Ports, config: Config, credential: StaticCredential): Promise<void> {
+async function tryStatic(ports: Ports, config: Config, credential: StaticCredential): Promise<string[]> {
   const { namespace, serviceAccount: name, revocable } = credential;
   const cluster = ports.clusters.at(config.access);
   await cluster.readServiceAccount({ namespace, name });
@@ -61,41 +50,23 @@ async function tryStatic(ports: Ports, config: Config, credential: StaticCredent
       { audiences: config.audiences, seconds: MIN_TOKEN_SECONDS, forLease: true },
     );
   }
+  return [];
 }
 
-async function tryDynamic(ports: Ports, config: Config, credential: DynamicCredential): Promise<void> {
+async function tryDynamic(ports: Ports, config: Config, credential: DynamicCredential): Promise<string[]> {
   await requireDeletes(ports, config);
+  const objects = await lookAtObjects(ports.clusters.at(config.access), credential);
+  requireRoles(objects);
   const limit = pLimit(NAMESPACES_AT_ONCE);
   await allDone(namespacesOf(credential).map((namespace) => limit(() => tryNamespace(ports, config, namespace))));
+  return warningsOf(objects);
 }
 
 /** Asked before anything is made: what cannot be removed would stay. */
-async function requireDeletes(ports: Ports, config: Config): Promise<void> {
-  const cluster = ports.clusters.at(config.access);
-  const limit = pLimit(NAMESPACES_AT_ONCE);
-  const deletes = permissionsFor(config.credential).filter(({ verb }) => verb === 'delete');
-  await Promise.all(
-    deletes.map((permission) =>
-      limit(async () => {
-        const { allowed, reason } = await cluster.mayI(permission);
-        if (!allowed) {
-          throw forbidden(permission, reason);
-        }
-      }),
-    ),
-  );
-}
-
-function forbidden({ apiGroup, resource, namespace }: Permission, reason: string): ClusterRefused {
-  const call = { verb: 'delete', apiGroup, resource, ...(namespace === undefined ? {} : { namespace }) } as const;
-  const message = `the cluster token cannot delete resource "${resource}"${reason && `: ${reason}`}`;
-  return new ClusterRefused(call, {
-    status: 403,
-    message,
-    reason: 'Forbidden',
-    objectName: '',
-    retryAfterMs: undefined,
-  });
+async function requireDeletes(ports: Ports, { access, credential }: Config): Promise<void> {
+  const deletes = permissionsFor(credential).filter(({ verb }) => verb === 'delete');
+  const answers = await askPermissions(ports.clusters.at(access), deletes);
+  refuseLacking(answers.filter(({ allowed }) => !allowed));
 }
 
 /** A trial is a lease like any other, with a record and an alarm: if we die in the middle, the worker removes it. */

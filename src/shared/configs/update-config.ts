@@ -7,7 +7,8 @@ import type { Ports } from '../ports/ports.ts';
 import { accessFor } from './access-for.ts';
 import { blameUrl } from './blame-url.ts';
 import { requireEtag } from './etag.ts';
-import { tryConfig } from './try-config.ts';
+import { proveChange } from './prove-change.ts';
+import { tellWritten, type WrittenConfig } from './written-config.ts';
 
 /** What becomes of a config. */
 export type ConfigChange = Omit<ConfigDraft, 'access'> & {
@@ -16,16 +17,16 @@ export type ConfigChange = Omit<ConfigDraft, 'access'> & {
 };
 
 /**
- * Stores what `change` makes of the `current` config. Where what leases do on the cluster changes, the cluster is tried first.
+ * Stores what `change` makes of the `current` config. What changes of what leases do on the cluster is proven there first.
  * Leases that are out keep their objects and their end. Throws InvalidArgument (no
- * such gateway, a URL that may not be called), Aborted, DataLoss (it is damaged, and not given another access), a ClusterError or Unavailable.
+ * such gateway, a URL that may not be called), FailedPrecondition (no such role), Aborted, DataLoss (it is damaged, and not given another access), a ClusterError or Unavailable.
  */
 export async function updateConfig(
   ports: Ports,
   current: StoredConfig,
   etag: string,
   change: (config: StoredConfig) => ConfigChange,
-): Promise<Config> {
+): Promise<WrittenConfig> {
   requireEtag(current, etag);
   const { access: wanted, ...draft } = change(current);
   const before = isIntact(current) ? current : undefined;
@@ -38,9 +39,10 @@ export async function updateConfig(
     createTime: current.createTime ?? now,
     updateTime: now,
   };
+  let warnings: string[] = [];
   if (!before || actsOtherwise(before, config)) {
     await ports.configs.keepAccess(config.access);
-    await blameUrl(tryConfig(ports, config));
+    warnings = await blameUrl(proveChange(ports, current, config));
   }
   if (!before) {
     await adoptLeases(ports, config);
@@ -48,8 +50,8 @@ export async function updateConfig(
     await leaveNewestAccess(ports, before);
   }
   await ports.configs.replace(config);
-  ports.log.info({ config: config.name, version: config.version }, 'config updated');
-  return config;
+  tellWritten(ports, 'config updated', { config: config.name, version: config.version, warnings });
+  return { config, warnings };
 }
 
 function actsOtherwise(before: Config, after: Config): boolean {

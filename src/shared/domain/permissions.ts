@@ -30,6 +30,8 @@ function lookAtNamespace(objectName: string): Permission {
   return { verb: 'get', apiGroup: '', resource: 'namespaces', objectName, purpose, optional: true };
 }
 
+const LOOK_AT_ROLE = 'see that the role exists and grants something';
+
 /** Everything that leases on such a config need, and what is optional. */
 export function permissionsFor(credential: Config['credential']): Permission[] {
   return credential.kind === 'static' ? staticPermissions(credential) : dynamicPermissions(credential);
@@ -56,6 +58,7 @@ function dynamicPermissions(credential: DynamicCredential): Permission[] {
   const bindings = bindingScope === 'cluster' ? 'clusterrolebindings' : 'rolebindings';
   const roles = role.kind === 'Role' ? 'roles' : 'clusterroles';
   const bindingPlaces = bindingScope === 'cluster' ? [undefined] : namespacesOf(credential);
+  const rolePlaces = role.kind === 'ClusterRole' ? [undefined] : namespacesOf(credential);
   return [
     ...namespacesOf(credential).flatMap((namespace): Permission[] => [
       {
@@ -88,5 +91,16 @@ function dynamicPermissions(credential: DynamicCredential): Permission[] {
       { verb: 'list', apiGroup: RBAC, resource: bindings, namespace, purpose: READ_BACK, optional: true },
       { verb: 'bind', apiGroup: RBAC, resource: roles, namespace, objectName: role.name, purpose: 'hand out the role' },
     ]),
+    ...rolePlaces.map(
+      (namespace): Permission => ({
+        verb: 'get',
+        apiGroup: RBAC,
+        resource: roles,
+        namespace,
+        objectName: role.name,
+        purpose: LOOK_AT_ROLE,
+        optional: true,
+      }),
+    ),
   ];
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type ClusterCall, ClusterError, ClusterRefused, ClusterUnreachable } from '../domain/cluster-error.ts';
+import type { RoleRef } from '../domain/config.ts';
 import type { LeaseObject } from '../domain/lease.ts';
 import type { Marks } from '../domain/marks.ts';
 import type { Permission } from '../domain/permissions.ts';
@@ -9,6 +10,7 @@ import type {
   Cluster,
   FoundNamespace,
   FoundObject,
+  FoundRole,
   MintedToken,
   ObjectName,
   ServiceAccountName,
@@ -28,6 +30,14 @@ const ReviewAnswer = z.object({
 const NamespaceAnswer = z.object({
   kind: z.literal('Namespace'),
   metadata: z.object({ name: shortText, uid: shortText, deletionTimestamp: shortText.optional() }),
+});
+
+/** Rules may be null: a Go API server writes an empty list so. */
+const RoleAnswer = z.object({
+  kind: z.enum(['Role', 'ClusterRole']),
+  metadata: z.object({ name: z.string() }),
+  rules: z.array(z.unknown()).nullish(),
+  aggregationRule: z.unknown(),
 });
 
 /** Objects on one page of a list; what kubectl asks for. */
@@ -149,6 +159,19 @@ export class KubernetesCluster implements Cluster {
     const call: ClusterCall = { verb: 'get', ...resourceOf(object), name: object.name };
     const { metadata } = readAnswer(call, MetadataOfOne, await this.#server.call(call, { accept: OBJECT_ACCEPT }));
     return { ...object, ...metadata };
+  }
+
+  async readRole({ kind, name }: RoleRef, namespace: string): Promise<FoundRole> {
+    const place = kind === 'Role' ? { resource: 'roles', namespace } : { resource: 'clusterroles' };
+    const call: ClusterCall = { verb: 'get', apiGroup: 'rbac.authorization.k8s.io', ...place, name };
+    const role = readAnswer(call, RoleAnswer, await this.#server.call(call));
+    if (role.kind !== kind || role.metadata.name !== name) {
+      throw new ClusterUnreachable(call, 'its answer is about another object');
+    }
+    return {
+      isEmpty: (role.rules ?? []).length === 0,
+      isAggregated: (role.aggregationRule ?? undefined) !== undefined,
+    };
   }
 
   async *listMarked(place: Place, labels: Readonly<Record<string, string>>): AsyncGenerator<FoundObject[]> {

@@ -1,4 +1,4 @@
-import type { Access } from '../domain/config.ts';
+import type { Access, RoleRef } from '../domain/config.ts';
 import type { LeaseObject } from '../domain/lease.ts';
 import type { Marks } from '../domain/marks.ts';
 import type { Permission } from '../domain/permissions.ts';
@@ -30,6 +30,14 @@ export interface Verdict {
   allowed: boolean;
   /** The authorizer's own words; empty where it gave none. */
   reason: string;
+}
+
+/** What there is of a role. */
+export interface FoundRole {
+  /** It has no rules. */
+  isEmpty: boolean;
+  /** Its rules are put together from other ClusterRoles, by a controller of the cluster. */
+  isAggregated: boolean;
 }
 
 /** An object that carries our labels. */
@@ -64,6 +72,8 @@ export interface Cluster {
   readNamespace(name: string, options?: { unlessDenied?: boolean }): Promise<FoundNamespace | undefined>;
   /** The marks of an object. Fails with ClusterRefused where there is none (404), and where it may not be read (403). */
   find(object: ObjectName): Promise<FoundObject>;
+  /** Looks at a role; at a Role in `namespace`. Fails with ClusterRefused: 404 where there is none, 403 where it may not look. */
+  readRole(role: RoleRef, namespace: string): Promise<FoundRole>;
   /** The objects in a place that carry all these labels, page after page. Fails with ClusterRefused (403) where it may not list. */
   listMarked(place: Place, labels: Readonly<Record<string, string>>): AsyncIterable<FoundObject[]>;
   /** Asks the authorizer about our own token (SelfSubjectAccessReview). */
