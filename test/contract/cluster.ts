@@ -155,6 +155,20 @@ export function describeCluster(open: () => Promise<OpenCluster>): void {
     await opened.cluster.remove(elsewhere);
   });
 
+  test('a role is read where it exists', async () => {
+    const { cluster, namespace, role } = await open();
+    const found = await cluster.readRole({ kind: 'ClusterRole', name: role }, namespace);
+    expect(found).toMatchObject({ isEmpty: false });
+    for (const missing of [
+      { kind: 'ClusterRole', name: 'system:no-such:role' },
+      { kind: 'Role', name: role },
+    ] as const) {
+      await expect(cluster.readRole(missing, namespace)).rejects.toMatchObject({
+        refusal: { status: 404, reason: 'NotFound', objectName: missing.name },
+      });
+    }
+  });
+
   test('the authorizer is asked, and a rehearsal keeps nothing', async () => {
     const opened = await open();
     const { account, binding } = sampleObjects(opened);

@@ -3,6 +3,7 @@ import type { Config } from '../../src/shared/domain/config.ts';
 import { requireIntact } from '../../src/shared/domain/damaged-config.ts';
 import { type Lease, reachBy } from '../../src/shared/domain/lease.ts';
 import { asStraight } from '../model/configs.ts';
+import { eventually } from '../support/eventually.ts';
 import { active, ended, revoking, sampleConfig, sampleLease } from './samples.ts';
 import { GENEROUS, type OpenStores, RETENTION_MS, type Stores } from './stores.ts';
 
@@ -116,6 +117,61 @@ export function describeConfigStore(open: OpenStores): void {
       await stores.leases.record(sampleLease(await created('blue-2')));
       await stores.configs.delete(config);
       expect(await stores.configs.get('blue')).toBeUndefined();
+    });
+  });
+
+  describe('a config that is being deleted', () => {
+    const LONG_MS = 60_000;
+    const BEING_DELETED = { name: 'FailedPrecondition', reason: 'CONFIG_BEING_DELETED' };
+
+    test('takes no lease until the mark is taken back', async () => {
+      const config = await created('blue');
+      const refused = sampleLease(config);
+      await stores.configs.markDeletion(config, 'one', LONG_MS);
+      await expect(stores.leases.record(refused)).rejects.toMatchObject(BEING_DELETED);
+      expect(await stores.leases.get(refused.id)).toBeUndefined();
+      await stores.leases.record(sampleLease(await created('green')));
+      await stores.configs.markDeletion(config, 'one', 0);
+      expect(await stores.leases.record(refused)).toBeUndefined();
+    });
+
+    test('takes leases again when the time of a mark that nobody renews is over', async () => {
+      const config = await created('blue');
+      await stores.configs.markDeletion(config, 'one', LONG_MS);
+      await stores.configs.markDeletion(config, 'one', 1);
+      await eventually(() => stores.leases.record(sampleLease(config)));
+    });
+
+    test('is marked by each of two calls, and a change of it keeps both marks', async () => {
+      const config = await created('blue');
+      await stores.configs.markDeletion(config, 'one', LONG_MS);
+      await stores.configs.markDeletion(config, 'other', LONG_MS);
+      await stores.configs.replace({ ...config, version: 2 });
+      await stores.configs.markDeletion(config, 'one', 0);
+      await expect(stores.leases.record(sampleLease(config))).rejects.toMatchObject(BEING_DELETED);
+      await stores.configs.markDeletion(config, 'other', 0);
+      expect(await stores.leases.record(sampleLease(config))).toBeUndefined();
+    });
+
+    test('still leads a repeated request to its lease, and lets trials through', async () => {
+      const config = await created('blue');
+      const request = { principal: 'caller', requestId: 'r', fingerprint: 'f' };
+      const lease = sampleLease(config);
+      await stores.leases.record(lease, request);
+      await stores.configs.markDeletion(config, 'one', LONG_MS);
+      expect(await stores.leases.record(sampleLease(config), request)).toEqual(lease);
+      expect(await stores.leases.record(sampleLease(config, { purpose: 'trial' }))).toBeUndefined();
+    });
+
+    test('takes its marks with it: a later one of its name has none', async () => {
+      const config = await created('blue');
+      await stores.configs.markDeletion(config, 'one', LONG_MS);
+      await stores.configs.delete(config);
+      const later = await created('blue');
+      await expect(stores.configs.markDeletion(config, 'one', LONG_MS)).rejects.toMatchObject({
+        reason: 'CONFIG_CHANGED',
+      });
+      expect(await stores.leases.record(sampleLease(later))).toBeUndefined();
     });
   });
 

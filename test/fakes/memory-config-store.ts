@@ -55,6 +55,17 @@ export class MemoryConfigStore implements ConfigStore {
     this.#records.use(accessId, -1);
   }
 
+  async markDeletion({ name, uid }: Config, id: string, ms: number): Promise<void> {
+    const kept = this.#records.configs.get(name);
+    if (kept?.uid !== uid) {
+      throw new Aborted('CONFIG_CHANGED', `config ${name} was changed by somebody else meanwhile`);
+    }
+    const until = this.#records.now() + ms;
+    const others = kept.deletions.filter((mark) => mark.id !== id && mark.until > this.#records.now());
+    const deletions = ms > 0 ? [...others, { id, until }] : others;
+    this.#records.journal.set(this.#records.configs, name, { ...kept, deletions });
+  }
+
   async delete(config: Config): Promise<void> {
     this.#requireStored(config, config.version);
     const { journal, configs, leases } = this.#records;
@@ -67,7 +78,9 @@ export class MemoryConfigStore implements ConfigStore {
 
   #keep({ access, ...config }: Config): void {
     const { name, uid, version } = config;
-    const kept = { json: JSON.stringify(config), uid, version, accessId: access.id };
+    const before = this.#records.configs.get(name);
+    const deletions = before?.uid === uid ? before.deletions : [];
+    const kept = { json: JSON.stringify(config), uid, version, accessId: access.id, deletions };
     this.#records.journal.set(this.#records.configs, name, kept);
   }
 

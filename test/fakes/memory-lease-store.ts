@@ -1,4 +1,4 @@
-import { Aborted, AlreadyExists } from '../../src/shared/domain/errors.ts';
+import { Aborted, AlreadyExists, configIsBeingDeleted } from '../../src/shared/domain/errors.ts';
 import { attentionTime, hasEnded, type Lease } from '../../src/shared/domain/lease.ts';
 import { configIsFull, isTooEarly, type LeaseLimits, principalIsFull } from '../../src/shared/domain/lease-limits.ts';
 import type { Appointment } from '../../src/shared/ports/alarm.ts';
@@ -103,9 +103,13 @@ export class MemoryLeaseStore implements LeaseStore {
   }
 
   #requireConfig(lease: Lease): void {
-    const isOfConfig = lease.purpose === 'trial' || this.#records.configs.get(lease.config)?.uid === lease.configUid;
-    if (!isOfConfig || !this.#records.access(lease.accessId)) {
+    const isTrial = lease.purpose === 'trial';
+    const config = this.#records.configs.get(lease.config);
+    if (!(isTrial || config?.uid === lease.configUid) || !this.#records.access(lease.accessId)) {
       throw new Aborted('CONFIG_CHANGED', `config ${lease.config} was deleted or changed meanwhile`);
+    }
+    if (!isTrial && config?.deletions.some(({ until }) => until > this.#records.now())) {
+      throw configIsBeingDeleted(lease.config);
     }
   }
 

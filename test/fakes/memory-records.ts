@@ -21,6 +21,8 @@ interface KeptConfig {
   uid: string;
   version: number;
   accessId: string;
+  /** Calls that delete it, and until when their marks count. */
+  deletions: readonly { id: string; until: number }[];
 }
 
 interface KeptAccess {

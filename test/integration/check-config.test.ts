@@ -40,7 +40,7 @@ test('the role may be handed out by who holds it, as in the seed', async () => {
   expect(check.allAllowed).toBe(true);
 });
 
-test('what is only for reading the cluster and its namespaces is optional: shown, and not asked for', async () => {
+test('what is only for reading the cluster, its namespaces and the role is optional: shown, and not asked for', async () => {
   const { config } = await setUpDynamic(world, 'blind');
   const check = await world.configs.checkConfig({ target: { $case: 'config', value: config } });
   const lacking = check.permissions.filter(({ allowed }) => !allowed);
@@ -48,6 +48,7 @@ test('what is only for reading the cluster and its namespaces is optional: shown
     ['list', 'serviceaccounts', true],
     ['get', 'namespaces', true],
     ['list', 'rolebindings', true],
+    ['get', 'clusterroles', true],
   ]);
   expect(check.missingRbacManifest).toBe('');
 });

@@ -127,6 +127,11 @@ describe('what the allowlist has', () => {
   test.each<Case>([
     ['the version', 'GET /version HTTP/1.1', ACCEPT],
     ['an account', `GET ${ACCOUNTS}/deployer HTTP/1.1`, ACCEPT],
+    [
+      'a role, also with a colon in its name',
+      'GET /apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Anode-x HTTP/1.1',
+      ACCEPT,
+    ],
     ['a list of metadata', `GET ${SECRETS}?${PAGE} HTTP/1.1`, [`Accept: ${LIST_ACCEPT}`]],
     ['a new account', `POST ${ACCOUNTS} HTTP/1.1`, JSON_HEADERS, account()],
     ['a token', `POST ${ACCOUNTS}/deployer/token HTTP/1.1`, JSON_HEADERS, tokenRequest],
@@ -171,6 +176,9 @@ test.each<Case>([
   ['another verb', `PATCH ${ACCOUNTS}/${OURS} HTTP/1.1`, JSON_HEADERS, account()],
   ['another verb', `PUT ${SECRETS}/${OURS} HTTP/1.1`, JSON_HEADERS, secret()],
   ['all of a kind removed', `DELETE ${SECRETS} HTTP/1.1`, JSON_HEADERS, deletion],
+  ['roles', 'GET /apis/rbac.authorization.k8s.io/v1/clusterroles HTTP/1.1', ACCEPT],
+  ['a role by a path in its name', 'GET /apis/rbac.authorization.k8s.io/v1/clusterroles/%2E%2E%2Fx HTTP/1.1', ACCEPT],
+  ['a role by another writing', 'GET /apis/rbac.authorization.k8s.io/v1/clusterroles/system:x HTTP/1.1', ACCEPT],
   ['pods', `GET ${NAMESPACE}/pods HTTP/1.1`, ACCEPT],
   ['a command in a pod', `POST ${NAMESPACE}/pods/web/exec?command=sh HTTP/1.1`, JSON_HEADERS, {}],
   ['a Secret', `GET ${SECRETS}/${OURS} HTTP/1.1`, ACCEPT],

@@ -90,6 +90,15 @@ test('so do tokens, accounts that are read, and questions', async () => {
   expect(admitted.splice(0)).toHaveLength(4);
 });
 
+test.each(['Role', 'ClusterRole'] as const)('so does a %s that is looked at, whatever its name', async (kind) => {
+  const names = ['view', 'system:node-x', 'a?b#c\\d+e&f=g', "a(b)!*'~", '...', 'röle-🔑', ':'.repeat(253)];
+  for (const each of names) {
+    // The answer is about no role; what counts here is that the call was admitted.
+    await expect(cluster.readRole({ kind, name: each }, namespace)).rejects.toThrow('the Kubernetes API promises');
+  }
+  expect(admitted.splice(0).map(({ path }) => decodeURIComponent(path.split('/').at(-1) ?? ''))).toEqual(names);
+});
+
 test.each(objects.slice(2))('so does the rehearsal of a $kind', async (object) => {
   const check = `leasehold-check-${id}`;
   await expect(cluster.rehearse({ ...object, name: check }, { namespace, name: check })).resolves.toMatchObject({

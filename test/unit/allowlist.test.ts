@@ -8,6 +8,8 @@ const ACCOUNTS = '/api/v1/namespaces/team-a/serviceaccounts';
 const SECRETS = '/api/v1/namespaces/team-a/secrets';
 const BINDINGS = '/apis/rbac.authorization.k8s.io/v1/namespaces/team-a/rolebindings';
 const CLUSTER_BINDINGS = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings';
+const ROLES = '/apis/rbac.authorization.k8s.io/v1/namespaces/team-a/roles';
+const CLUSTER_ROLES = '/apis/rbac.authorization.k8s.io/v1/clusterroles';
 const REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
 const SELECTOR = 'labelSelector=app.kubernetes.io%2Fmanaged-by%3Dleasehold%2Cleasehold.dev%2Finstallation%3Ddefault';
 
@@ -84,6 +86,15 @@ test.each<Request>([
   ['POST', CLUSTER_BINDINGS, clusterBinding],
   ['POST', `${CLUSTER_BINDINGS}?dryRun=All`, { ...rehearsal, kind: 'ClusterRoleBinding' }],
   ['DELETE', `${CLUSTER_BINDINGS}/${OURS}`, deletion],
+  ['GET', `${ROLES}/reader`],
+  ['GET', `${ROLES}/Reader_of.pods`],
+  ['GET', `${CLUSTER_ROLES}/view`],
+  ['GET', `${CLUSTER_ROLES}/system%3Anode-x`],
+  ['GET', `${CLUSTER_ROLES}/...`],
+  ['GET', `${CLUSTER_ROLES}/a(b)!*'~`],
+  ['GET', `${CLUSTER_ROLES}/a%3Fb%23c%5Cd%2Be%26f`],
+  ['GET', `${CLUSTER_ROLES}/r%C3%B6le-%F0%9F%94%91`],
+  ['GET', `${CLUSTER_ROLES}/${'%3A'.repeat(253)}`],
 ])('allowed as it is: %s %s', (...request) => {
   const [method, path, body, headers] = request;
   const call = ask(request);
@@ -183,6 +194,34 @@ const TARGETS: [what: string, ...Request][] = [
   ['a URL without scheme', 'GET', '//169.254.169.254/version'],
   ['an asterisk', 'OPTIONS', '*'],
   ['an authority', 'CONNECT', '10.0.0.1:443'],
+  ['a list of roles', 'GET', ROLES],
+  ['a list of roles', 'GET', `${CLUSTER_ROLES}?limit=500`],
+  ['a role that is written', 'PUT', `${CLUSTER_ROLES}/view`, {}],
+  ['a role that is removed', 'DELETE', `${CLUSTER_ROLES}/view`, deletion],
+  ['a role that is removed', 'DELETE', `${ROLES}/${OURS}`, deletion],
+  ['no name of a role', 'GET', `${CLUSTER_ROLES}/`],
+  ['roles of all namespaces', 'GET', '/apis/rbac.authorization.k8s.io/v1/roles/view'],
+  ['a colon as it is', 'GET', `${CLUSTER_ROLES}/system:node`],
+  ['a colon in small letters', 'GET', `${CLUSTER_ROLES}/system%3anode`],
+  ['needless encoding', 'GET', `${CLUSTER_ROLES}/%76iew`],
+  ['encoding twice', 'GET', `${CLUSTER_ROLES}/system%253Anode`],
+  ['an encoded slash', 'GET', `${CLUSTER_ROLES}/view%2F..%2Fadmin`],
+  ['a parent', 'GET', `${ROLES}/..`],
+  ['a parent, encoded', 'GET', `${ROLES}/%2E%2E`],
+  ['a parent, half encoded', 'GET', `${ROLES}/.%2E`],
+  ['a parent and more', 'GET', `${ROLES}/../secrets`],
+  ['this folder', 'GET', `${ROLES}/.`],
+  ['a percent sign', 'GET', `${CLUSTER_ROLES}/a%25`],
+  ['half of an encoding', 'GET', `${CLUSTER_ROLES}/a%3`],
+  ['no UTF-8', 'GET', `${CLUSTER_ROLES}/a%FF`],
+  ['UTF-8 that is too long', 'GET', `${CLUSTER_ROLES}/a%C0%AFb`],
+  ['a blank', 'GET', `${CLUSTER_ROLES}/a%20b`],
+  ['a line break', 'GET', `${CLUSTER_ROLES}/a%0D%0Ab`],
+  ['a zero byte', 'GET', `${CLUSTER_ROLES}/a%00`],
+  ['a name that is too long', 'GET', `${CLUSTER_ROLES}/${'a'.repeat(254)}`],
+  ['a query', 'GET', `${CLUSTER_ROLES}/view?resourceVersion=0`],
+  ['a subresource', 'GET', `${CLUSTER_ROLES}/view/status`],
+  ['a colon in the name of an account', 'GET', `${ACCOUNTS}/a%3Ab`],
   ['a proxy of the API server', 'GET', '/api/v1/namespaces/team-a/services/web/proxy/'],
   ['another content type', 'POST', ACCOUNTS, account, { contentType: 'application/yaml' }],
   ['a charset', 'POST', ACCOUNTS, account, { contentType: 'application/json; charset=utf-16' }],

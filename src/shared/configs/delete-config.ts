@@ -4,13 +4,15 @@ import { FailedPrecondition } from '../domain/errors.ts';
 import { revokeMatching } from '../leases/revoke-matching.ts';
 import type { Ports } from '../ports/ports.ts';
 import { requireEtag } from './etag.ts';
+import { whileDeleting } from './while-deleting.ts';
 
-/** Leases may be issued on a config while those before are revoked: then once more, but not for ever. */
+/** Where whoever kept the mark of the deletion was held up, leases may have been issued meanwhile: then once more. */
 const ROUNDS = 3;
 
 /**
- * Removes a config; with `revokeLeases` its leases are taken down first. Throws Aborted, FailedPrecondition
- * while leases on it live, or Unavailable; then the config is still there.
+ * Removes a config; with `revokeLeases` its leases are taken down first, and none is issued meanwhile. Throws Aborted,
+ * FailedPrecondition while leases on it live, or Unavailable; then the config is still there, and leases are issued on it
+ * again.
  */
 export async function deleteConfig(
   ports: Ports,
@@ -19,7 +21,7 @@ export async function deleteConfig(
 ): Promise<void> {
   requireEtag(config, etag);
   if (revokeLeases) {
-    await revokeAndDelete(ports, config);
+    await whileDeleting(ports, config, () => revokeAndDelete(ports, config));
   } else {
     await ports.configs.delete(config);
   }
@@ -55,7 +57,7 @@ async function revokeLeasesOf(ports: Ports, config: StoredConfig): Promise<void>
   if (first) {
     throw new FailedPrecondition(
       'LEASES_NOT_REVOKED',
-      `${stuck.length} leases on config ${JSON.stringify(config.name)} are not taken down yet, and are retried; the first is ${first.leaseId}: ${first.error || 'what was asked for last may still appear'}`,
+      `${stuck.length} leases on config ${JSON.stringify(config.name)} are not taken down yet, and are retried; the first is ${first.leaseId}: ${first.error || 'what was asked for last may still appear'}. The config stays, and leases can be issued on it again: delete it once these have ended (ListLeases)`,
     );
   }
 }

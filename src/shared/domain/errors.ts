@@ -70,6 +70,14 @@ export class AlreadyExists extends ReasonedError<ReasonOf<'ALREADY_EXISTS'>> {}
 /** The system's state forbids it until somebody changes that state. */
 export class FailedPrecondition extends ReasonedError<ReasonOf<'FAILED_PRECONDITION'>> {}
 
+/** No lease is issued on a config while a call that deletes it takes its leases down. */
+export function configIsBeingDeleted(name: string): FailedPrecondition {
+  return new FailedPrecondition(
+    'CONFIG_BEING_DELETED',
+    `config ${JSON.stringify(name)} is being deleted with its leases: no lease is issued on it unless the deletion fails`,
+  );
+}
+
 /** The caller is not who it says, or nobody that we know. */
 export class Unauthenticated extends ReasonedError<ReasonOf<'UNAUTHENTICATED'>> {}
 

@@ -37,7 +37,7 @@ const RoleAnswer = z.object({
   kind: z.enum(['Role', 'ClusterRole']),
   metadata: z.object({ name: z.string() }),
   rules: z.array(z.unknown()).nullish(),
-  aggregationRule: z.unknown(),
+  aggregationRule: z.unknown().optional(),
 });
 
 /** Objects on one page of a list; what kubectl asks for. */

@@ -24,7 +24,7 @@ export interface LeaseStore {
   /**
    * Makes a PENDING lease durable. Returns undefined, or, where the request id is known with the same fingerprint, the
    * lease that it was used for. Throws AlreadyExists where the fingerprint differs, Aborted where the config or
-   * its access went away in between, and ResourceExhausted where a limit is reached: counted and recorded in one step,
+   * its access went away in between, FailedPrecondition while the config is being deleted, and ResourceExhausted where a limit is reached: counted and recorded in one step,
    * so that calls at the same time pass none together.
    */
   record(lease: Lease, request?: RequestKey): Promise<Lease | undefined>;

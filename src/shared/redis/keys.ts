@@ -46,7 +46,7 @@ export class Keys {
     return `${this.#prefix}:write-probe`;
   }
 
-  /** Hash: uid, version, data. */
+  /** Hash: uid, version, data; deletions while calls delete it (JSON: by the id of each, until when its mark counts). */
   config(name: string): string {
     return `${this.#prefix}:config:${name}`;
   }

@@ -16,6 +16,7 @@ import { storeCall } from './store-call.ts';
 
 const createScript = loadScript('create-config');
 const replaceScript = loadScript('replace-config');
+const markDeletionScript = loadScript('mark-deletion');
 const deleteScript = loadScript('delete-config');
 
 /** Configs in Redis. One whose record or access is damaged is still seen, and does not keep the others from being. */
@@ -80,6 +81,10 @@ export class RedisConfigStore implements ConfigStore {
       ),
       config,
     );
+  }
+
+  async markDeletion(config: StoredConfig, id: string, ms: number): Promise<void> {
+    expectOk(await markDeletionScript(this.#scripts, [this.#keys.config(config.name)], [config.uid, id, ms]), config);
   }
 
   async delete(config: StoredConfig): Promise<void> {

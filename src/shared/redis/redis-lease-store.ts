@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Aborted, AlreadyExists } from '../domain/errors.ts';
+import { Aborted, AlreadyExists, configIsBeingDeleted } from '../domain/errors.ts';
 import { attentionTime, LEASE_STATES, type Lease, type LeaseState, LIVE_STATES } from '../domain/lease.ts';
 import { configIsFull, isTooEarly, type LeaseLimits, principalIsFull } from '../domain/lease-limits.ts';
 import type { Appointment } from '../ports/alarm.ts';
@@ -19,7 +19,7 @@ const saveScript = loadScript('save-lease');
 const endScript = loadScript('end-lease');
 const admitScript = loadScript('admit-renewal', 'issue-rate');
 
-const RecordAnswer = z.tuple([z.enum(['ok', 'seen', 'reused', 'gone', 'full', 'early'])]).rest(z.string());
+const RecordAnswer = z.tuple([z.enum(['ok', 'seen', 'reused', 'gone', 'deleting', 'full', 'early'])]).rest(z.string());
 
 /** How long a request_id leads to its lease. */
 const REQUEST_MEMORY_MS = 24 * 60 * 60 * 1000;
@@ -79,6 +79,9 @@ export class RedisLeaseStore implements LeaseStore {
     const [outcome, detail = ''] = RecordAnswer.parse(answer);
     if (outcome === 'gone') {
       throw new Aborted('CONFIG_CHANGED', `config ${JSON.stringify(lease.config)} was deleted or changed meanwhile`);
+    }
+    if (outcome === 'deleting') {
+      throw configIsBeingDeleted(lease.config);
     }
     if (outcome === 'reused') {
       throw new AlreadyExists('REQUEST_ID_REUSED', `this request_id was used for another request (lease ${detail})`);

@@ -4,6 +4,7 @@
 --       time in ms for which the request is remembered, what must have room (JSON: name, indexes of live leases, most),
 --       key of the issue rate ('' for none), issues in a second.
 -- Returns {'ok'}, {'seen', lease id}, {'reused', lease id} (another fingerprint), {'gone'} (config or access is),
+-- {'deleting'} (a call that deletes the config takes its leases down),
 -- {'full', name} or {'early', ms to wait}. With issue-rate.lua before it.
 if KEYS[5] then
   local earlier = redis.call('HMGET', KEYS[5], 'fingerprint', 'leaseId')
@@ -16,6 +17,15 @@ if redis.call('EXISTS', KEYS[2]) == 0 then
 end
 if ARGV[5] ~= '' and redis.call('HGET', KEYS[3], 'uid') ~= ARGV[5] then
   return { 'gone' }
+end
+local deletions = ARGV[5] ~= '' and redis.call('HGET', KEYS[3], 'deletions')
+if deletions then
+  local time = redis.call('TIME')
+  for _, untilTime in pairs(cjson.decode(deletions)) do
+    if untilTime > time[1] * 1000 then
+      return { 'deleting' }
+    end
+  end
 end
 for _, room in ipairs(cjson.decode(ARGV[8])) do
   local count = 0
