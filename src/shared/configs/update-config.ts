@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type AccessDraft, type Config, type ConfigDraft, clusterOf } from '../domain/config.ts';
 import { isIntact, requireIntact, type StoredConfig } from '../domain/damaged-config.ts';
+import { LeaseholdError } from '../domain/errors.ts';
 import { adoptLeases } from '../leases/adopt-leases.ts';
 import { leaveNewestAccess } from '../leases/leave-newest-access.ts';
+import { retryWaitingOn } from '../leases/retry-waiting.ts';
 import type { Ports } from '../ports/ports.ts';
 import { accessFor } from './access-for.ts';
 import { blameUrl } from './blame-url.ts';
@@ -50,8 +52,23 @@ export async function updateConfig(
     await leaveNewestAccess(ports, before);
   }
   await ports.configs.replace(config);
+  if (before?.access !== config.access) {
+    await retryNow(ports, config);
+  }
   tellWritten(ports, 'config updated', { config: config.name, version: config.version, warnings });
   return { config, warnings };
+}
+
+/** What the access of before could not take down, this one may. The config is stored: leases that are not tried now are tried later. */
+async function retryNow(ports: Ports, { name }: Config): Promise<void> {
+  try {
+    await retryWaitingOn(ports, name);
+  } catch (error) {
+    if (!(error instanceof LeaseholdError)) {
+      throw error;
+    }
+    ports.log.warn({ config: name, err: error }, 'leases that wait for another try are not tried at once');
+  }
 }
 
 function actsOtherwise(before: Config, after: Config): boolean {

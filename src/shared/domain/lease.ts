@@ -175,7 +175,7 @@ export function noteFailure(
 
 /** REVOKING stays so: what kept it from being taken down may be over, so tries and waits begin anew at `nextTryTime`. */
 export function tryAnew(lease: Lease, nextTryTime: number): Lease {
-  return { ...next(lease), tries: 0, nextTryTime };
+  return { ...next(lease), tries: 0, nextTryTime, stalled: undefined };
 }
 
 /** REVOKING stays so: all is gone, but what was asked for may still appear. */

@@ -52,6 +52,11 @@ export const REASONS = {
     'repeat the call with the same request_id',
   ],
   CONFIG_CHANGED: ['ABORTED', 'the config changed meanwhile', 'read the config again and repeat the call'],
+  CONFIG_BEING_DELETED: [
+    'FAILED_PRECONDITION',
+    'the config is being deleted with its leases',
+    'use another config; leases can be issued on it again if the deletion fails',
+  ],
   CONFIG_HAS_LIVE_LEASES: [
     'FAILED_PRECONDITION',
     'the config has leases that live',

@@ -17,21 +17,36 @@ const SOON_MS = 1_000;
  * only when their backoff, which grew through the outage, is over. Returns how many. Throws Unavailable.
  */
 export async function retryWaiting(ports: Ports, gateway: GatewayRef): Promise<number> {
-  const limit = pLimit(AT_ONCE);
-  const waiting = (await revokingLeases(ports)).filter((lease) => isWaiting(lease, ports.clock.now()));
+  const waiting = await waitingLeases(ports, undefined);
   const verdicts = await Promise.all(waiting.map((lease) => isReachedBy(ports, lease, gateway)));
-  const reached = waiting.filter((_, index) => verdicts[index]);
-  await Promise.all(reached.map((lease) => limit(() => retry(ports, lease))));
-  return reached.length;
+  return retryAll(
+    ports,
+    waiting.filter((_, index) => verdicts[index]),
+  );
+}
+
+/** The same for the leases on a config that got another access: its token may take them down. */
+export async function retryWaitingOn(ports: Ports, config: string): Promise<number> {
+  return retryAll(ports, await waitingLeases(ports, config));
+}
+
+async function waitingLeases(ports: Ports, config: string | undefined): Promise<Lease[]> {
+  return (await revokingLeases(ports, config)).filter((lease) => isWaiting(lease, ports.clock.now()));
+}
+
+async function retryAll(ports: Ports, leases: readonly Lease[]): Promise<number> {
+  const limit = pLimit(AT_ONCE);
+  await Promise.all(leases.map((lease) => limit(() => retry(ports, lease))));
+  return leases.length;
 }
 
 /** All are read before any changes: one that ends would leave a gap in the pages. */
-async function revokingLeases(ports: Ports): Promise<Lease[]> {
+async function revokingLeases(ports: Ports, config: string | undefined): Promise<Lease[]> {
   const leases: Lease[] = [];
   let page: Lease[];
   do {
     page = await ports.leases.list({
-      config: undefined,
+      config,
       principal: undefined,
       states: ['REVOKING'],
       before: leases.at(-1)?.id,
