@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { v7 as uuidv7 } from 'uuid';
-import { ClusterRefused } from '../domain/cluster-error.ts';
+import { ClusterRefused, ClusterUnreachable } from '../domain/cluster-error.ts';
 import type { Permission } from '../domain/permissions.ts';
 import type { Place } from '../domain/places.ts';
 import type { Cluster, Verdict } from '../ports/cluster.ts';
@@ -9,44 +9,67 @@ import { listed } from './listed.ts';
 /** Questions to one cluster at the same time. */
 const QUESTIONS_AT_ONCE = 8;
 
-/** A cluster may not serve SelfSubjectAccessReviews, or not let everybody ask. */
-const NOT_ANSWERED = [403, 404, 405];
-
 export interface Answer extends Permission, Verdict {
-  /** The cluster does not answer such questions; `allowed` then counts only for deletes, which are tried instead. */
+  /** The cluster does not answer such questions. What can be tried without changing anything was; the rest counts as allowed. */
   isUnasked?: boolean;
 }
 
-/** Asks the cluster what the token may do. Throws a ClusterError where it is not let in or cannot be asked now. */
+/**
+ * Asks the cluster what the token may do; one that does not answer the first question is not asked the others. Throws a
+ * ClusterError where the token is not let in, or nothing is answered at all.
+ */
 export async function askPermissions(cluster: Cluster, permissions: readonly Permission[]): Promise<Answer[]> {
+  const [first, ...others] = permissions;
+  if (!first) {
+    return [];
+  }
   const limit = pLimit(QUESTIONS_AT_ONCE);
-  return Promise.all(permissions.map((permission) => limit(() => ask(cluster, permission))));
+  const answer = await ask(cluster, first);
+  const next = answer.isUnasked ? tryOut : ask;
+  return [answer, ...(await Promise.all(others.map((permission) => limit(() => next(cluster, permission)))))];
 }
 
 async function ask(cluster: Cluster, permission: Permission): Promise<Answer> {
   try {
     return { ...permission, ...(await cluster.mayI(permission)) };
   } catch (error) {
-    if (!(error instanceof ClusterRefused) || !NOT_ANSWERED.includes(error.refusal.status)) {
+    if (!isNoAnswer(error)) {
       throw error;
     }
-    const isDelete = permission.verb === 'delete';
-    const verdict = isDelete ? await mayRemove(cluster, placeOf(permission)) : { allowed: true, reason: '' };
-    return { ...permission, ...verdict, isUnasked: true };
+    return tryOut(cluster, permission);
   }
 }
 
-/** Removes what is not there: whoever may not is refused before anybody looks for it. */
-async function mayRemove(cluster: Cluster, place: Place): Promise<Verdict> {
+/**
+ * A cluster may not serve SelfSubjectAccessReviews, or not let everybody ask; and a webhook for all that is created denies
+ * them, fails or hangs, as for anything else.
+ */
+function isNoAnswer(error: unknown): boolean {
+  if (!(error instanceof ClusterRefused)) {
+    return error instanceof ClusterUnreachable;
+  }
+  const { status, reason } = error.refusal;
+  return status < 500 ? status !== 401 && status !== 429 : reason !== '';
+}
+
+async function tryOut(cluster: Cluster, permission: Permission): Promise<Answer> {
+  const { verb, namespace, objectName } = permission;
   try {
-    await cluster.remove({ ...place, name: `leasehold-${uuidv7()}` });
-    return { allowed: true, reason: '' };
+    if (verb === 'delete') {
+      // There is no such object: whoever may not is refused before anybody looks for it.
+      await cluster.remove({ ...placeOf(permission), name: `leasehold-${uuidv7()}` });
+    } else if (verb === 'get' && namespace !== undefined && objectName !== undefined) {
+      await cluster.readServiceAccount({ namespace, name: objectName });
+    }
   } catch (error) {
-    if (!(error instanceof ClusterRefused) || error.refusal.status !== 403) {
+    if (error instanceof ClusterRefused && error.refusal.status === 403) {
+      return { ...permission, allowed: false, reason: error.refusal.message, isUnasked: true };
+    }
+    if (!(error instanceof ClusterRefused && error.refusal.reason === 'NotFound')) {
       throw error;
     }
-    return { allowed: false, reason: error.refusal.message };
   }
+  return { ...permission, allowed: true, reason: '', isUnasked: true };
 }
 
 const KINDS: Readonly<Record<string, 'ServiceAccount' | 'Secret' | 'RoleBinding'>> = {

@@ -101,7 +101,7 @@ function goneWarnings(namespaces: readonly string[]): string[] {
 function unaskedWarnings(answers: readonly Answer[]): string[] {
   return answers.some(({ isUnasked }) => isUnasked)
     ? [
-        'the cluster does not answer SelfSubjectAccessReviews of this token: of its permissions only those to delete were tried',
+        'the cluster does not answer SelfSubjectAccessReviews of this token: of its permissions only those to read and to delete were tried',
       ]
     : [];
 }
