@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
+import { ClusterRefused } from '../domain/cluster-error.ts';
 import type { Config, DirectAccess } from '../domain/config.ts';
 import { LeaseholdError } from '../domain/errors.ts';
 import type { Secret } from '../domain/secret.ts';
@@ -54,9 +55,16 @@ function requireSuccessor({ namespace, name }: TokenRenewal['account'], token: S
   }
 }
 
-/** Whether it is let in: a question that changes nothing. The answer to it does not matter. */
+/** Whether it is let in: a question that changes nothing. What is answered does not matter, nor a refusal: the API server asks who calls first. */
 async function tryOut(ports: Ports, access: DirectAccess): Promise<void> {
-  for (const permission of renewalPermissions(access)) {
-    await ports.clusters.at(access).mayI(permission);
+  try {
+    for (const permission of renewalPermissions(access)) {
+      await ports.clusters.at(access).mayI(permission);
+    }
+  } catch (error) {
+    const status = error instanceof ClusterRefused ? error.refusal.status : 401;
+    if (status === 401 || status === 429 || status >= 500) {
+      throw error;
+    }
   }
 }
