@@ -8,7 +8,7 @@ export interface ScriptedAnswer {
 }
 
 /** A call to it: `create serviceaccounts`, and the token that it came with. */
-export interface ScriptedCall {
+interface ScriptedCall {
   what: string;
   token: string;
   isDryRun: boolean;

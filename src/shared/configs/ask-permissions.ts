@@ -10,7 +10,10 @@ import { listed } from './listed.ts';
 const QUESTIONS_AT_ONCE = 8;
 
 export interface Answer extends Permission, Verdict {
-  /** The cluster does not answer such questions. What can be tried without changing anything was; the rest counts as allowed. */
+  /**
+   * The cluster does not answer such questions. What can be tried without changing anything was; the rest counts as
+   * allowed.
+   */
   isUnasked?: boolean;
 }
 
@@ -41,8 +44,8 @@ async function ask(cluster: Cluster, permission: Permission): Promise<Answer> {
 }
 
 /**
- * A cluster may not serve SelfSubjectAccessReviews, or not let everybody ask; and a webhook for all that is created denies
- * them, fails or hangs, as for anything else.
+ * A cluster may not serve SelfSubjectAccessReviews, or not let everybody ask; and a webhook for all that is created
+ * denies them, fails or hangs, as for anything else.
  */
 function isNoAnswer(error: unknown): boolean {
   if (!(error instanceof ClusterRefused)) {

@@ -11,8 +11,8 @@ const ROUNDS = 3;
 
 /**
  * Removes a config; with `revokeLeases` its leases are taken down first, and none is issued meanwhile. Throws Aborted,
- * FailedPrecondition while leases on it live, or Unavailable; then the config is still there, and leases are issued on it
- * again.
+ * FailedPrecondition while leases on it live, or Unavailable; then the config is still there, and leases are issued on
+ * it again.
  */
 export async function deleteConfig(
   ports: Ports,

@@ -22,8 +22,9 @@ export interface ObjectCheck {
 type Finding = Pick<ObjectCheck, 'state' | 'detail'>;
 
 /**
- * Looks at the role, or the service account, that a credential names. The API server does not when a role is bound by a token that may `bind` it: a
- * binding to nothing is made without a word. Throws ClusterRefused where the token is not let in (401).
+ * Looks at the role, or the service account, that a credential names. The API server does not when a role is bound by a
+ * token that may `bind` it: a binding to nothing is made without a word. Throws ClusterRefused where the token is not
+ * let in (401).
  */
 export async function lookAtObjects(cluster: Cluster, credential: Config['credential']): Promise<ObjectCheck[]> {
   if (credential.kind === 'static') {

@@ -8,9 +8,9 @@ import { tryConfig } from './try-config.ts';
 import { within } from './within.ts';
 
 /**
- * Proves on the cluster of `after` what makes it another than `before`, and no more: what did not change may not work just
- * now, and must not keep a dead token from being replaced. Returns what could not be tried, in words for people. Throws
- * FailedPrecondition or a ClusterError.
+ * Proves on the cluster of `after` what makes it another than `before`, and no more: what did not change may not work
+ * just now, and must not keep a dead token from being replaced. Returns what could not be tried, in words for people.
+ * Throws FailedPrecondition or a ClusterError.
  */
 export async function proveChange(ports: Ports, before: StoredConfig, after: Config): Promise<string[]> {
   const namespaces = namespacesOf(after.credential);
@@ -25,8 +25,8 @@ export async function proveChange(ports: Ports, before: StoredConfig, after: Con
 }
 
 /**
- * Namespaces in which leases would do something that was not tried before. Whoever repairs a damaged config says that it is
- * still the same cluster; what cannot be read any more counts as unchanged.
+ * Namespaces in which leases would do something that was not tried before. Whoever repairs a damaged config says that
+ * it is still the same cluster; what cannot be read any more counts as unchanged.
  */
 function untriedNamespaces(before: StoredConfig, { access, credential, audiences }: Config): readonly string[] {
   const all = namespacesOf(credential);

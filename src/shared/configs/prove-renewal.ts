@@ -21,8 +21,9 @@ export async function proveRenewal(ports: Ports, before: StoredConfig, { access 
 }
 
 /**
- * Where the token of an access is to be renewed: mints one that nobody gets, of almost the shortest life that there is. An older API
- * server gives the same token to who asks for the same in the same second, and this must not be taken for the config's own.
+ * Where the token of an access is to be renewed: mints one that nobody gets, of almost the shortest life that there is.
+ * An older API server gives the same token to who asks for the same in the same second, and this must not be taken for
+ * the config's own.
  */
 export async function mintOwnToken(ports: Ports, access: Access): Promise<void> {
   const renewal = wantedRenewal(access);

@@ -14,8 +14,8 @@ const MAX_WARNINGS = 16;
 
 /**
  * Proves that the token of `after` is let in and may do what leases need, without creating anything: a cluster that
- * refuses creations now, for a reason that is not the token's, must not keep a dead token from being replaced. Creations
- * are only rehearsed, and what the cluster says of them is returned as warnings.
+ * refuses creations now, for a reason that is not the token's, must not keep a dead token from being replaced.
+ * Creations are only rehearsed, and what the cluster says of them is returned as warnings.
  *
  * Throws ClusterRefused where the token is not let in (401) or lacks a permission (403), or another ClusterError where
  * that cannot be asked.
@@ -33,8 +33,8 @@ export async function proveToken(ports: Ports, before: StoredConfig, after: Conf
 }
 
 /**
- * Throws ClusterRefused where the token lacks what it needs. Returns the namespaces that seem to be gone: Roles go with their
- * namespace, and then the right token may do nothing there either.
+ * Throws ClusterRefused where the token lacks what it needs. Returns the namespaces that seem to be gone: Roles go with
+ * their namespace, and then the right token may do nothing there either.
  */
 async function requirePermissions(
   ports: Ports,

@@ -14,9 +14,9 @@ const AT_ONCE = 4;
 const ESCALATION = /attempting to grant RBAC permissions not currently held/;
 
 /**
- * Goes through what leases on `config` would make, without keeping it (dry run), and returns what the cluster refuses, in
- * words for people. What is handed out by a token, and not kept, is minted. Throws ClusterRefused where the refusal is the token's
- * fault: it is not let in, or it may not hand out the role.
+ * Goes through what leases on `config` would make, without keeping it (dry run), and returns what the cluster refuses,
+ * in words for people. What is handed out by a token, and not kept, is minted. Throws ClusterRefused where the refusal
+ * is the token's fault: it is not let in, or it may not hand out the role.
  */
 export async function rehearseCreations(cluster: Cluster, config: Config): Promise<string[]> {
   const { credential } = config;

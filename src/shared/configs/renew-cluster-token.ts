@@ -55,7 +55,10 @@ function requireSuccessor({ namespace, name }: TokenRenewal['account'], token: S
   }
 }
 
-/** Whether it is let in: a question that changes nothing. What is answered does not matter, nor a refusal: the API server asks who calls first. */
+/**
+ * Whether it is let in: a question that changes nothing. What is answered does not matter, nor a refusal: the API
+ * server asks who calls first.
+ */
 async function tryOut(ports: Ports, access: DirectAccess): Promise<void> {
   try {
     for (const permission of renewalPermissions(access)) {

@@ -25,8 +25,9 @@ const NAMESPACES_AT_ONCE = 4;
 const TRIAL_MS = 120_000;
 
 /**
- * Does on the cluster what a lease on `config` would do, and takes it back. Returns what could not be tried, in words for
- * people. Throws FailedPrecondition where the role does not exist, or the ClusterError of the first step that fails; then nothing stays behind.
+ * Does on the cluster what a lease on `config` would do, and takes it back. Returns what could not be tried, in words
+ * for people. Throws FailedPrecondition where the role does not exist, or the ClusterError of the first step that
+ * fails; then nothing stays behind.
  */
 export async function tryConfig(ports: Ports, config: Config): Promise<string[]> {
   return inSpan('config.try', { attributes: { 'leasehold.config': config.name } }, async () => {

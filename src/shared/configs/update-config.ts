@@ -19,9 +19,10 @@ export type ConfigChange = Omit<ConfigDraft, 'access'> & {
 };
 
 /**
- * Stores what `change` makes of the `current` config. What changes of what leases do on the cluster is proven there first.
- * Leases that are out keep their objects and their end. Throws InvalidArgument (no
- * such gateway, a URL that may not be called), FailedPrecondition (no such role), Aborted, DataLoss (it is damaged, and not given another access), a ClusterError or Unavailable.
+ * Stores what `change` makes of the `current` config. What changes of what leases do on the cluster is proven there
+ * first. Leases that are out keep their objects and their end. Throws InvalidArgument (no such gateway, a URL that may
+ * not be called), FailedPrecondition (no such role), Aborted, DataLoss (it is damaged, and not given another access), a
+ * ClusterError or Unavailable.
  */
 export async function updateConfig(
   ports: Ports,
@@ -59,7 +60,10 @@ export async function updateConfig(
   return { config, warnings };
 }
 
-/** What the access of before could not take down, this one may. The config is stored: leases that are not tried now are tried later. */
+/**
+ * What the access of before could not take down, this one may. The config is stored: leases that are not tried now are
+ * tried later.
+ */
 async function retryNow(ports: Ports, { name }: Config): Promise<void> {
   try {
     await retryWaitingOn(ports, name);

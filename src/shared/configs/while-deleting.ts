@@ -10,8 +10,8 @@ const MARK_MS = 30_000;
 const RENEWAL_MS = 10_000;
 
 /**
- * Does `work` while no lease is issued on `config`. Where it fails, leases are issued again. Throws what `work` throws, and
- * Aborted where the config is gone.
+ * Does `work` while no lease is issued on `config`. Where it fails, leases are issued again. Throws what `work` throws,
+ * and Aborted where the config is gone.
  */
 export async function whileDeleting(ports: Ports, config: StoredConfig, work: () => Promise<void>): Promise<void> {
   const id = uuidv7();

@@ -18,9 +18,9 @@ export interface ConfigStore {
   /** Stores `config` over the version before it. Throws Aborted where that is no longer the stored one. */
   replace(config: Config): Promise<void>;
   /**
-   * Marks `config` as being deleted by the call `id`, for `ms` from now: until then no lease on it is recorded, whatever
-   * becomes of that call. Marking it again moves the end, and 0 ms take the mark back. A change of the config keeps it. Throws
-   * Aborted where there is no config of that uid.
+   * Marks `config` as being deleted by the call `id`, for `ms` from now: until then no lease on it is recorded,
+   * whatever becomes of that call. Marking it again moves the end, and 0 ms take the mark back. A change of the config
+   * keeps it. Throws Aborted where there is no config of that uid.
    */
   markDeletion(config: StoredConfig, id: string, ms: number): Promise<void>;
   /** Throws FailedPrecondition while leases on it live, and Aborted where `config` is not the stored version. */

@@ -24,8 +24,8 @@ export interface LeaseStore {
   /**
    * Makes a PENDING lease durable. Returns undefined, or, where the request id is known with the same fingerprint, the
    * lease that it was used for. Throws AlreadyExists where the fingerprint differs, Aborted where the config or
-   * its access went away in between, FailedPrecondition while the config is being deleted, and ResourceExhausted where a limit is reached: counted and recorded in one step,
-   * so that calls at the same time pass none together.
+   * its access went away in between, FailedPrecondition while the config is being deleted, and ResourceExhausted where
+   * a limit is reached: counted and recorded in one step, so that calls at the same time pass none together.
    */
   record(lease: Lease, request?: RequestKey): Promise<Lease | undefined>;
   /** Counts a renewal, or another token for a repeated request, for the issue rate of that principal. Throws ResourceExhausted where it is reached. */

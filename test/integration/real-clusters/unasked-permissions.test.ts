@@ -6,8 +6,8 @@ import { refusal, type Script, type ScriptedCluster, startScriptedCluster } from
 import { type ConfigFields, directAccess, seconds } from '../../support/set-ups.ts';
 import { openWorld, type World } from '../../support/world.ts';
 
-// A cluster token is replaced where the cluster does not answer what it may do, or refuses creations in ways that the tests' own
-// API server does not know.
+// A cluster token is replaced where the cluster does not answer what it may do, or refuses creations in ways that the
+// tests' own API server does not know.
 
 let world: World;
 let cluster: ScriptedCluster;
