@@ -1,6 +1,6 @@
--- Marks a config as being deleted by one call, until a time: no lease on it is recorded meanwhile. Marks of the past
--- go. KEYS: config. ARGV: uid, id of the call, time in ms for which the mark counts (0: it is taken back). Returns 'ok'
--- or 'changed' (there is no config of that uid).
+-- Marks a config as being deleted by one call, until a time: no lease on it is recorded meanwhile. Old marks go.
+-- KEYS: config. ARGV: uid, id of the call, time in ms for which the mark counts (0: it is taken back).
+-- Returns 'ok' or 'changed' (there is no config of that uid).
 if redis.call('HGET', KEYS[1], 'uid') ~= ARGV[1] then
   return 'changed'
 end
