@@ -230,7 +230,8 @@ async function watchRelayCa(
   return path === undefined
     ? undefined
     : WatchedFiles.open({
-        what: 'the CAs of relays (LEASEHOLD_RELAY_CA)',
+        what: 'the CAs of relays',
+        setting: 'LEASEHOLD_RELAY_CA',
         paths: [path],
         parse: ([pem = Buffer.of()]) => parsedAt(path, () => parseAnchors(String(pem)).pem),
         log,

@@ -12,6 +12,8 @@ interface Log {
 export interface FilesToWatch<T> {
   /** What they are for; the log says it. */
   what: string;
+  /** Names them to who starts the process. */
+  setting?: string;
   /** Those of a folder are asked for at each look. */
   paths: readonly string[] | (() => Promise<readonly string[]>);
   /** Gets the contents in the order of the paths. Throws where they are not good. */
@@ -44,7 +46,8 @@ export class WatchedFiles<T> {
       const read = await readAll(files.paths);
       return new WatchedFiles(files, await files.parse(read.contents, read.paths), digest(read));
     } catch (error) {
-      throw new Error(`${files.what} cannot be loaded: ${messageOf(error)}`, { cause: error });
+      const named = files.setting === undefined ? files.what : `${files.what} (${files.setting})`;
+      throw new Error(`${named} cannot be loaded: ${messageOf(error)}`, { cause: error });
     }
   }
 

@@ -34,6 +34,7 @@ export class Callers {
     const keySets = new KeySets(folder, log);
     const file = await WatchedFiles.open({
       what: 'callers',
+      setting: 'LEASEHOLD_CALLERS',
       paths: [path],
       parse: ([content]) => {
         const callers = parseCallersFile(String(content));

@@ -45,7 +45,13 @@ export async function startRelay(
     log.warn({ rpc, peer }, 'a stream of the relay was ended: its other side stands still'),
   );
   const server = new Server({ ...tunnelOptions, ...CONNECTION_OPTIONS, interceptors: [stalled, boundStatuses] });
-  const keyPair = await watchKeyPair('the certificate of the relay', cert, key, log);
+  const keyPair = await watchKeyPair(
+    'the certificate of the relay',
+    cert,
+    key,
+    log,
+    'LEASEHOLD_RELAY_CERT, LEASEHOLD_RELAY_KEY',
+  );
   const shown = new ShownCertificates(keyPair.current);
   const credentials = new ReloadableCredentials(tlsContext(keyPair.current));
   keyPair.onReload((replaced) => {

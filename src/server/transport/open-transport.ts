@@ -39,7 +39,13 @@ export async function openTransport(settings: Settings, log: Logger): Promise<Tr
 }
 
 async function openTls(chain: string, key: string, settings: Settings, log: Logger): Promise<Transport> {
-  const keyPair = await watchKeyPair('the certificate of the server', chain, key, log);
+  const keyPair = await watchKeyPair(
+    'the certificate of the server',
+    chain,
+    key,
+    log,
+    'LEASEHOLD_TLS_CERT, LEASEHOLD_TLS_KEY',
+  );
   const cas = await watchClientCas(settings, log);
   const isRequired = settings.LEASEHOLD_REQUIRE_CLIENT_CERT;
   const clientCertificates = cas && new ClientCertificates(() => cas.current);
@@ -69,6 +75,7 @@ async function watchClientCas(settings: Settings, log: Logger): Promise<WatchedF
     ? undefined
     : WatchedFiles.open({
         what: 'the CAs of client certificates',
+        setting: 'LEASEHOLD_CLIENT_CA',
         paths: [path],
         parse: ([pem = Buffer.of()]) => {
           const cas = parsedAt(path, () => parseClientCas(pem));

@@ -28,6 +28,7 @@ export async function startAuthorization(
   let authorizer: CedarAuthorizer | undefined;
   const files = await WatchedFiles.open({
     what: 'the policies',
+    setting: 'LEASEHOLD_POLICIES',
     paths: () => policyPaths(from),
     parse(contents, paths) {
       const policies = paths.map((name, index) => ({ name, text: String(contents[index]) }));

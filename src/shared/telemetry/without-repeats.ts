@@ -27,29 +27,31 @@ export function withoutRepeats(
 ): (error: Error) => void {
   const kinds = new Map<string, Told>();
   let recent: number[] = [];
-  return (error) => {
-    const time = now();
+
+  /** What was quiet for as long as it was kept silent is news, should it come again. */
+  function forget(time: number): void {
+    recent = recent.filter((toldAt) => toldAt > time - MINUTE_MS);
     for (const [kind, { until, silenceMs }] of kinds) {
-      // It was quiet for as long as it was kept silent: should it come again, it is news.
       if (time >= until + silenceMs) {
         kinds.delete(kind);
       }
     }
+  }
+
+  return (error) => {
+    const time = now();
+    forget(time);
     const own = kindOf(error);
     const kind = kinds.has(own) || kinds.size < MAX_KINDS ? own : '';
-    const told = kinds.get(kind);
-    recent = recent.filter((toldAt) => toldAt > time - MINUTE_MS);
-    if (told && (time < told.until || recent.length >= MAX_A_MINUTE)) {
+    const told = kinds.get(kind) ?? { until: 0, silenceMs: FIRST_SILENCE_MS / 2, repeats: 0 };
+    if (time < told.until || recent.length >= MAX_A_MINUTE) {
       told.repeats += 1;
       return;
     }
-    if (recent.length >= MAX_A_MINUTE) {
-      return;
-    }
     recent.push(time);
-    const silenceMs = told ? Math.min(told.silenceMs * 2, LONGEST_SILENCE_MS) : FIRST_SILENCE_MS;
+    const silenceMs = Math.min(told.silenceMs * 2, LONGEST_SILENCE_MS);
     kinds.set(kind, { until: time + silenceMs, silenceMs, repeats: 0 });
-    tell(error, told?.repeats ?? 0);
+    tell(error, told.repeats);
   };
 }
 
