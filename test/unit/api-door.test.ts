@@ -11,9 +11,9 @@ const GET = 'GET /version HTTP/1.1\r\nhost: gateway\r\naccept: application/json\
 const REFUSED = 'GET /api/v1/pods HTTP/1.1\r\nhost: gateway\r\naccept: application/json\r\n\r\n';
 
 /** A door whose API server answers lists only when it is told to. */
-function openDoor() {
+function openDoor({ date }: { date?: string } = {}) {
   const listing = Promise.withResolvers<void>();
-  const answer = { status: 200, contentType: 'application/json', body: Buffer.from('{}') };
+  const answer = { status: 200, contentType: 'application/json', date, body: Buffer.from('{}') };
   const asked: string[] = [];
   const apiServer = {
     async call({ isList, path }: { isList: boolean; path: string }) {
@@ -58,4 +58,22 @@ test('a channel ends with what was refused on it, though the other side keeps it
   const { send } = openDoor();
   const { channel } = await send(REFUSED);
   await vi.waitFor(() => expect(channel.destroyed).toBe(true));
+});
+
+test.each([
+  [
+    'passes on that of its API server',
+    GET,
+    'Tue, 15 Nov 1994 08:12:31 GMT',
+    /^date: Tue, 15 Nov 1994 08:12:31 GMT\r$/m,
+  ],
+  ['adds none of its own', GET, undefined, /^HTTP\/1.1 200/],
+  ['adds none to what it refuses', REFUSED, undefined, /^HTTP\/1.1 403/],
+])('Date is for the clock of the API server: the door %s', async (_, request, date, answer) => {
+  const { text } = await vi.waitFor(async () => {
+    const sent = await openDoor(date === undefined ? {} : { date }).send(request);
+    await vi.waitFor(() => expect(sent.text).toMatch(answer));
+    return sent;
+  });
+  expect(/^date:/im.test(text)).toBe(date !== undefined);
 });
