@@ -19,6 +19,9 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const START_TIMEOUT_MS = 10_000;
 const MAX_RECONNECT_DELAY_MS = 1_000;
 
+/** How often a connection to a single Redis that turned out to be read-only is made anew. */
+const LOOK_FOR_MASTER_EVERY_MS = 5_000;
+
 /** How often the owners of a Cluster's slots are read, besides when a node says that they are wrong. */
 const SLOTS_REFRESH_MS = 2_000;
 
@@ -125,8 +128,7 @@ function optionsFor(address: RedisAddress, use: RedisUse) {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
     retryStrategy: reconnectDelay,
-    // What was a master became a replica: the new one has to be looked for.
-    reconnectOnError: ({ message }) => message.includes('READONLY'),
+    reconnectOnError: lookForMaster(address),
     // A host that vanished closes no connection, and must not be waited for.
     ...(use === 'jobs'
       ? { maxRetriesPerRequest: null, enableOfflineQueue: true, socketTimeout: JOBS_SILENCE_MS }
@@ -139,6 +141,22 @@ function optionsFor(address: RedisAddress, use: RedisUse) {
     // BullMQ hangs its hundred scripts on its connection, and each automatic pipeline would copy them.
     enableAutoPipelining: use === 'calls',
   } satisfies RedisOptions;
+}
+
+/**
+ * What was a master became a replica: the new one has to be looked for. Where nobody says where that is, a name may lead to it
+ * by now; a replica that stays at its place must go on to be read, so it is left seldom.
+ */
+function lookForMaster({ kind }: RedisAddress): (error: Error) => boolean {
+  const everyMs = kind === 'standalone' ? LOOK_FOR_MASTER_EVERY_MS : 0;
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  return ({ message }) => {
+    const looks = message.includes('READONLY') && performance.now() - lookedAt >= everyMs;
+    if (looks) {
+      lookedAt = performance.now();
+    }
+    return looks;
+  };
 }
 
 function clusterOptions(options: ReturnType<typeof optionsFor>, use: RedisUse) {
