@@ -158,9 +158,13 @@ export function beginRevoking(
   return { ...next(lease), state: 'REVOKING', endAs, ...how };
 }
 
-/** The state stays as it is: its issuer, who has given it up, says which of its objects there are to take down. */
-export function narrowTo(lease: Lease, standing: Standing): Lease {
-  return { ...next(lease), ...standing };
+/**
+ * REVOKING stays so: its issuer, who was taken for dead, says which of its objects were never made. No uid is added, since
+ * somebody may be taking it down by the record as it is.
+ */
+export function leaveOutUnmade(lease: Lease, { objects }: Standing): Lease {
+  const left = lease.objects.filter(({ kind }) => objects.some((object) => object.kind === kind));
+  return left.length === lease.objects.length ? lease : { ...next(lease), objects: left };
 }
 
 /** REVOKING stays so: the take-down failed and will be retried. */

@@ -1,6 +1,6 @@
 import type { Access } from '../domain/config.ts';
 import { Aborted } from '../domain/errors.ts';
-import { activate, hasEnded, hasFurtherHolders, type Lease, narrowTo, type Standing } from '../domain/lease.ts';
+import { activate, hasEnded, hasFurtherHolders, type Lease, type Standing } from '../domain/lease.ts';
 import type { MintedToken } from '../ports/cluster.ts';
 import type { RequestKey } from '../ports/lease-store.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -103,7 +103,7 @@ async function undo(ports: Ports, lease: Lease, { cause, standing, mayStillAppea
       await revoke(ports, found, 'FAILED', { unless: hasFurtherHolders, settleTime, standing });
     } else {
       // Somebody took it down before our last call arrived.
-      await takeDown(ports, narrowTo(found ?? lease, standing));
+      await takeDown(ports, { ...(found ?? lease), ...standing });
     }
   } catch (error) {
     ports.log.warn(

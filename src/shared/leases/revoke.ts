@@ -10,7 +10,7 @@ import {
   isBeingIssued,
   isSettling,
   type Lease,
-  narrowTo,
+  leaveOutUnmade,
   noteFailure,
   type Standing,
 } from '../domain/lease.ts';
@@ -73,7 +73,7 @@ async function takeDownAndEnd(ports: Ports, lease: Lease, endAs: EndedState, opt
       return current;
     }
     if (current.state === 'REVOKING') {
-      return options.standing ? narrowTo(current, options.standing) : current;
+      return options.standing ? leaveOutUnmade(current, options.standing) : current;
     }
     const settleTime = options.settleTime ?? lastEffectTime(ports, current);
     return beginRevoking(current, endAs, { nextTryTime, settleTime, ...options.standing });
