@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { LeaseState } from '../../src/gen/leasehold/v1/lease.ts';
+import { type Lease, LeaseState } from '../../src/gen/leasehold/v1/lease.ts';
 import { eventually } from '../support/eventually.ts';
+import { inTime, TooSlow } from '../support/in-time.ts';
 import { directAccess, seconds, setUpDynamic } from '../support/set-ups.ts';
 import { type SlowProxy, startSlowProxy } from '../support/slow-proxy.ts';
 import { openWorld, type World } from '../support/world.ts';
@@ -9,15 +10,17 @@ import { openWorld, type World } from '../support/world.ts';
 // takes down at a time.
 
 const WORKER_CONCURRENCY = 16;
-const FOR_EVER_MS = 3_600_000;
+
+/** The longest that may be set: within it no call to the cluster that is silent comes to an end. */
+const SILENT_FOR_S = 60;
 
 let world: World;
 let proxy: SlowProxy;
 beforeAll(async () => {
   world = await openWorld({
     LEASEHOLD_WORKER_CONCURRENCY: `${WORKER_CONCURRENCY}`,
-    LEASEHOLD_CLUSTER_CALL_TIMEOUT: '60',
-    LEASEHOLD_SETTLE_TIME: '1',
+    LEASEHOLD_CLUSTER_CALL_TIMEOUT: `${SILENT_FOR_S}`,
+    LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: `${SILENT_FOR_S}`,
   });
   proxy = await startSlowProxy(world.cluster.url);
   const { config, requester } = await setUpDynamic(world, 'healthy');
@@ -30,26 +33,45 @@ afterAll(async () => {
   await world.stop();
 });
 
-test('leases of the healthy cluster end in time, while every call to the other still waits', async () => {
-  const ttl = seconds(12);
-  const swallowed = Array.from({ length: 3 * WORKER_CONCURRENCY }, () =>
-    world.leases.issueLease({ config: 'black-hole', ttl }),
-  );
-  await Promise.all(swallowed);
-  const fine = await Promise.all(
-    Array.from({ length: WORKER_CONCURRENCY }, () => world.leases.issueLease({ config: 'healthy', ttl })),
-  );
-  proxy.setDelay(FOR_EVER_MS);
+/** Leases on each of the two clusters that end at about the same time, one of which falls silent before that. */
+async function issueBeforeSilence(ttlSeconds: number) {
+  const issue = async (config: string, count: number) => {
+    const ttl = seconds(ttlSeconds);
+    const issued = await Promise.all(Array.from({ length: count }, () => world.leases.issueLease({ config, ttl })));
+    return issued.map(({ lease }) => ({ id: lease?.id ?? '', expireTime: Number(lease?.expireTime) }));
+  };
+  const swallowed = await issue('black-hole', 3 * WORKER_CONCURRENCY);
+  const fine = await issue('healthy', WORKER_CONCURRENCY);
+  const letPass = proxy.hold();
+  if (Date.now() >= Math.min(...swallowed.map(({ expireTime }) => expireTime))) {
+    letPass();
+    throw new TooSlow('leases ended before their cluster fell silent');
+  }
+  return { swallowed, fine, letPass };
+}
 
-  await eventually(async () => {
-    for (const { lease } of fine) {
-      expect(await world.leases.getLease({ id: lease?.id ?? '' })).toMatchObject({
-        state: LeaseState.LEASE_STATE_EXPIRED,
-      });
-    }
-  });
-  const states = [LeaseState.LEASE_STATE_ACTIVE, LeaseState.LEASE_STATE_REVOKING];
-  const { leases } = await world.leases.listLeases({ config: 'black-hole', states });
-  expect(leases).toHaveLength(swallowed.length);
-  expect(leases.map(({ tryCount }) => tryCount)).toEqual(leases.map(() => 0));
+test('leases of the healthy cluster end in time, while calls to the other wait; its own end when it answers again', async () => {
+  const { swallowed, fine, letPass } = await inTime(6, issueBeforeSilence);
+
+  for (const { id, expireTime } of fine) {
+    const { endTime } = await ended(id);
+    expect(Number(endTime) - expireTime).toBeLessThan(SILENT_FOR_S * 1000);
+  }
+  for (const { id } of swallowed) {
+    const { state, endTime } = await world.leases.getLease({ id });
+    expect(LIVE).toContain(state);
+    expect(endTime).toBeUndefined();
+  }
+  letPass();
+  await Promise.all(swallowed.map(({ id }) => ended(id)));
 });
+
+const LIVE = [LeaseState.LEASE_STATE_ACTIVE, LeaseState.LEASE_STATE_REVOKING];
+
+function ended(id: string): Promise<Lease> {
+  return eventually(async () => {
+    const lease = await world.leases.getLease({ id });
+    expect(lease.state).toBe(LeaseState.LEASE_STATE_EXPIRED);
+    return lease;
+  });
+}

@@ -8,6 +8,8 @@ export interface SlowProxy {
   url: string;
   /** 0: passes at once. */
   setDelay(ms: number): void;
+  /** Nothing passes until the returned function is called. */
+  hold(): () => void;
   stop(): void;
 }
 
@@ -15,11 +17,12 @@ export async function startSlowProxy(targetUrl: string): Promise<SlowProxy> {
   const target = new URL(targetUrl);
   const sockets = new Set<Socket>();
   let delayMs = 0;
+  let gate: Promise<void> = Promise.resolve();
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
     const delay = new Transform({
       transform(chunk, _encoding, done) {
-        void sleep(delayMs).then(() => done(null, chunk));
+        void Promise.all([gate, sleep(delayMs)]).then(() => done(null, chunk));
       },
     });
     client.pipe(delay).pipe(upstream).pipe(client);
@@ -35,6 +38,11 @@ export async function startSlowProxy(targetUrl: string): Promise<SlowProxy> {
     url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
     setDelay(ms) {
       delayMs = ms;
+    },
+    hold() {
+      const held = Promise.withResolvers<void>();
+      gate = held.promise;
+      return held.resolve;
     },
     stop() {
       server.close();
