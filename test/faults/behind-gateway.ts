@@ -16,6 +16,7 @@ import {
 } from '../support/transports/gateway-installation.ts';
 import { addAgent, openGateway } from '../support/transports/open-gateway.ts';
 import { DYNAMIC } from './installation.ts';
+import { bringEndsNear } from './near-ends.ts';
 import { SHORT_TIMES } from './patience.ts';
 import type { Site } from './site.ts';
 import type { Judged } from './verdict.ts';
@@ -105,6 +106,7 @@ export async function openBehindGateway(
     name: installation.environment['LEASEHOLD_INSTALLATION'] ?? '',
     ports: runtime.ports,
     handedOut: [],
+    movedBy: new Map(),
     installation,
     servers: [first, ...others],
     agents,
@@ -115,26 +117,25 @@ export async function openBehindGateway(
 
 const MAKERS = 16;
 
+/** Longer than it takes to make them all. */
+const TTL = 1200;
+
 /** So many are left then. */
 const MIDST = 0.8;
 
 /** Issues so many leases that all end at about the same time; resolves in the midst of their ends. */
-export async function beginStorm(
-  { client, handedOut, ports }: BehindGateway,
-  leases: number,
-  inSeconds: number,
-): Promise<void> {
+export async function beginStorm(behind: BehindGateway, leases: number): Promise<void> {
+  const { client, handedOut, ports } = behind;
   const limit = pLimit(MAKERS);
-  const dueAt = Date.now() + inSeconds * 1000;
   await Promise.all(
     Array.from({ length: leases }, () =>
       limit(async () => {
-        const left = Math.max(1, Math.ceil((dueAt - Date.now()) / 1000));
-        const { lease } = await client.leases.issueLease({ config: DYNAMIC, ttl: seconds(left) });
+        const { lease } = await client.leases.issueLease({ config: DYNAMIC, ttl: seconds(TTL) });
         handedOut.push({ id: lease?.id ?? '', expireTime: Number(lease?.expireTime) });
       }),
     ),
   );
+  await bringEndsNear(behind, { inMs: 1_000, alarms: true });
   const enough = leases * MIDST;
   while ((await ports.leases.dueBefore(Number.MAX_SAFE_INTEGER, { offset: 0, limit: leases })).length > enough) {
     // Asks without a rest: the storm is short.

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { startRestartableControlPlane } from '../servers/control-plane.ts';
+import { eventually } from '../support/eventually.ts';
 import { openInstallation } from './installation.ts';
 import { report, type Trial } from './report.ts';
 import { openSite } from './site.ts';
@@ -20,13 +21,15 @@ async function longOutage(): Promise<Trial> {
   const installation = stack.use(await openInstallation(await openSite(controlPlane)));
   await installation.startWorker();
   const traffic = startTraffic(installation, await installation.startServer(), TTL);
-  await sleep(2_000);
+  await traffic.more(20);
   await controlPlane.stopApiserver();
   await traffic.stop();
   await sleep(OUTAGE_MS);
-  const live = await liveLeases(installation);
-  expect(live.length).toBeGreaterThan(0);
-  expect(live.map(({ stalled }) => stalled)).not.toContain(false);
+  await eventually(async () => {
+    const live = await liveLeases(installation);
+    expect(live.length).toBeGreaterThan(0);
+    expect(live.map(({ stalled }) => stalled)).toEqual(live.map(() => true));
+  });
   await controlPlane.startApiserver();
   return {
     fault: 'API server down for longer than the backoff schedule',

@@ -35,6 +35,8 @@ export interface Installation extends AsyncDisposable {
   name: string;
   ports: Ports;
   handedOut: HandedOut[];
+  /** By how much the ends of leases were moved near (near-ends.ts). */
+  movedBy: Map<string, number>;
   /** Issues a dynamic lease beside the processes that faults are for. */
   issue(ttlSeconds: number): Promise<Lease>;
   /** A process that may have a fault point, with further settings. */
@@ -69,6 +71,7 @@ export async function openInstallation(site: Site, overrides: Record<string, str
     name: settings.LEASEHOLD_INSTALLATION,
     ports,
     handedOut,
+    movedBy: new Map(),
     async issue(ttlSeconds) {
       const request = { config: DYNAMIC, ttlSeconds, audiences: [], principal: 'caller' };
       // A cluster that is busy with other faults may not answer in time.

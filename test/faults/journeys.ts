@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { RoleKind } from '../../src/gen/leasehold/v1/config.ts';
 import type { IssueLeaseResponse } from '../../src/gen/leasehold/v1/lease_service.ts';
 import { requireIntact } from '../../src/shared/domain/damaged-config.ts';
@@ -11,6 +10,7 @@ import type { LeaseholdClient } from '../support/leasehold.ts';
 import { loseJobs } from '../support/lose-jobs.ts';
 import { directAccess, seconds } from '../support/set-ups.ts';
 import { DYNAMIC, type Installation, STATIC } from './installation.ts';
+import { bringEndsNear } from './near-ends.ts';
 import { BOUND_MS } from './patience.ts';
 
 /** What a caller does: at the server that dies, and again at the one in its place. */
@@ -27,10 +27,12 @@ export interface Journey {
   /** How long after the leases' ends objects may stay: those that belong to none are found by reading back. */
   orphansWithinMs?: number;
   prepare(installation: Installation): Promise<Call>;
+  /** What happens once the victim is at work. */
+  begin?(installation: Installation): Promise<void>;
 }
 
-const TTL = 3;
-const LONG = 60;
+/** No lease ends before its journey does: ends are moved near afterwards. */
+const LONG = 1200;
 
 const nothing: Call = () => Promise.resolve();
 
@@ -49,7 +51,7 @@ export function handingOut(
 function issuing(config: string): Journey['prepare'] {
   return async (installation) => {
     const requestId = randomUUID();
-    return handingOut(installation, ({ leases }) => leases.issueLease({ config, ttl: seconds(TTL), requestId }));
+    return handingOut(installation, ({ leases }) => leases.issueLease({ config, ttl: seconds(LONG), requestId }));
   };
 }
 
@@ -68,8 +70,8 @@ async function creatingAConfig({ site }: Installation): Promise<Call> {
   const { access, namespace, role } = site;
   const config = {
     name: 'tried',
-    defaultTtl: seconds(TTL),
-    maxTtl: seconds(TTL),
+    defaultTtl: seconds(LONG),
+    maxTtl: seconds(LONG),
     access: directAccess({ url: access.url, caPem: access.tls.caPem ?? '' }, access.token.reveal()),
     credential: {
       $case: 'dynamic' as const,
@@ -79,12 +81,15 @@ async function creatingAConfig({ site }: Installation): Promise<Call> {
   return ({ configs }) => configs.createConfig({ config });
 }
 
-/** A lease and none of its jobs, before its end, so that even a worker that starts slowly finds it in time. */
-async function losingJobs({ issue, site, name }: Installation, ttlSeconds = 5): Promise<Call> {
-  await issue(ttlSeconds);
+/** A lease and none of its jobs. */
+async function losingJobs({ issue, site, name }: Installation): Promise<Call> {
+  await issue(LONG);
   await loseJobs(site.redisUrl, name, EXPIRY_QUEUE);
   return nothing;
 }
+
+/** Near enough for the next sweep to set the alarm (twice its interval), far enough for a sweep that comes late. */
+const NEXT_SWEEP_MS = 1_500;
 
 /** Longer than the sweep leaves an alarm to ring (leases/sweep.ts). */
 const LONG_OVERDUE_MS = 7_000;
@@ -110,8 +115,8 @@ export const JOURNEYS: readonly Journey[] = [
     victim: 'server',
     leases: 1,
     async prepare(installation) {
-      const { id } = await installation.issue(10);
-      return handingOut(installation, ({ leases }) => leases.renewLease({ id, ttl: seconds(15) }));
+      const { id } = await installation.issue(LONG);
+      return handingOut(installation, ({ leases }) => leases.renewLease({ id, ttl: seconds(2 * LONG) }));
     },
   },
   {
@@ -128,9 +133,10 @@ export const JOURNEYS: readonly Journey[] = [
     victim: 'worker',
     leases: 1,
     async prepare(installation) {
-      await installation.issue(1);
+      await installation.issue(LONG);
       return nothing;
     },
+    begin: (installation) => bringEndsNear(installation, { alarms: true }),
   },
   { name: 'trying a new config', victim: 'server', leases: 1, prepare: creatingAConfig },
   {
@@ -149,7 +155,8 @@ export const JOURNEYS: readonly Journey[] = [
     victim: 'worker',
     leases: 1,
     sweeps: true,
-    prepare: (installation) => losingJobs(installation),
+    prepare: losingJobs,
+    begin: (installation) => bringEndsNear(installation, { inMs: NEXT_SWEEP_MS }),
   },
   {
     name: 'sweeping an overdue lease',
@@ -157,9 +164,9 @@ export const JOURNEYS: readonly Journey[] = [
     leases: 1,
     sweeps: true,
     async prepare(installation) {
-      await losingJobs(installation, 1);
-      await sleep(LONG_OVERDUE_MS);
-      return nothing;
+      const call = await losingJobs(installation);
+      await bringEndsNear(installation, { inMs: -LONG_OVERDUE_MS });
+      return call;
     },
   },
   {
@@ -179,15 +186,20 @@ const NO_SWEEPS = {
   LEASEHOLD_TOKEN_RENEWAL_INTERVAL: '600',
 };
 
-/** The beginning of a journey: its leases, its victim, and a client of the server that is to be called. */
+/** The beginning of a journey: its leases, its victim at work, and a client of the server that is to be called. */
 export async function setOut(installation: Installation, journey: Journey, faults = {}) {
-  const { victim: role, prepare, sweeps } = journey;
+  const { victim: role, prepare, begin, sweeps } = journey;
   const environment = { ...faults, ...(sweeps ? {} : NO_SWEEPS) };
   if (role === 'worker') {
     const call = await prepare(installation);
-    return { victim: installation.spawn(role, environment), client: await installation.startServer(), call };
+    const victim = installation.spawn(role, environment);
+    if (begin) {
+      // One that sweeps may come to its fault before.
+      await Promise.race([victim.logged('working'), victim.exited]);
+      await begin(installation);
+    }
+    return { victim, client: await installation.startServer(), call };
   }
-  // Leases do not wait for it.
   const victim = installation.spawn(role, environment);
   const client = await installation.clientOf(victim);
   return { victim, client, call: await prepare(installation) };

@@ -4,8 +4,8 @@ import type { Lease } from '../../src/shared/domain/lease.ts';
 
 const SETTLE_S = 3;
 const SWEEP_S = 1;
-const CALL_S = 2;
-const CONNECT_S = 1;
+const CALL_S = 10;
+const CONNECT_S = 5;
 const RETRY_MAX_S = 1;
 
 export const SHORT_TIMES: Record<string, string> = {

@@ -2,9 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { ClientError } from 'nice-grpc';
 import { eventually } from '../support/eventually.ts';
 import type { LeaseholdProcess } from '../support/leasehold-process.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { type FaultPoint, faultEnvironment } from './fault-points.ts';
 import { type Installation, openInstallation } from './installation.ts';
 import { type Journey, setOut } from './journeys.ts';
+import { bringEndsNear } from './near-ends.ts';
 import { BOUND_MS } from './patience.ts';
 import type { Step } from './recorded-steps.ts';
 import type { Trial } from './report.ts';
@@ -22,8 +24,9 @@ export async function tryKill(site: Site, journey: Journey, point: FaultPoint): 
   const { victim, call, firstCall } = await begin(installation, journey, point);
   await reached(victim, point, (process) => process.exited);
   await replace(installation, call, firstCall);
+  await bringEndsNear(installation, { alarms: true, issuersAreDead: true });
   const { orphansWithinMs = 0 } = journey;
-  return { fault: nameOf(journey, point), ...(await judge(installation, { orphansWithinMs })) };
+  return { fault: nameOf(journey, point), ...(await judge(installation, { since: Date.now(), orphansWithinMs })) };
 }
 
 /** The victim stands still at the point until all is over without it, and then goes on. */
@@ -32,10 +35,11 @@ export async function tryStop(site: Site, journey: Journey, point: FaultPoint): 
   const { victim, call, firstCall } = await begin(installation, journey, point);
   await reached(victim, point, untilStopped);
   await replace(installation, call);
-  const without = await judge(installation);
+  await bringEndsNear(installation, { alarms: true });
+  const without = await judge(installation, { since: Date.now() });
   victim.kill('SIGCONT');
   await firstCall;
-  const after = await judge(installation, { orphansWithinMs: BOUND_MS });
+  const after = await judge(installation, { since: Date.now(), orphansWithinMs: BOUND_MS });
   return {
     fault: nameOf(journey, point),
     orphans: without.orphans + after.orphans,
@@ -70,8 +74,6 @@ export async function tolerated(call: () => Promise<unknown>): Promise<void> {
   }
 }
 
-const REACHED_WITHIN_MS = 30_000;
-
 async function reached(
   victim: LeaseholdProcess,
   point: FaultPoint,
@@ -80,7 +82,7 @@ async function reached(
   const timeout = new Promise((_, reject) =>
     setTimeout(
       () => reject(new Error(`${JSON.stringify(point)} was not reached: ${JSON.stringify(victim.logs.slice(-3))}`)),
-      REACHED_WITHIN_MS,
+      PATIENCE_MS,
     ).unref(),
   );
   await Promise.race([wait(victim), timeout]);
@@ -88,15 +90,12 @@ async function reached(
 
 /** Linux' word for a process that a signal stopped: T. */
 function untilStopped({ pid }: LeaseholdProcess): Promise<void> {
-  return eventually(
-    async () => {
-      const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-      if (!stat.includes(') T ')) {
-        throw new Error(`process ${pid} runs`);
-      }
-    },
-    { withinMs: REACHED_WITHIN_MS },
-  );
+  return eventually(async () => {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    if (!stat.includes(') T ')) {
+      throw new Error(`process ${pid} runs`);
+    }
+  });
 }
 
 function nameOf({ name, victim }: Journey, { step, call, signal }: FaultPoint): string {

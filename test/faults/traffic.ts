@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../support/eventually.ts';
 import type { LeaseholdClient } from '../support/leasehold.ts';
 import { seconds } from '../support/set-ups.ts';
 import { DYNAMIC, type Installation } from './installation.ts';
@@ -9,6 +10,8 @@ const EVERY_MS = 50;
 
 /** Callers who issue and revoke all the time, until they are told to stop. */
 export interface Traffic {
+  /** Resolves when so many more leases have been handed out. */
+  more(count: number): Promise<void>;
   /** Resolves when the last call was answered. */
   stop(): Promise<void>;
 }
@@ -35,6 +38,14 @@ export function startTraffic(installation: Installation, client: LeaseholdClient
     }
   })();
   return {
+    more(count) {
+      const goal = installation.handedOut.length + count;
+      return eventually(async () => {
+        if (installation.handedOut.length < goal) {
+          throw new Error(`${goal - installation.handedOut.length} leases of ${count} are not handed out yet`);
+        }
+      });
+    },
     async stop() {
       isOver = true;
       await running;

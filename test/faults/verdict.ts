@@ -14,7 +14,7 @@ export interface Verdict {
 }
 
 /** Whose leases and objects are looked at. */
-export type Judged = Pick<Installation, 'ports' | 'name' | 'handedOut'> & {
+export type Judged = Pick<Installation, 'ports' | 'name' | 'handedOut' | 'movedBy'> & {
   site: Pick<Installation['site'], 'admin' | 'canaries'>;
 };
 
@@ -65,8 +65,14 @@ async function countOrphans({ site, name }: Judged, withinMs: number): Promise<n
   }
 }
 
-async function isLost({ ports }: Judged, { id, expireTime }: HandedOut): Promise<boolean> {
-  const lease = await ports.leases.get(id);
-  const wasCutOff = lease?.state === 'EXPIRED' && lease.endTime !== undefined && lease.endTime < expireTime;
+/** The end that a holder was told, in a time that was moved near. */
+export function toldEnd({ movedBy }: Pick<Judged, 'movedBy'>, { id, expireTime }: HandedOut): number {
+  return expireTime - (movedBy.get(id) ?? 0);
+}
+
+async function isLost(installation: Judged, handedOut: HandedOut): Promise<boolean> {
+  const lease = await installation.ports.leases.get(handedOut.id);
+  const wasCutOff =
+    lease?.state === 'EXPIRED' && lease.endTime !== undefined && lease.endTime < toldEnd(installation, handedOut);
   return lease === undefined || wasCutOff;
 }
