@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { TEST_TIMEOUT_MS } from './test/support/patience.ts';
 
 /** What a lease is to its caller, whichever way Leasehold reaches the cluster. */
 const LEASE_TESTS = [
@@ -17,11 +18,13 @@ const LEASE_TESTS = [
 /** Only where the cluster is private. */
 const PRIVATE_TESTS = ['test/integration/private-cluster.test.ts'];
 
+/** No test depends on the machine's speed: `npm run test:slow`. */
+const patient = { testTimeout: TEST_TIMEOUT_MS, hookTimeout: TEST_TIMEOUT_MS };
+
 const onControlPlane = {
+  ...patient,
   globalSetup: ['test/support/global-setup.ts'],
   setupFiles: ['test/evidence/keep-spans.ts'],
-  testTimeout: 60_000,
-  hookTimeout: 60_000,
   // Two cores: the API server needs one of them.
   maxWorkers: 2,
 };
@@ -29,8 +32,8 @@ const onControlPlane = {
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
-      { test: { name: 'model', include: ['test/model/**/*.test.ts'] } },
+      { test: { ...patient, name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { test: { ...patient, name: 'model', include: ['test/model/**/*.test.ts'] } },
       {
         test: {
           ...onControlPlane,
@@ -61,7 +64,8 @@ export default defineConfig({
           ...onControlPlane,
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
-          testTimeout: 600_000,
+          // Each is a journey for every fault point, all of them at once.
+          testTimeout: 3_600_000,
           provide: { transport: 'direct' },
         },
       },

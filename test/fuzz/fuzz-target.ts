@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { Status } from 'nice-grpc';
+import { PATIENCE_MS } from '../support/patience.ts';
 import type { RawOutcome } from '../support/raw-grpc.ts';
 import { mutate } from './mutations.ts';
 import { type KnownValues, oddMessages } from './odd-messages.ts';
@@ -21,9 +22,6 @@ export interface Tally {
   outcomes: Map<string, number>;
   faults: Fault[];
 }
-
-/** An answer that does not come is one that must not be. */
-const PATIENCE_MS = 30_000;
 
 /** Most are smaller by far. What is larger than a request may be is refused before it is looked at. */
 const MAX_BYTES = 20_000;
@@ -84,6 +82,7 @@ const MUST_NOT_BE = /^(?:INTERNAL|UNKNOWN|UNIMPLEMENTED|no answer|reset)/;
 
 function nameOf(outcome: RawOutcome | undefined): string {
   if (!outcome) {
+    // One that must not be.
     return `no answer in ${PATIENCE_MS} ms`;
   }
   const { status, resetCode } = outcome;

@@ -86,7 +86,7 @@ export async function openFuzzedSite(redisUrl: string): Promise<FuzzedSite> {
       });
     },
     // Spoilt requests may have made the cluster rest for a while.
-    furnish: () => eventually(() => furnish(client, cluster.url), { withinMs: 60_000 }),
+    furnish: () => eventually(() => furnish(client, cluster.url)),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }

@@ -20,9 +20,10 @@ afterEach(() => {
 async function clusterThat(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
   token = 'token',
+  options: { callTimeoutMs?: number } = {},
 ): Promise<Cluster> {
   server = await startAnsweringServer(answer);
-  return directCluster(server, token, { callTimeoutMs: CALL_TIMEOUT_MS });
+  return directCluster(server, token, options);
 }
 
 function answering(status: number, body: unknown) {
@@ -78,7 +79,7 @@ describe('a call is given up within its deadline', () => {
     ['nothing comes', () => undefined],
     ['the body never ends', (_request: IncomingMessage, response: ServerResponse) => void drip(response)],
   ])('where %s', async (_, answer) => {
-    const cluster = await clusterThat(answer);
+    const cluster = await clusterThat(answer, 'token', { callTimeoutMs: CALL_TIMEOUT_MS });
     const call = cluster.readServiceAccount({ namespace: 'team', name: 'reader' });
     await expect(call).rejects.toThrow(`no answer from ${server.url} within ${CALL_TIMEOUT_MS} ms`);
   });

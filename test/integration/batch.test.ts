@@ -87,8 +87,13 @@ test('it goes on without its caller and without a worker for a while; asked agai
   const ids = await issue('one', 4);
   await world.stopWorker();
   const request = { target: { $case: 'config', value: 'one' }, requestId: randomUUID() } as const;
-  const leaving = AbortSignal.timeout(2_000);
-  await expect(Array.fromAsync(world.leases.batchRevokeLeases(request, { signal: leaving }))).rejects.toThrow();
+  const leaving = new AbortController();
+  const following = expect(
+    Array.fromAsync(world.leases.batchRevokeLeases(request, { signal: leaving.signal })),
+  ).rejects.toThrow('aborted');
+  await eventually(async () => expect(world.logs.join()).toContain(request.requestId));
+  leaving.abort();
+  await following;
   expect(await liveLeases()).toEqual(ids);
   await world.startWorker();
 

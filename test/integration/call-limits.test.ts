@@ -39,7 +39,8 @@ afterAll(async () => {
 
 /** A server without a worker: a batch on it does not end. */
 async function serve(overrides: Record<string, string>) {
-  const settings = readSettings(leaseholdEnvironment(inject('redisUrl'), overrides));
+  const patient = { LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: '60', ...overrides };
+  const settings = readSettings(leaseholdEnvironment(inject('redisUrl'), patient));
   const reads: string[] = [];
   let ports: Ports | undefined;
   const around = (real: Ports): Ports => {
@@ -86,7 +87,7 @@ function bind<T extends object>(target: T, replaced: Partial<T>): T {
   });
 }
 
-/** A call that hangs until its cluster's deadlines pass, 1 s and 5 s. */
+/** A call that hangs until the cluster hangs up, or the deadline for a connection passes. */
 function tryOnSilentCluster({ configs }: LeaseholdClient) {
   return configs.checkConfig({
     target: {
@@ -117,6 +118,7 @@ test('a caller with as many calls under way as it may is told to wait, and is le
     id: 'tests',
     audit: expect.objectContaining({ action: 'ListConfigs', code: 'RESOURCE_EXHAUSTED' }),
   });
+  silent.hangUp();
   await Promise.all(hanging);
   expect(await client.configs.listConfigs({})).toMatchObject({ configs: [] });
 });
@@ -144,13 +146,13 @@ test('a stream counts for as long as it lasts', async () => {
 
 test('a call without a deadline has one, and counts until its work has ended', async () => {
   const { client } = await serve({ LEASEHOLD_CALL_TIMEOUT: '0.3', LEASEHOLD_MAX_CALLS_PER_PRINCIPAL: '1' });
-  const started = Date.now();
+  // The cluster has not hung up.
   expect(await rejectionOf(tryOnSilentCluster(client))).toMatchObject({
     code: Status.DEADLINE_EXCEEDED,
     message: expect.stringContaining('0.3 s'),
   });
-  expect(Date.now() - started).toBeLessThan(900);
   expect(await rejectionOf(client.configs.listConfigs({}))).toMatchObject({ reason: 'TOO_MANY_CALLS' });
+  silent.hangUp();
   await eventually(() => client.configs.listConfigs({}));
 });
 
@@ -215,17 +217,12 @@ test('a connection that has come to its age is left without losing a call', asyn
   const { address } = await serve({ LEASEHOLD_MAX_CONNECTION_AGE: '0.5' });
   const proxy = await startTcpProxy({ hostname: '127.0.0.1', port: Number(address.split(':').at(-1)) });
   const client = connectTo(`127.0.0.1:${proxy.port}`);
-  const until = Date.now() + 3_000;
   const callSteadily = async () => {
-    let calls = 0;
-    for (; Date.now() < until; calls++) {
+    for (let calls = 0; calls < 10 || proxy.connections < 4; calls++) {
       await client.configs.listConfigs({});
     }
-    return calls;
   };
-  const counts = await Promise.all(Array.from({ length: 8 }, callSteadily));
-  expect(Math.min(...counts)).toBeGreaterThan(10);
-  expect(proxy.connections).toBeGreaterThanOrEqual(4);
+  await Promise.all(Array.from({ length: 8 }, callSteadily));
   client.close();
   proxy.stop();
 });

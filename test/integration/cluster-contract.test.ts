@@ -8,16 +8,12 @@ import { Admin, READ_PODS } from '../support/admin.ts';
 import { testEgress } from '../support/egress.ts';
 import { keepLog } from '../support/keep-log.ts';
 import { outsiderIn } from '../support/outsider.ts';
+import { PATIENT_LIMITS } from '../support/patience.ts';
 
 // The contract of a cluster, on a real API server; test/unit/fakes.test.ts runs it on its fake.
 
 const { url, caPem, adminToken } = inject('controlPlane');
-const clusters = new KubernetesClusters(
-  { connections: 4, connectTimeoutMs: 5_000, callTimeoutMs: 10_000 },
-  noGateways,
-  testEgress,
-  keepLog().log,
-);
+const clusters = new KubernetesClusters({ connections: 4, ...PATIENT_LIMITS }, noGateways, testEgress, keepLog().log);
 const admin = new Admin({ url, caPem }, adminToken);
 let role: string;
 

@@ -5,10 +5,11 @@ import { LeaseState } from '../../src/gen/leasehold/v1/lease.ts';
 import { Keys } from '../../src/shared/redis/keys.ts';
 import { Admin } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
+import { issueBriefly } from '../support/in-time.ts';
 import { leaseholdEnvironment } from '../support/leasehold.ts';
 import { rejectionOf } from '../support/rejection.ts';
 import { type ServerAndWorker, startServerAndWorker } from '../support/server-and-worker.ts';
-import { type DynamicSetup, seconds, setUpDynamic } from '../support/set-ups.ts';
+import { type DynamicSetup, setUpDynamic } from '../support/set-ups.ts';
 
 // Whoever can write to Redis, or a disk that rots, changes records behind Leasehold's back.
 
@@ -126,7 +127,7 @@ test('lists of configs show all, the damaged ones as such', async () => {
 test('another config does not notice: it issues, renews, expires and is swept', async () => {
   const { leases } = leasehold.client;
   await leases.renewLease({ id: leaseOf.get('whole') ?? '' });
-  const { lease } = await leases.issueLease({ config: 'whole', ttl: seconds(1) });
+  const { lease } = await issueBriefly(leasehold.client, 'whole');
   await eventually(async () =>
     expect(await leases.getLease({ id: lease?.id ?? '' })).toMatchObject({ state: LeaseState.LEASE_STATE_EXPIRED }),
   );

@@ -2,8 +2,8 @@ import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LeaseState } from '../../src/gen/leasehold/v1/lease.ts';
 import { eventually } from '../support/eventually.ts';
+import { issueBriefly } from '../support/in-time.ts';
 import { rejectionOf } from '../support/rejection.ts';
-import { seconds } from '../support/set-ups.ts';
 import {
   type BehindGateway,
   type GatewayBed,
@@ -32,7 +32,7 @@ test('a gateway that is attached to one server is seen and used by another, and 
   expect(await bed.client.gateways.getGateway({ name })).toMatchObject({
     agents: [{ serverAddress: holder.relayAddress }],
   });
-  const { lease } = await bed.client.leases.issueLease({ config: name, ttl: seconds(2) });
+  const { lease } = await issueBriefly(bed.client, name);
   const revoked = await bed.client.leases.issueLease({ config: name });
   await bed.client.leases.revokeLease({ id: revoked.lease?.id ?? '' });
   await untilLeaseIs(bed.client, lease?.id ?? '', LeaseState.LEASE_STATE_EXPIRED);

@@ -3,14 +3,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startRedisSentinel } from '../servers/redis-sentinel.ts';
 import type { ReplicatedRedis } from '../servers/replicated-redis.ts';
 import { eventually } from '../support/eventually.ts';
-import {
-  FAILOVER_TEST_MS,
-  issueThroughFailover,
-  type ReplicatedLeasehold,
-  startOnReplicas,
-} from '../support/failover.ts';
+import { issueThroughFailover, type ReplicatedLeasehold, startOnReplicas } from '../support/failover.ts';
+import { issueBriefly } from '../support/in-time.ts';
 import { rejectionOf } from '../support/rejection.ts';
-import { seconds } from '../support/set-ups.ts';
 
 // A master, its replica, and three Sentinels. The replica must have each record too.
 
@@ -27,10 +22,10 @@ afterAll(async () => {
 
 test('while the replica is silent no caller is told of a lease, but what is due is taken down', async () => {
   const { client, admin, installation } = leasehold;
-  await client.leases.issueLease({ config: 'dynamic', ttl: seconds(2) });
+  await issueBriefly(client, 'dynamic');
   {
     await using _pause = await redis.pauseReplicas();
-    expect(await rejectionOf(client.leases.issueLease({ config: 'dynamic', ttl: seconds(2) }))).toMatchObject({
+    expect(await rejectionOf(client.leases.issueLease({ config: 'dynamic' }))).toMatchObject({
       code: Status.UNAVAILABLE,
       reason: 'STORE_UNAVAILABLE',
       message: expect.stringContaining('0 of 1 replicas have it'),
@@ -38,13 +33,9 @@ test('while the replica is silent no caller is told of a lease, but what is due 
     });
     await eventually(async () => expect(await admin.leaseholdObjects(installation)).toEqual([]));
   }
-  await eventually(() => client.leases.issueLease({ config: 'dynamic', ttl: seconds(2) }));
+  await eventually(() => client.leases.issueLease({ config: 'dynamic' }));
 });
 
-test(
-  'when the master is killed, each lease that a caller was told of is kept, and taken down at its end',
-  async () => {
-    await issueThroughFailover(redis, leasehold);
-  },
-  FAILOVER_TEST_MS,
-);
+test('when the master is killed, each lease that a caller was told of is kept, and taken down at its end', async () => {
+  await issueThroughFailover(redis, leasehold);
+});

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LeaseState } from '../../src/gen/leasehold/v1/lease.ts';
 import { makeCa } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
+import { issueBriefly } from '../support/in-time.ts';
 import { linesOf } from '../support/secure-site.ts';
 import { seconds } from '../support/set-ups.ts';
 import {
@@ -49,6 +50,6 @@ test('agents that are attached stay, new ones see the new certificate, and the w
   const { agents } = await client.gateways.getGateway({ name: config.name });
   expect(agents).toHaveLength(2);
   // The worker has not connected to the relay before: it verifies the new certificate.
-  const { lease } = await client.leases.issueLease({ config: config.name, ttl: seconds(1) });
+  const { lease } = await issueBriefly(client, config.name);
   await untilLeaseIs(client, lease?.id ?? '', LeaseState.LEASE_STATE_EXPIRED);
 });

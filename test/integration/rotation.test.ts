@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { makeApiKey } from '../../src/shared/domain/api-key.ts';
 import { bundle, type Certificate, makeCa } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
+import { inTime, TooSlow } from '../support/in-time.ts';
 import { connectTo, type Leasehold, startLeasehold } from '../support/leasehold.ts';
 import { rejectionOf } from '../support/rejection.ts';
 import { linesOf, makeSecureSite, reloading, type SecureSite } from '../support/secure-site.ts';
@@ -197,11 +198,25 @@ test('client certificates and their CA', async () => {
   await expectNoCallDropped();
 });
 
-test('a client certificate that expires is refused on its old connection, too', async () => {
-  const notAfter = new Date(Date.now() + 4_000);
+/** A caller and a connection that is held, by a certificate that expires soon. */
+async function connectedFor(lifeSeconds: number) {
+  const notAfter = new Date(Date.now() + lifeSeconds * 1000);
   const certificate = await newClientCa.issueClient({ uris: [CALLER], notAfter });
-  const client = await connected({ certificate });
+  const client = connectTo(leasehold.address, { ...trust, certificate });
+  const outcome = await client.leases.listLeases({}).catch((error: unknown) => error);
   const held = await heldConnection(certificate);
+  // Certificates expire on whole seconds.
+  if (Date.now() >= notAfter.getTime() - 1000) {
+    client.close();
+    held.close();
+    throw new TooSlow('the certificate expired before it was used');
+  }
+  expect(outcome).not.toBeInstanceOf(Error);
+  return { client, held, notAfter };
+}
+
+test('a client certificate that expires is refused on its old connection, too', async () => {
+  const { client, held, notAfter } = await inTime(4, connectedFor);
   await eventually(async () =>
     expect(await rejectionOf(client.leases.listLeases({}))).toMatchObject(unauthenticated('CREDENTIALS_MISSING')),
   );

@@ -3,9 +3,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startAnsweringServer } from '../support/answering-server.ts';
 import { dumpRedis } from '../support/dump-redis.ts';
 import { eventually } from '../support/eventually.ts';
+import { issueBriefly } from '../support/in-time.ts';
 import { recordSpans, type SpanRecorder } from '../support/record-spans.ts';
 import { rejectionOf } from '../support/rejection.ts';
-import { directAccess, seconds, setUpDynamic, setUpStatic } from '../support/set-ups.ts';
+import { directAccess, setUpDynamic, setUpStatic } from '../support/set-ups.ts';
 import { openWorld, type World } from '../support/world.ts';
 
 // No token of a lease or of a cluster stands in Redis, logs, spans or errors.
@@ -34,7 +35,7 @@ test('tokens are nowhere but with their callers', async () => {
     tokens.push(credential?.token ?? '', again.credential?.token ?? '');
     await world.leases.revokeLease({ id: lease?.id ?? '' });
   }
-  const { lease, credential } = await world.leases.issueLease({ config: 'dynamic', ttl: seconds(3) });
+  const { lease, credential } = await issueBriefly(world, 'dynamic');
   tokens.push(credential?.token ?? '');
   await eventually(async () => expect((await world.leases.getLease({ id: lease?.id ?? '' })).endTime).toBeDefined());
 

@@ -11,20 +11,26 @@ import { type AnsweringServer, startAnsweringServer } from '../support/answering
 import { testEgress } from '../support/egress.ts';
 import { eventually } from '../support/eventually.ts';
 import { keepLog } from '../support/keep-log.ts';
+import { PATIENT_LIMITS } from '../support/patience.ts';
 import { startSilentServer } from '../support/silent-server.ts';
 
 // How calls fail over real connections, and what a cluster that fails is spared.
 
 const ACCOUNT = { namespace: 'team', name: 'reader' };
-const LIMITS = { connections: 4, connectTimeoutMs: 300, callTimeoutMs: 2000 };
+const LIMITS = { connections: 4, ...PATIENT_LIMITS };
+
+/** For a cluster that never answers. */
+const IMPATIENT = { ...LIMITS, connectTimeoutMs: 300 };
 
 let clusters: KubernetesClusters;
 let lines: string[];
+let log: ReturnType<typeof keepLog>['log'];
 let stops: (() => void)[];
 beforeEach(() => {
   const kept = keepLog();
   lines = kept.lines;
-  clusters = new KubernetesClusters(LIMITS, noGateways, testEgress, kept.log);
+  log = kept.log;
+  clusters = new KubernetesClusters(LIMITS, noGateways, testEgress, log);
   stops = [];
 });
 afterEach(async () => {
@@ -69,6 +75,8 @@ describe('a call that was certainly not sent', () => {
       async () => {
         const server = await startSilentServer();
         stops.push(() => server.stop());
+        await clusters.close();
+        clusters = new KubernetesClusters(IMPATIENT, noGateways, testEgress, log);
         return server.url;
       },
     ],
@@ -105,10 +113,12 @@ test('a dead cluster is given a rest under every access, while the others are ca
       message: expect.stringContaining('ECONNREFUSED'),
     });
   }
-  expect(await callTo({ url: dead }, 'another')).toMatchObject({
-    message: expect.stringMatching(/is not called for now: calls to it keep failing; the last: .*ECONNREFUSED/),
-    retryAfterMs: expect.any(Number),
-  });
+  await eventually(async () =>
+    expect(await callTo({ url: dead }, 'another')).toMatchObject({
+      message: expect.stringMatching(/is not called for now: calls to it keep failing; the last: .*ECONNREFUSED/),
+      retryAfterMs: expect.any(Number),
+    }),
+  );
   expect(lines).toHaveLength(1);
 
   const healthy = await serverThat((_request, response) => response.end('{}'));
@@ -121,9 +131,9 @@ test('a cluster that is back is called again', async () => {
   for (let i = 0; i < 5; i++) {
     expect(await callTo(server)).toBeInstanceOf(ClusterRefused);
   }
+  await eventually(async () => expect(await callTo(server)).toBeInstanceOf(ClusterNotCalled));
   isSick = false;
-  expect(await callTo(server)).toBeInstanceOf(ClusterNotCalled);
-  await eventually(async () => expect(await callTo(server)).toBeUndefined(), { withinMs: 3000 });
+  await eventually(async () => expect(await callTo(server)).toBeUndefined());
   expect(lines.at(-1)).toBe('info: the cluster answers again');
 });
 
@@ -133,15 +143,15 @@ describe('a cluster that answers 429', () => {
     const server = await serverThat((_request, response) => {
       requestTimes.push(performance.now());
       const isFirst = requestTimes.length === 1;
-      response.writeHead(isFirst ? 429 : 200, isFirst ? { 'retry-after': '1' } : {}).end('{}');
+      response.writeHead(isFirst ? 429 : 200, isFirst ? { 'retry-after': '3' } : {}).end('{}');
     });
-    expect(await callTo(server)).toMatchObject({ refusal: { status: 429 }, retryAfterMs: 1000 });
+    expect(await callTo(server)).toMatchObject({ refusal: { status: 429 }, retryAfterMs: 3000 });
     expect(await callTo(server, 'another')).toBeInstanceOf(ClusterNotCalled);
 
-    await eventually(async () => expect(await callTo(server)).toBeUndefined(), { withinMs: 3000, everyMs: 20 });
+    await eventually(async () => expect(await callTo(server)).toBeUndefined(), { everyMs: 20 });
     const [first = 0, second = 0] = requestTimes;
     expect(requestTimes).toHaveLength(2);
-    expect(second - first).toBeGreaterThan(950);
+    expect(second - first).toBeGreaterThan(2950);
   });
 
   test('is not left alone for longer than a minute, whatever it says', async () => {

@@ -2,9 +2,10 @@ import { SpanStatusCode } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { issueBriefly } from '../support/in-time.ts';
 import { recordSpans, type SpanRecorder } from '../support/record-spans.ts';
 import { rejectionOf } from '../support/rejection.ts';
-import { type DynamicSetup, seconds, setUpDynamic } from '../support/set-ups.ts';
+import { type DynamicSetup, setUpDynamic } from '../support/set-ups.ts';
 import { openWorld, type World } from '../support/world.ts';
 
 // One issuance is one trace; its end is a span of its own that is linked to it.
@@ -52,7 +53,7 @@ function childrenOf(parent: ReadableSpan): ReadableSpan[] {
 const names = (list: ReadableSpan[]) => list.map(({ name }) => name);
 
 test('an issuance is one trace, in the order of the plan, and its expiry is linked to it', async () => {
-  const { lease } = await world.leases.issueLease({ config: 'dynamic', ttl: seconds(3) });
+  const { lease } = await issueBriefly(world, 'dynamic');
   const id = lease?.id ?? '';
   const expiry = await eventually(async () => {
     const span = revocationOf(id);

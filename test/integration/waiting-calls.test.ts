@@ -6,6 +6,7 @@ import { noGateways } from '../fakes/no-gateways.ts';
 import { startAnsweringServer } from '../support/answering-server.ts';
 import { testEgress } from '../support/egress.ts';
 import { keepLog } from '../support/keep-log.ts';
+import { PATIENT_LIMITS } from '../support/patience.ts';
 import { recordSpans } from '../support/record-spans.ts';
 
 const spans = recordSpans();
@@ -13,7 +14,7 @@ afterAll(() => spans.stop());
 
 test('a call that waited for its turn is part of the trace that asked for it', async () => {
   const server = await startAnsweringServer((_request, response) => response.end('{}'));
-  const limits = { connections: 1, connectTimeoutMs: 2000, callTimeoutMs: 2000 };
+  const limits = { connections: 1, ...PATIENT_LIMITS };
   const clusters = new KubernetesClusters(limits, noGateways, testEgress, keepLog().log);
   const tls = { caPem: server.caPem, insecureSkipVerify: false, serverName: undefined };
   const cluster = clusters.at({

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { freePort, retryWhilePortTaken } from './free-port.ts';
 import { type ManagedProcess, startServer } from './managed-process.ts';
 
-const READY_WITHIN_MS = 30_000;
+const READY_WITHIN_MS = 120_000;
 
 export interface Etcd extends ManagedProcess {
   readonly url: string;

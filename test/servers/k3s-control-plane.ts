@@ -7,7 +7,7 @@ import { httpsStatus } from './https-status.ts';
 const IMAGE = 'rancher/k3s:v1.31.2-k3s1';
 const ADMIN = { name: 'leasehold-test-admin', namespace: 'kube-system' };
 const POLL_MS = 100;
-const ADMIN_WITHIN_MS = 30_000;
+const ADMIN_WITHIN_MS = 120_000;
 
 /** Starts K3s in a container. Its admin is a certificate, so a service account is made that is one by token. */
 export async function startK3sControlPlane(maxTokenSeconds: number): Promise<ControlPlane> {

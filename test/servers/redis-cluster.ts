@@ -10,7 +10,7 @@ const MASTERS = 3;
 const SLOTS = 16_384;
 
 /** How long a master may be silent before its replica takes its place. */
-const NODE_TIMEOUT_MS = 1_000;
+const NODE_TIMEOUT_MS = 3_000;
 
 /** Starts a Cluster of three masters, each with a replica, as processes on loopback. */
 export async function startRedisCluster(): Promise<ReplicatedRedis> {

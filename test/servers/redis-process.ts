@@ -6,7 +6,7 @@ import { keepAppendOnlyFiles } from '../evidence/append-only-files.ts';
 import { freePort, retryWhilePortTaken } from './free-port.ts';
 import { type ManagedProcess, startServer } from './managed-process.ts';
 
-const READY_WITHIN_MS = 30_000;
+const READY_WITHIN_MS = 120_000;
 const ANSWERS_WITHIN_MS = 2_000;
 
 export interface RedisProcess extends ManagedProcess {

@@ -5,7 +5,7 @@ import { canInstallPackages } from './debian-packages.ts';
 import { isExecutableFile } from './find-on-path.ts';
 import type { ControlPlaneBinaries } from './native-control-plane.ts';
 
-const DOCKER_ANSWERS_WITHIN_MS = 5_000;
+const DOCKER_ANSWERS_WITHIN_MS = 20_000;
 const runCaptured = promisify(execFile);
 
 /** The binaries that KUBEBUILDER_ASSETS names; it is an error to set it to a folder that lacks them. */

@@ -7,6 +7,7 @@ import { routeTo } from '../../src/shared/kubernetes/route-to.ts';
 import { noGateways } from '../fakes/no-gateways.ts';
 import { testEgress } from './egress.ts';
 import { keepLog } from './keep-log.ts';
+import { PATIENT_LIMITS } from './patience.ts';
 
 export interface ServerAddress {
   url: string;
@@ -19,8 +20,8 @@ export function directCluster(
   token: string,
   options: { pageSize?: number; callTimeoutMs?: number } = {},
 ): KubernetesCluster {
-  const { callTimeoutMs = 10_000 } = options;
-  const limits = { connections: 4, connectTimeoutMs: 2000, callTimeoutMs };
+  const { callTimeoutMs = PATIENT_LIMITS.callTimeoutMs } = options;
+  const limits = { connections: 4, ...PATIENT_LIMITS, callTimeoutMs };
   const tls = { caPem, insecureSkipVerify: false, serverName: undefined };
   const guard = new ClusterGuard(url, limits, keepLog().log);
   const access = {

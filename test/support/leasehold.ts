@@ -14,6 +14,7 @@ import { startWorker } from '../../src/worker/start-worker.ts';
 import { keepEvidence } from '../evidence/evidence-folder.ts';
 import { knowingTokens, knownSecret } from '../evidence/known-secret.ts';
 import { TEST_NETWORKS } from './egress.ts';
+import { PATIENT_LIMITS } from './patience.ts';
 import { SECURE, type Showing, secureChannel } from './security.ts';
 
 export interface LeaseholdClient {
@@ -55,8 +56,9 @@ export function leaseholdEnvironment(redisUrl: string, overrides: Record<string,
     LEASEHOLD_MAX_LEASES_PER_PRINCIPAL: '100000',
     LEASEHOLD_RETRY_INITIAL: '0.2',
     LEASEHOLD_RETRY_MAX: '1',
-    LEASEHOLD_CLUSTER_CALL_TIMEOUT: '5',
-    LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: '1',
+    // A test that waits for one of these to pass sets it.
+    LEASEHOLD_CLUSTER_CALL_TIMEOUT: `${PATIENT_LIMITS.callTimeoutMs / 1000}`,
+    LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: `${PATIENT_LIMITS.connectTimeoutMs / 1000}`,
     ...overrides,
   };
 }

@@ -6,12 +6,19 @@ export interface SilentServer {
   url: string;
   /** How many have come. */
   readonly connections: number;
+  /** Breaks off those that are there. */
+  hangUp(): void;
   stop(): void;
 }
 
 export async function startSilentServer(): Promise<SilentServer> {
   const sockets: Socket[] = [];
   const server = createServer((socket) => sockets.push(socket.on('error', () => undefined)));
+  const hangUp = () => {
+    for (const socket of sockets) {
+      socket.destroy();
+    }
+  };
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
@@ -19,11 +26,10 @@ export async function startSilentServer(): Promise<SilentServer> {
     get connections() {
       return sockets.length;
     },
+    hangUp,
     stop() {
       server.close();
-      for (const socket of sockets) {
-        socket.destroy();
-      }
+      hangUp();
     },
   };
 }

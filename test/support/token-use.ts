@@ -7,8 +7,8 @@ export async function listPodsStatus(cluster: ClusterAddress, token: string, nam
   return statusOf(() => kubeConfigFor(cluster, token).makeApiClient(CoreV1Api).listNamespacedPod({ namespace }));
 }
 
-/** The authorizer hears of bindings a moment later; far less than the 10 s for which a token itself is remembered. */
-const AUTHORIZER_LAG_MS = 2_000;
+/** The authorizer hears of bindings a moment later; less than the 10 s for which a token itself is remembered. */
+const AUTHORIZER_LAG_MS = 8_000;
 
 /** Waits a moment for a list of pods to have one of the `expected` statuses. Throws where it has another. */
 export async function waitForPodsStatus(

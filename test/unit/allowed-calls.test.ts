@@ -12,6 +12,7 @@ import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clust
 import { createLogger } from '../../src/shared/telemetry/logger.ts';
 import { noGateways } from '../fakes/no-gateways.ts';
 import { testEgress } from '../support/egress.ts';
+import { PATIENT_LIMITS } from '../support/patience.ts';
 
 /** What the allowlist made of the requests so far. */
 const admitted: AllowedCall[] = [];
@@ -41,7 +42,7 @@ const ANSWER = {
 };
 
 const cluster = new KubernetesClusters(
-  { connections: 1, connectTimeoutMs: 1_000, callTimeoutMs: 5_000 },
+  { connections: 1, ...PATIENT_LIMITS },
   noGateways,
   testEgress,
   createLogger('test', 'silent'),

@@ -3,6 +3,7 @@ import { ApiDoor } from '../../src/gateway/api-door.ts';
 import { CallsUnderWay } from '../../src/gateway/calls-under-way.ts';
 import { LIST_ACCEPT, listQuery } from '../../src/shared/kubernetes/metadata-page.ts';
 import { createLogger } from '../../src/shared/telemetry/logger.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { tunnelOf } from '../support/tunnel.ts';
 
 const LABELS = { 'app.kubernetes.io/managed-by': 'leasehold', 'leasehold.dev/installation': 'test' };
@@ -28,7 +29,7 @@ function openDoor({ date }: { date?: string } = {}) {
   const { opener } = tunnelOf({ accept: async () => (channel) => door.serve(channel) });
   /** Sends requests over a channel of their own; what is answered so far is in `text`. */
   async function send(...requests: string[]) {
-    const channel = await opener.open({ kind: 'api-server' }, { timeoutMs: 1_000 });
+    const channel = await opener.open({ kind: 'api-server' }, { timeoutMs: PATIENCE_MS });
     const sent = { channel, text: '' };
     channel.on('data', (chunk: Buffer) => {
       sent.text += chunk.toString();
@@ -42,22 +43,22 @@ function openDoor({ date }: { date?: string } = {}) {
 test('so many lists at a time are made, whose answers may be large; further ones are refused for now', async () => {
   const { send, asked, answerLists } = openDoor();
   const lists = await Promise.all(Array.from({ length: 16 }, () => send(LIST)));
-  await vi.waitFor(() => expect(asked).toHaveLength(16));
+  await vi.waitFor(() => expect(asked).toHaveLength(16), { timeout: PATIENCE_MS });
   const late = await send(LIST);
-  await vi.waitFor(() => expect(late.text).toContain('429'));
+  await vi.waitFor(() => expect(late.text).toContain('429'), { timeout: PATIENCE_MS });
   const other = await send(GET);
-  await vi.waitFor(() => expect(other.text).toContain('200'));
+  await vi.waitFor(() => expect(other.text).toContain('200'), { timeout: PATIENCE_MS });
 
   answerLists();
-  await vi.waitFor(() => expect(lists.every(({ text }) => text.includes('200'))).toBe(true));
+  await vi.waitFor(() => expect(lists.every(({ text }) => text.includes('200'))).toBe(true), { timeout: PATIENCE_MS });
   const again = await send(LIST);
-  await vi.waitFor(() => expect(again.text).toContain('200'));
+  await vi.waitFor(() => expect(again.text).toContain('200'), { timeout: PATIENCE_MS });
 });
 
 test('a channel ends with what was refused on it, though the other side keeps its end open', async () => {
   const { send } = openDoor();
   const { channel } = await send(REFUSED);
-  await vi.waitFor(() => expect(channel.destroyed).toBe(true));
+  await vi.waitFor(() => expect(channel.destroyed).toBe(true), { timeout: PATIENCE_MS });
 });
 
 test.each([

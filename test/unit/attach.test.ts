@@ -143,7 +143,7 @@ test('leases that waited are taken down when two agents come back at the same mo
   await Promise.all([prove(served), prove(served)]);
   await eventually(async () => expect(served.gatewayLinks.asked).toBe(2));
   gate.resolve();
-  await eventually(() => isTriedNow(served, id), { withinMs: 2_000 });
+  await eventually(() => isTriedNow(served, id));
 });
 
 test('leases that waited are taken down when an agent comes back whose lost stream is not yet forgotten', async () => {
@@ -153,5 +153,5 @@ test('leases that waited are taken down when an agent comes back whose lost stre
   const ids = { id: randomUUID(), identityId: served.identityId, instanceId };
   await served.gatewayLinks.announce({ ...ids, gateway: GATEWAY, version: '1', connectTime: 0, server: 'killed:1' });
   await prove(served, instanceId);
-  await eventually(() => isTriedNow(served, id), { withinMs: 2_000 });
+  await eventually(() => isTriedNow(served, id));
 });

@@ -18,6 +18,7 @@ import {
   tunnelOptions,
   tunnelService,
 } from '../../src/shared/tunnel/tunnel-service.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { closing, readAll } from '../support/tunnel.ts';
 
 type AttachCall = Parameters<TunnelHandlers['attach']>[0];
@@ -31,7 +32,7 @@ afterEach(() => {
 
 const echo = async () => (channel: Channel) => void channel.pipe(channel);
 const target = { kind: 'address', address: 'db.internal:5432' } as const;
-const TIMEOUT = { timeoutMs: 2000 };
+const TIMEOUT = { timeoutMs: PATIENCE_MS };
 
 /** A server and a client over loopback, with the server's side of each stream that the client opens. */
 async function connect(
@@ -198,5 +199,8 @@ test('a message out of turn ends the stream', async () => {
 test('a unary call goes through the same client', async () => {
   const { client } = await connect();
   const request = { token: 'id', publicKey: new Uint8Array(), signature: new Uint8Array() };
-  expect(await client.enrol(request, { deadline: Date.now() + 2000 })).toEqual({ identityId: 'id', gateway: 'edge' });
+  expect(await client.enrol(request, { deadline: Date.now() + PATIENCE_MS })).toEqual({
+    identityId: 'id',
+    gateway: 'edge',
+  });
 });

@@ -7,6 +7,7 @@ import { expect, test, vi } from 'vitest';
 import type { Channel } from '../../src/shared/tunnel/channel.ts';
 import type { Multiplexer } from '../../src/shared/tunnel/multiplexer.ts';
 import { cert, key } from '../support/answering-server.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { closing, openChannel, readAll, tunnelOf } from '../support/tunnel.ts';
 
 /** As it is used between Leasehold and an agent: undici on one end of the channels, Node's HTTP server on the other. */
@@ -24,7 +25,7 @@ function httpOver(answer: RequestListener, connections: number) {
 
 function connectOver(multiplexer: Multiplexer): buildConnector.connector {
   return (_options, callback) => {
-    multiplexer.open({ kind: 'api-server' }, { timeoutMs: 1000 }).then(
+    multiplexer.open({ kind: 'api-server' }, { timeoutMs: PATIENCE_MS }).then(
       // All that undici wants of a socket.
       (channel) => callback(null, channel as never),
       (error) => callback(error, null),
@@ -42,7 +43,7 @@ test('many requests go over one channel that is kept alive', async () => {
   }
   expect(accepted.length).toBe(1);
   await pool.close();
-  await vi.waitFor(() => expect(accepted[0]?.destroyed).toBe(true));
+  await vi.waitFor(() => expect(accepted[0]?.destroyed).toBe(true), { timeout: PATIENCE_MS });
 });
 
 test('requests side by side, with large bodies both ways, get each its own answer', async () => {
@@ -102,7 +103,7 @@ test('a server that ends the connection after its answer has the whole answer ar
     expect(Buffer.from(await body.arrayBuffer()).equals(all)).toBe(true);
   }
   expect(accepted.length).toBe(3);
-  await vi.waitFor(() => expect(accepted.every(({ destroyed }) => destroyed)).toBe(true));
+  await vi.waitFor(() => expect(accepted.every(({ destroyed }) => destroyed)).toBe(true), { timeout: PATIENCE_MS });
   await pool.close();
 });
 

@@ -7,9 +7,10 @@ import type { Frame } from '../../src/gen/leasehold/tunnel/v1/tunnel_service.ts'
 import { MAX_DATA, WINDOW } from '../../src/shared/tunnel/credit.ts';
 import { Multiplexer } from '../../src/shared/tunnel/multiplexer.ts';
 import { eventually } from '../support/eventually.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { closing, openChannel, readAll, type Tunnel, tunnelOf } from '../support/tunnel.ts';
 
-const TIMEOUT = { timeoutMs: 1000 };
+const TIMEOUT = { timeoutMs: PATIENCE_MS };
 const API_SERVER = { kind: 'api-server' } as const;
 
 function bytesOf(frames: Frame[]): number {

@@ -17,13 +17,14 @@ import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clust
 import { noGateways } from '../fakes/no-gateways.ts';
 import { makeCa } from '../support/certificates.ts';
 import { keepLog } from '../support/keep-log.ts';
+import { PATIENCE_MS, PATIENT_LIMITS } from '../support/patience.ts';
 
 // Calls over real connections, by a resolver that answers what it likes.
 
 const NAME = 'cluster.test';
 const LOOPBACK = '127.0.0.1';
 const METADATA = '169.254.169.254';
-const LIMITS = { connections: 1, connectTimeoutMs: 1000, callTimeoutMs: 2000 };
+const LIMITS = { connections: 1, ...PATIENT_LIMITS };
 
 const ca = await makeCa();
 const certificate = await ca.issue([NAME]);
@@ -64,9 +65,9 @@ function resolverThat(...answers: string[][]): { resolve: Resolve; asked: string
 }
 
 /** Makes calls to a URL. Each resolves with the error of one that fails. */
-function callerOf(url: string, resolve?: Resolve, allowed = '127.0.0.0/8'): () => Promise<unknown> {
+function callerOf(url: string, resolve?: Resolve, allowed = '127.0.0.0/8', limits = LIMITS): () => Promise<unknown> {
   const egress = new EgressGuard(AllowedNetworks.parse(allowed), resolve);
-  const clusters = new KubernetesClusters(LIMITS, noGateways, egress, keepLog().log);
+  const clusters = new KubernetesClusters(limits, noGateways, egress, keepLog().log);
   opened.push(() => clusters.close());
   const tls = { caPem: ca.caPem, insecureSkipVerify: false, serverName: undefined };
   const access = {
@@ -138,7 +139,7 @@ describe('a name', () => {
       });
       return addresses.map((address) => ({ address, family: 4 }));
     };
-    const call = callerOf(`https://${NAME}:1`, resolve);
+    const call = callerOf(`https://${NAME}:1`, resolve, undefined, { ...LIMITS, connectTimeoutMs: 500 });
     for (let attempt = 0; attempt < 3; attempt++) {
       expect(await call()).toBeInstanceOf(ClusterNotCalled);
     }
@@ -147,7 +148,7 @@ describe('a name', () => {
     isAsked([LOOPBACK]);
     await setImmediate();
     const next = call();
-    await expect.poll(() => asked).toBe(2);
+    await expect.poll(() => asked, { timeout: PATIENCE_MS }).toBe(2);
     isAsked([METADATA]);
     expect(await next).toBeInstanceOf(ClusterAddressNotAllowed);
   });

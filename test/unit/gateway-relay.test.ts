@@ -9,7 +9,7 @@ import type { Multiplexer } from '../../src/shared/tunnel/multiplexer.ts';
 import { tunnelOf } from '../support/tunnel.ts';
 
 const GATEWAY = { name: 'private', uid: 'uid-of-private' };
-const TIMEOUT_MS = 200;
+const TIMEOUT_MS = 1_000;
 
 /** What an agent does about a channel that is asked for. */
 type Behaviour =

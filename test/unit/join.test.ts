@@ -6,10 +6,11 @@ import { afterEach, expect, test, vi } from 'vitest';
 import type { Channel } from '../../src/shared/tunnel/channel.ts';
 import { WINDOW } from '../../src/shared/tunnel/credit.ts';
 import { join } from '../../src/shared/tunnel/join.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { closing, openChannel, readAll, tunnelOf } from '../support/tunnel.ts';
 
 const API_SERVER = { kind: 'api-server' } as const;
-const TIMEOUT = { timeoutMs: 1000 };
+const TIMEOUT = { timeoutMs: PATIENCE_MS };
 
 /** As between servers: a channel into the first tunnel leads into a channel of the second. */
 function chain(accept: (signal: AbortSignal) => Promise<(channel: Channel) => void>) {
@@ -21,10 +22,12 @@ function chain(accept: (signal: AbortSignal) => Promise<(channel: Channel) => vo
     },
   });
   const expectEmpty = () =>
-    vi.waitFor(() =>
-      expect([outer, inner].flatMap(({ opener, accepter }) => [opener.channels, accepter.channels])).toEqual([
-        0, 0, 0, 0,
-      ]),
+    vi.waitFor(
+      () =>
+        expect([outer, inner].flatMap(({ opener, accepter }) => [opener.channels, accepter.channels])).toEqual([
+          0, 0, 0, 0,
+        ]),
+      { timeout: PATIENCE_MS },
     );
   return { inner, outer, expectEmpty };
 }
@@ -91,7 +94,7 @@ test('an open that is given up at one end is given up at the other', async () =>
   const opening = outer.opener.open(API_SERVER, { timeoutMs: 20 });
   await expect(opening).rejects.toMatchObject({ reason: 'timeout' });
   const given = await signal.promise;
-  await vi.waitFor(() => expect(given.aborted).toBe(true));
+  await vi.waitFor(() => expect(given.aborted).toBe(true), { timeout: PATIENCE_MS });
   await expectEmpty();
 });
 
@@ -122,7 +125,7 @@ test('a channel reaches a TCP server, which may answer after the question has en
   const question = randomBytes(1_000_000);
   near.end(question);
   expect((await readAll(near)).equals(Buffer.from(question).reverse())).toBe(true);
-  await vi.waitFor(() => expect([near.destroyed, socket.destroyed]).toEqual([true, true]));
+  await vi.waitFor(() => expect([near.destroyed, socket.destroyed]).toEqual([true, true]), { timeout: PATIENCE_MS });
 });
 
 test('a TCP server that says much and hangs up is heard to the end', async () => {

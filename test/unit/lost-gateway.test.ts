@@ -9,12 +9,13 @@ import { join } from '../../src/shared/tunnel/join.ts';
 import { startAnsweringServer } from '../support/answering-server.ts';
 import { testEgress } from '../support/egress.ts';
 import { keepLog } from '../support/keep-log.ts';
+import { PATIENCE_MS, PATIENT_LIMITS } from '../support/patience.ts';
 import { tunnelOf } from '../support/tunnel.ts';
 
 // A gateway's stream that is lost while calls wait for their answers.
 
 const GATEWAY = { name: 'private', uid: 'uid' };
-const LIMITS = { connections: 4, connectTimeoutMs: 1_000, callTimeoutMs: 5_000 };
+const LIMITS = { connections: 4, ...PATIENT_LIMITS };
 const ACCOUNT = { namespace: 'team', name: 'reader' };
 
 let asked = 0;
@@ -68,7 +69,7 @@ test.each([gateway, path])(
         .readServiceAccount(ACCOUNT)
         .catch((error: unknown) => error),
     );
-    await vi.waitFor(() => expect(asked).toBe(LIMITS.connections));
+    await vi.waitFor(() => expect(asked).toBe(LIMITS.connections), { timeout: PATIENCE_MS });
     opener.close(new Error('the agent was killed'));
 
     const [first] = await Promise.all(calls.slice(0, LIMITS.connections));

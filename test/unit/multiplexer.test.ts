@@ -4,9 +4,10 @@ import type { Frame } from '../../src/gen/leasehold/tunnel/v1/tunnel_service.ts'
 import type { Channel } from '../../src/shared/tunnel/channel.ts';
 import { ChannelNotOpened } from '../../src/shared/tunnel/channel-errors.ts';
 import { type Asked, Multiplexer } from '../../src/shared/tunnel/multiplexer.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { closing, openChannel, readAll, tunnelOf } from '../support/tunnel.ts';
 
-const TIMEOUT = { timeoutMs: 1000 };
+const TIMEOUT = { timeoutMs: PATIENCE_MS };
 const API_SERVER = { kind: 'api-server' } as const;
 
 const ignore = async () => () => undefined;
@@ -126,7 +127,7 @@ function undecided() {
 }
 
 async function expectAborted(signal: AbortSignal): Promise<void> {
-  await vi.waitFor(() => expect(signal.aborted).toBe(true));
+  await vi.waitFor(() => expect(signal.aborted).toBe(true), { timeout: PATIENCE_MS });
 }
 
 test('an open that takes too long is given up, on both sides', async () => {
@@ -189,7 +190,7 @@ test('a decision that comes too late is for a channel that closes at once, so th
   const decision = Promise.withResolvers<(channel: Channel) => void>();
   const { opener, accepter, fromAccepter } = tunnelOf({ accept: () => decision.promise });
   await expect(opener.open(API_SERVER, { timeoutMs: 10 })).rejects.toMatchObject({ reason: 'timeout' });
-  await vi.waitFor(() => expect(accepter.channels).toBe(0));
+  await vi.waitFor(() => expect(accepter.channels).toBe(0), { timeout: PATIENCE_MS });
   const closed = new Promise((resolve) => decision.resolve((channel) => resolve(closing(channel))));
   expect(await closed).toBeInstanceOf(Error);
   await turn();
@@ -237,7 +238,7 @@ test('the end of the stream breaks all channels and all opens that wait, once an
   });
   const broken = closing(await opener.open(API_SERVER, TIMEOUT));
   const waiting = opener.open(API_SERVER, TIMEOUT);
-  await vi.waitFor(() => expect(stuck).toHaveBeenCalled());
+  await vi.waitFor(() => expect(stuck).toHaveBeenCalled(), { timeout: PATIENCE_MS });
 
   const why = new Error('the agent went away');
   opener.close(why);

@@ -28,7 +28,7 @@ async function watchPair() {
       return String(a);
     },
     log: { info: logTo('info'), error: logTo('error') },
-    everyMs: 20,
+    everyMs: 100,
   });
   const seen: string[] = [];
   files.onReload((value) => seen.push(value));
@@ -71,7 +71,7 @@ test('a link that leads elsewhere is a change: so Kubernetes replaces what it mo
     paths: [at('link')],
     parse: ([text]) => String(text),
     log,
-    everyMs: 20,
+    everyMs: 100,
   });
   await symlink(at('v2'), at('new-link'));
   await rename(at('new-link'), at('link'));
