@@ -1,11 +1,10 @@
-import type { Lease } from '../../src/shared/domain/lease.ts';
-import { change } from '../../src/shared/leases/change.ts';
+import { bringNear } from '../support/bring-near.ts';
 import { type Judged, liveLeases } from './verdict.ts';
 
 // Leases of faults are long, so that none ends while a slow machine is still on its way to the fault. Once that has happened,
 // their ends are moved near, as if their time had passed.
 
-export interface NearEnds {
+interface NearEnds {
   /** How far off they are then. */
   inMs?: number;
   /** Sets the alarms for them, as for every end that is near. Left out: it is for the sweep to find them. */
@@ -18,18 +17,14 @@ export interface NearEnds {
 export async function bringEndsNear(installation: Judged, options: NearEnds = {}): Promise<void> {
   const at = Date.now() + (options.inMs ?? 0);
   const live = await liveLeases(installation);
-  await Promise.all(live.map((lease) => bringNear(installation, lease, at, options)));
-}
-
-async function bringNear({ ports, movedBy }: Judged, lease: Lease, at: number, options: NearEnds): Promise<void> {
-  let by = 0;
-  await change(ports, lease, (current) => {
-    by = current.expireTime - at;
-    const issueDeadline = options.issuersAreDead ? Math.min(current.issueDeadline, at) : current.issueDeadline;
-    return { ...current, version: current.version + 1, expireTime: at, issueDeadline };
-  });
-  movedBy.set(lease.id, (movedBy.get(lease.id) ?? 0) + by);
-  if (options.alarms) {
-    await ports.alarm.move({ leaseId: lease.id, at });
-  }
+  const { ports, movedBy } = installation;
+  await Promise.all(
+    live.map(async (lease) => {
+      const by = await bringNear(ports, lease, at, options.issuersAreDead ? { issueDeadline: at } : {});
+      movedBy.set(lease.id, (movedBy.get(lease.id) ?? 0) + by);
+      if (options.alarms) {
+        await ports.alarm.move({ leaseId: lease.id, at });
+      }
+    }),
+  );
 }
