@@ -69,7 +69,11 @@ export const PEER_BEARER = 'leasehold/forward/v1';
 export async function createRuntime(settings: Settings, log: Logger): Promise<Runtime> {
   warnOfProxies(process.env, log);
   const onStoreError = tellOf(log);
-  const connections = new RedisConnections(settings.LEASEHOLD_REDIS_URL, onStoreError);
+  const connections = new RedisConnections(
+    settings.LEASEHOLD_REDIS_URL,
+    settings.LEASEHOLD_REDIS_TIMEOUT * 1000,
+    onStoreError,
+  );
   try {
     return await wire(settings, log, connections, onStoreError);
   } catch (error) {

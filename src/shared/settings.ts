@@ -74,6 +74,11 @@ export const Settings = z
       .max(100)
       .default(0)
       .describe('Replicas that must have a record before it counts: what a failover keeps (see [Redis](#redis))'),
+    LEASEHOLD_REDIS_TIMEOUT: seconds(
+      'Deadline of one command to Redis, and of a connection to it: calls fail after it while Redis is silent',
+      2,
+      30,
+    ),
     LEASEHOLD_ALLOW_VOLATILE_REDIS: flag(
       'For development: only warn about a Redis that evicts keys or does not log its writes',
     ),

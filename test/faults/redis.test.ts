@@ -33,7 +33,9 @@ async function onOwnRedis(
   await using stack = new AsyncDisposableStack();
   const redis = await startRestartableRedis();
   stack.defer(() => redis.stop());
-  const installation = stack.use(await openInstallation(await openSite({ redisUrl: redis.url })));
+  const installation = stack.use(
+    await openInstallation(await openSite({ redisUrl: redis.url }), { LEASEHOLD_REDIS_TIMEOUT: '2' }),
+  );
   await installation.startWorker();
   return { fault, ...(await play(installation, redis)) };
 }

@@ -6,9 +6,10 @@ import { EXPIRY_QUEUE } from '../../src/shared/queue/queues.ts';
 import { RedisConnections } from '../../src/shared/redis/connect-redis.ts';
 import { Keys } from '../../src/shared/redis/keys.ts';
 import { RedisUrl } from '../../src/shared/redis/redis-url.ts';
+import { PATIENT_REDIS_MS } from '../support/patience.ts';
 
 test('an alarm can be moved while it rings, and waits, and rings again', async () => {
-  const connections = new RedisConnections(RedisUrl.parse(inject('redisUrl')), (error) => {
+  const connections = new RedisConnections(RedisUrl.parse(inject('redisUrl')), PATIENT_REDIS_MS, (error) => {
     throw error;
   });
   const prefix = new Keys(`race-${randomUUID().slice(0, 8)}`).queuePrefix;

@@ -75,7 +75,11 @@ test.each([
 
 test('while Redis is away, calls fail fast with UNAVAILABLE, and SIGTERM still ends both', async () => {
   const redis = await startRedisServer();
-  const { client, stop } = await startBoth({ LEASEHOLD_REDIS_URL: redis.url, LEASEHOLD_DRAIN_TIMEOUT: '2' });
+  const { client, stop } = await startBoth({
+    LEASEHOLD_REDIS_URL: redis.url,
+    LEASEHOLD_REDIS_TIMEOUT: '2',
+    LEASEHOLD_DRAIN_TIMEOUT: '2',
+  });
   await client.configs.createConfig({ config: dynamic.config });
   await redis.stop();
   const started = Date.now();

@@ -32,7 +32,9 @@ beforeAll(async () => {
     args: (port, dir) => ['--bind', '127.0.0.1', '--port', `${port}`, '--dir', dir, ...DURABLE_REDIS_ARGS],
   };
   redis = await startRedisProcess(spec);
-  leasehold = await startServerAndWorker(leaseholdEnvironment(`redis://127.0.0.1:${redis.port}`));
+  leasehold = await startServerAndWorker(
+    leaseholdEnvironment(`redis://127.0.0.1:${redis.port}`, { LEASEHOLD_REDIS_TIMEOUT: '2' }),
+  );
   const { config } = await setUpDynamic({ cluster, admin: new Admin(cluster, adminToken) }, 'dynamic');
   await leasehold.client.configs.createConfig({ config });
 });

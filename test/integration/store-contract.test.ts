@@ -26,10 +26,11 @@ import { describeLeaseStore } from '../contract/lease-store.ts';
 import { describeRenewalNotes } from '../contract/renewal-notes.ts';
 import { describeRequestMemory } from '../contract/request-memory.ts';
 import type { Stores } from '../contract/stores.ts';
+import { PATIENT_REDIS_MS } from '../support/patience.ts';
 
 // The contract of the stores and the alarm clock, on a real Redis; test/unit/fakes.test.ts runs it on their fakes.
 
-const connections = new RedisConnections(RedisUrl.parse(inject('redisUrl')), (error) => {
+const connections = new RedisConnections(RedisUrl.parse(inject('redisUrl')), PATIENT_REDIS_MS, (error) => {
   throw error;
 });
 const redis = await connections.open('calls');

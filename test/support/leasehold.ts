@@ -14,7 +14,7 @@ import { startWorker } from '../../src/worker/start-worker.ts';
 import { keepEvidence } from '../evidence/evidence-folder.ts';
 import { knowingTokens, knownSecret } from '../evidence/known-secret.ts';
 import { TEST_NETWORKS } from './egress.ts';
-import { PATIENT_LIMITS } from './patience.ts';
+import { PATIENT_LIMITS, PATIENT_REDIS_MS } from './patience.ts';
 import { SECURE, type Showing, secureChannel } from './security.ts';
 
 export interface LeaseholdClient {
@@ -59,6 +59,7 @@ export function leaseholdEnvironment(redisUrl: string, overrides: Record<string,
     // A test that waits for one of these to pass sets it.
     LEASEHOLD_CLUSTER_CALL_TIMEOUT: `${PATIENT_LIMITS.callTimeoutMs / 1000}`,
     LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: `${PATIENT_LIMITS.connectTimeoutMs / 1000}`,
+    LEASEHOLD_REDIS_TIMEOUT: `${PATIENT_REDIS_MS / 1000}`,
     ...overrides,
   };
 }

@@ -9,3 +9,6 @@ export const TEST_TIMEOUT_MS = 5 * PATIENCE_MS;
 
 /** Deadlines of calls to a cluster that is well: to the tests it is, too, where it answers late. */
 export const PATIENT_LIMITS = { connectTimeoutMs: 10_000, callTimeoutMs: 30_000 };
+
+/** The same for commands to Redis. */
+export const PATIENT_REDIS_MS = 20_000;

@@ -9,13 +9,9 @@ export type RedisClient = Redis | Cluster;
 /** What a connection is for: a call that waits for its answer, or the worker's waiting for jobs. */
 export type RedisUse = 'calls' | 'queue' | 'jobs';
 
-/** A command that takes longer fails: a caller is better told than kept. */
-const COMMAND_TIMEOUT_MS = 2_000;
-
 /** Longer than BullMQ's longest wait for a job, 10 s: a server that is silent for so long is not there any more. */
 const JOBS_SILENCE_MS = 15_000;
 
-const CONNECT_TIMEOUT_MS = 2_000;
 const START_TIMEOUT_MS = 10_000;
 const MAX_RECONNECT_DELAY_MS = 1_000;
 
@@ -36,12 +32,17 @@ const MAX_HEARD = 4;
 /** Opens connections to one Redis, be it a server, a Sentinel set or a Cluster, and closes them together. */
 export class RedisConnections {
   readonly #address: RedisAddress;
+  readonly #timeoutMs: number;
   readonly #onError: (error: Error) => void;
   readonly #open: RedisClient[] = [];
 
-  /** `onError` hears of losses too, which are repaired by themselves. */
-  constructor(address: RedisAddress, onError: (error: Error) => void) {
+  /**
+   * A command that takes longer than `timeoutMs` fails: a caller is better told than kept. `onError` hears of losses too,
+   * which are repaired by themselves.
+   */
+  constructor(address: RedisAddress, timeoutMs: number, onError: (error: Error) => void) {
     this.#address = address;
+    this.#timeoutMs = timeoutMs;
     this.#onError = onError;
   }
 
@@ -50,7 +51,7 @@ export class RedisConnections {
    * for `jobs`, which wait. Rejects where Redis does not answer now, with what to do.
    */
   async open(use: RedisUse): Promise<RedisClient> {
-    const client = createClient(this.#address, use);
+    const client = createClient(this.#address, use, this.#timeoutMs);
     this.#open.push(client);
     const heard: Error[] = [];
     const hear = (error: Error) => void (heard.push(error) > MAX_HEARD && heard.shift());
@@ -98,8 +99,8 @@ async function tooLate(): Promise<never> {
   throw new Error(`Redis could not be reached within ${START_TIMEOUT_MS / 1000} s`);
 }
 
-function createClient(address: RedisAddress, use: RedisUse): RedisClient {
-  const options = optionsFor(address, use);
+function createClient(address: RedisAddress, use: RedisUse, timeoutMs: number): RedisClient {
+  const options = optionsFor(address, use, timeoutMs);
   switch (address.kind) {
     case 'standalone':
       return new Redis({ ...options, ...address.node, db: address.database });
@@ -112,7 +113,7 @@ function createClient(address: RedisAddress, use: RedisUse): RedisClient {
         sentinelUsername: address.sentinelLogin.username,
         sentinelPassword: address.sentinelLogin.password?.reveal(),
         sentinelRetryStrategy: reconnectDelay,
-        sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
+        sentinelCommandTimeout: timeoutMs,
         ...(address.tls ? { sentinelTLS: trustIn(undefined), enableTLSForSentinelMode: true } : {}),
       });
     case 'cluster':
@@ -120,13 +121,13 @@ function createClient(address: RedisAddress, use: RedisUse): RedisClient {
   }
 }
 
-function optionsFor(address: RedisAddress, use: RedisUse) {
+function optionsFor(address: RedisAddress, use: RedisUse, timeoutMs: number) {
   return {
     username: address.username,
     password: address.password?.reveal(),
     ...(address.tls ? { tls: trustIn(undefined) } : {}),
     lazyConnect: true,
-    connectTimeout: CONNECT_TIMEOUT_MS,
+    connectTimeout: timeoutMs,
     retryStrategy: reconnectDelay,
     reconnectOnError: lookForMaster(address),
     // A host that vanished closes no connection, and must not be waited for.
@@ -135,8 +136,8 @@ function optionsFor(address: RedisAddress, use: RedisUse) {
       : {
           maxRetriesPerRequest: 0,
           enableOfflineQueue: false,
-          commandTimeout: COMMAND_TIMEOUT_MS,
-          socketTimeout: COMMAND_TIMEOUT_MS,
+          commandTimeout: timeoutMs,
+          socketTimeout: timeoutMs,
         }),
     // BullMQ hangs its hundred scripts on its connection, and each automatic pipeline would copy them.
     enableAutoPipelining: use === 'calls',
