@@ -18,6 +18,8 @@ export interface Callers {
   moveTo(client: LeaseholdClient): void;
   /** Resolves when so many more have been issued. */
   more(count: number): Promise<void>;
+  /** Resolves when so many more have been refused. */
+  moreRefused(count: number): Promise<void>;
   /** Resolves when the last call was answered. */
   stop(): Promise<void>;
 }
@@ -26,7 +28,7 @@ export interface Callers {
 export function startCallers(
   handedOut: HandedOut[],
   first: LeaseholdClient,
-  request: { config: string; ttlSeconds: number },
+  request: { config: string; ttlSeconds: number; callers?: number },
 ): Callers {
   const refused: Rejection[] = [];
   const issuedAt = [performance.now()];
@@ -48,20 +50,22 @@ export function startCallers(
       await sleep(PAUSE_MS);
     }
   };
-  const calling = Promise.all(Array.from({ length: CALLERS }, call));
+  const calling = Promise.all(Array.from({ length: request.callers ?? CALLERS }, call));
+  const growsBy = async (list: readonly unknown[], count: number) => {
+    const goal = list.length + count;
+    while (list.length < goal) {
+      // A caller that ends with an error ends the waiting.
+      await Promise.race([sleep(PAUSE_MS), calling]);
+    }
+  };
   return {
     refused,
     longestSilenceMs: () => Math.max(...issuedAt.slice(1).map((at, index) => at - (issuedAt[index] ?? at))),
     moveTo(next) {
       client = next;
     },
-    async more(count) {
-      const goal = handedOut.length + count;
-      while (handedOut.length < goal) {
-        // A caller that ends with an error ends the waiting.
-        await Promise.race([sleep(PAUSE_MS), calling]);
-      }
-    },
+    more: (count) => growsBy(handedOut, count),
+    moreRefused: (count) => growsBy(refused, count),
     async stop() {
       goesOn = false;
       await calling;
