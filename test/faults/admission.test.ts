@@ -1,7 +1,7 @@
 import type { V1Status } from '@kubernetes/client-node';
 import pLimit from 'p-limit';
 import { beforeAll, test } from 'vitest';
-import { admissionWebhook, type WebhookAnswer, type WebhookOptions } from '../support/admission-webhook.ts';
+import { type AdmissionWebhook, admissionWebhook } from '../support/admission-webhook.ts';
 import { DYNAMIC, STATIC } from './installation.ts';
 import { beforeExpiry, type Fault, whileIssuing } from './refused-calls.ts';
 import { report } from './report.ts';
@@ -48,14 +48,29 @@ test.concurrent.for(QUOTAS)(
   },
 );
 
-/** A webhook that stands in the way until it is taken out. */
+type WebhookOptions = Parameters<typeof admissionWebhook>[1];
+type Reviewed = AdmissionWebhook['requests'][number];
+
+/** What a webhook does. */
+interface Manner extends Pick<WebhookOptions, 'timeoutSeconds'> {
+  answer: WebhookOptions['answer'];
+  /** Instead of that: a denial in words that seem to be the API server's, about the object that it was asked about. */
+  lie?: (request: Reviewed) => V1Status;
+  isAway?: boolean;
+}
+
+/** A webhook that stands in the way of these until it is taken out. */
 function webhook(
-  options: Pick<WebhookOptions, 'operations' | 'resources' | 'answer' | 'timeoutSeconds'>,
-  isAway = false,
+  { lie, isAway = false, ...manner }: Manner,
+  asked: Pick<WebhookOptions, 'operations' | 'resources'>,
 ): Pick<Fault, 'strike'> {
   return {
     async strike({ place: { admin, namespace } }) {
-      const standing = await admissionWebhook({ admin }, { ...options, namespaces: [namespace] });
+      const standing = await admissionWebhook({ admin }, { ...manner, ...asked, namespaces: [namespace] });
+      if (lie) {
+        const answer = () => ({ kind: 'deny', status: lie(standing.requests.at(-1) as Reviewed) });
+        Object.defineProperty(standing, 'answer', { get: answer });
+      }
       if (isAway) {
         await standing.stopListening();
       }
@@ -64,49 +79,50 @@ function webhook(
   };
 }
 
-const DENY: WebhookAnswer = { kind: 'deny', status: { message: 'not today' } };
+const DENY: WebhookOptions['answer'] = { kind: 'deny', status: { message: 'not today' } };
 
-/** In the API server's words, but not from it. */
-function lie(reason: string, code: number): WebhookAnswer {
-  const status: V1Status = { status: 'Failure', reason, code, message: `it is ${reason}` };
-  return { kind: 'deny', status };
+/** About the object, with its name. */
+function lying(code: number, reason: string, words: string): Manner {
+  return {
+    answer: DENY,
+    lie: ({ name = '', resource: { group, resource: kind } }) => {
+      const message = `${kind} ${JSON.stringify(name)} ${words}`;
+      return { status: 'Failure', code, reason, message, details: { name, group, kind } };
+    },
+  };
 }
 
 const CREATIONS = ['serviceaccounts', 'rolebindings', 'serviceaccounts/token'];
 const DELETIONS = ['serviceaccounts', 'rolebindings'];
 
-/** What a webhook does, and whether it is there at all. */
-const MANNERS: [string, WebhookAnswer, { timeoutSeconds?: number; isAway?: boolean }][] = [
-  ['denies', DENY, {}],
-  ['times out', { kind: 'hang' }, { timeoutSeconds: 1 }],
-  ['answers nonsense', { kind: 'fail', httpStatus: 200, body: 'nonsense' }, {}],
-  ['breaks off', { kind: 'break' }, {}],
-  ['is away', DENY, { isAway: true }],
+const MANNERS: [string, Manner][] = [
+  ['denies', { answer: DENY }],
+  ['times out', { answer: { kind: 'hang' }, timeoutSeconds: 1 }],
+  ['answers nonsense', { answer: { kind: 'fail', httpStatus: 200, body: 'nonsense' } }],
+  ['breaks off', { answer: { kind: 'break' } }],
+  ['is away', { answer: DENY, isAway: true }],
 ];
 
 const LIES_ON_CREATE: typeof MANNERS = [
-  ['lies: AlreadyExists', lie('AlreadyExists', 409), {}],
-  ['lies: Unauthorized', lie('Unauthorized', 401), {}],
+  ['lies: AlreadyExists', lying(409, 'AlreadyExists', 'already exists')],
+  ['lies: Unauthorized', lying(401, 'Unauthorized', 'Unauthorized')],
 ];
 
+const OTHER_UID = 'Precondition failed: UID in precondition: a, UID in object meta: b';
+
 const LIES_ON_DELETE: typeof MANNERS = [
-  ['lies: NotFound', lie('NotFound', 404), {}],
-  ['lies: Conflict', lie('Conflict', 409), {}],
-  ['lies: Gone', lie('Gone', 410), {}],
+  ['lies: NotFound', lying(404, 'NotFound', 'not found')],
+  ['lies: another uid', lying(409, 'Conflict', OTHER_UID)],
+  ['lies: Gone', lying(410, 'Gone', 'is gone')],
 ];
 
 test.concurrent.for([...MANNERS, ...LIES_ON_CREATE])(
   'a webhook on creations %s, in the midst of issuing',
-  async ([how, answer, { timeoutSeconds, isAway }], context) => {
-    const rows = CREATIONS.map((resource) => {
-      const options = {
-        operations: ['CREATE' as const],
-        resources: [resource],
-        answer,
-        ...(timeoutSeconds && { timeoutSeconds }),
-      };
-      return { ...webhook(options, isAway), name: `webhook on create ${how}` };
-    });
+  async ([how, manner], context) => {
+    const rows = CREATIONS.map((resource) => ({
+      ...webhook(manner, { operations: ['CREATE'], resources: [resource] }),
+      name: `webhook on create ${how}`,
+    }));
     await report(
       context,
       rows.map((row) => limit(() => whileIssuing(site, row))),
@@ -116,16 +132,12 @@ test.concurrent.for([...MANNERS, ...LIES_ON_CREATE])(
 
 test.concurrent.for([...MANNERS, ...LIES_ON_DELETE])(
   'a webhook on deletes %s, before leases expire',
-  async ([how, answer, { timeoutSeconds, isAway }], context) => {
-    const rows = DELETIONS.map((resource) => {
-      const options = {
-        operations: ['DELETE' as const],
-        resources: [resource],
-        answer,
-        ...(timeoutSeconds && { timeoutSeconds }),
-      };
-      return { ...webhook(options, isAway), name: `webhook on delete ${how}`, says: /./ };
-    });
+  async ([how, manner], context) => {
+    const rows = DELETIONS.map((resource) => ({
+      ...webhook(manner, { operations: ['DELETE'], resources: [resource] }),
+      name: `webhook on delete ${how}`,
+      says: /webhook/,
+    }));
     await report(
       context,
       rows.map((row) => limit(() => beforeExpiry(site, row))),

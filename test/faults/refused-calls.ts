@@ -27,7 +27,7 @@ export interface Scene {
 }
 
 /** Puts right what was wrong. */
-export type Repair = () => Promise<unknown>;
+type Repair = () => Promise<unknown>;
 
 export interface Fault {
   name: string;
