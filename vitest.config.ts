@@ -38,7 +38,7 @@ export default defineConfig({
         test: {
           ...onControlPlane,
           name: 'integration',
-          include: ['test/integration/**/*.test.ts', 'test/fuzz/**/*.test.ts'],
+          include: ['test/integration/**/*.test.ts', 'test/commands/**/*.test.ts', 'test/fuzz/**/*.test.ts'],
           exclude: PRIVATE_TESTS,
           provide: { transport: 'direct', fuzzMessages: 300 },
         },
