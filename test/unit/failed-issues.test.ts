@@ -5,6 +5,7 @@ import {
   type ClusterError,
   ClusterNotCalled,
   ClusterNotTrusted,
+  ClusterRefused,
   ClusterUnreachable,
   GatewayLost,
   GatewayNotConnected,
@@ -64,6 +65,14 @@ async function issueOn(config: Config, changes: (cluster: Cluster) => Partial<Cl
   return { memory, ports, deletes, issue, leases };
 }
 
+const NO_WEBHOOK = {
+  status: 500,
+  message: 'Internal error occurred: failed calling webhook "w.example.com": context deadline exceeded',
+  reason: 'InternalError',
+  objectName: '',
+  retryAfterMs: undefined,
+};
+
 const NEVER_MADE: [string, () => ClusterError][] = [
   ['the token is dead', () => refused(CALL, 401, 'Unauthorized', '')],
   ['the token may not', () => refused(CALL, 403, 'Forbidden', '')],
@@ -71,6 +80,7 @@ const NEVER_MADE: [string, () => ClusterError][] = [
   ['a conflict that is not of our name', () => refused(CALL, 409, 'Conflict', 'quota')],
   ['it is invalid', () => refused(CALL, 422, 'Invalid', '')],
   ['the cluster is busy', () => refused(CALL, 429, 'TooManyRequests', '', 1000)],
+  ['a webhook could not be called', () => new ClusterRefused(CALL, NO_WEBHOOK)],
   ['no connection could be made', () => new ClusterNotCalled(CALL, 'connection refused')],
   ['no agent is connected', () => new GatewayNotConnected(CALL, 'edge')],
   ['the gateway does not dial there', () => new GatewayRefused(CALL, 'edge', 'not a target')],

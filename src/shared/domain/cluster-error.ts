@@ -67,9 +67,12 @@ export class ClusterRefused extends ClusterError {
     this.reason = reason;
   }
 
-  /** An API server that gave up on a call (504), or that broke, may have gone through with it. */
+  /**
+   * An API server that gave up on a call (504), or that broke, may have gone through with it. Not where it says that it could
+   * not call an admission webhook: those are called before anything is stored.
+   */
   override get effectUnknown(): boolean {
-    return this.refusal.status >= 500;
+    return this.refusal.status >= 500 && this.reason !== 'CLUSTER_WEBHOOK_FAILED';
   }
 
   override get retryAfterMs(): number | undefined {
