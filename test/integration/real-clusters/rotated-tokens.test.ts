@@ -310,7 +310,7 @@ describe('a token is refused', () => {
     const account = await bareAccount();
     await grantIn(namespace, account, 'another-role');
     expect(await rejectionOf(rotate(name, await world.admin.mintToken(account)))).toMatchObject({
-      reason: 'CLUSTER_FORBIDDEN',
+      reason: 'CLUSTER_ROLE_NOT_GRANTABLE',
       message: expect.stringContaining('attempting to grant RBAC permissions not currently held'),
     });
   });
