@@ -6,6 +6,7 @@ import { eventually } from '../support/eventually.ts';
 import { issueThroughFailover, type ReplicatedLeasehold, startOnReplicas } from '../support/failover.ts';
 import { issueBriefly } from '../support/in-time.ts';
 import { rejectionOf } from '../support/rejection.ts';
+import { seconds } from '../support/set-ups.ts';
 
 // A master, its replica, and three Sentinels. The replica must have each record too.
 
@@ -25,7 +26,7 @@ test('while the replica is silent no caller is told of a lease, but what is due 
   await issueBriefly(client, 'dynamic');
   {
     await using _pause = await redis.pauseReplicas();
-    expect(await rejectionOf(client.leases.issueLease({ config: 'dynamic' }))).toMatchObject({
+    expect(await rejectionOf(client.leases.issueLease({ config: 'dynamic', ttl: seconds(2) }))).toMatchObject({
       code: Status.UNAVAILABLE,
       reason: 'STORE_UNAVAILABLE',
       message: expect.stringContaining('0 of 1 replicas have it'),
@@ -33,7 +34,9 @@ test('while the replica is silent no caller is told of a lease, but what is due 
     });
     await eventually(async () => expect(await admin.leaseholdObjects(installation)).toEqual([]));
   }
-  await eventually(() => client.leases.issueLease({ config: 'dynamic' }));
+  const { lease } = await eventually(() => client.leases.issueLease({ config: 'dynamic' }));
+  // The next test knows all leases that it finds.
+  await eventually(() => client.leases.revokeLease({ id: lease?.id ?? '' }));
 });
 
 test('when the master is killed, each lease that a caller was told of is kept, and taken down at its end', async () => {

@@ -32,7 +32,12 @@ export async function startOnReplicas(redis: ReplicatedRedis): Promise<Replicate
   const cluster = { url, caPem };
   const admin = new Admin(cluster, adminToken);
   const dynamic = await setUpDynamic({ cluster, admin }, 'dynamic');
-  const environment = leaseholdEnvironment(redis.url, { LEASEHOLD_REDIS_REPLICAS: '1' });
+  const environment = leaseholdEnvironment(redis.url, {
+    LEASEHOLD_REDIS_REPLICAS: '1',
+    // A take-down that the store did not confirm is left alone for twice as long as both.
+    LEASEHOLD_CLUSTER_CALL_TIMEOUT: '10',
+    LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: '3',
+  });
   const both = await startServerAndWorker(environment);
   await both.client.configs.createConfig({ config: dynamic.config });
   return { ...both, admin, dynamic, installation: environment['LEASEHOLD_INSTALLATION'] ?? '' };
