@@ -88,7 +88,7 @@ describe('a role that does not exist', () => {
     const shape = shapeOf(fresh('typo'));
     const { config, namespaces } = await setUp(shape);
     const rejection = await rejectionOf(world.configs.createConfig({ config }));
-    expect(rejection).toMatchObject({ code: Status.FAILED_PRECONDITION, reason: 'ROLE_NOT_FOUND' });
+    expect(rejection).toMatchObject({ code: Status.FAILED_PRECONDITION, reason: 'CLUSTER_ROLE_NOT_FOUND' });
     expect(rejection.message).toContain('config.dynamic.role');
     expect(rejection.message).toContain(shape.name);
     const isRole = shape.kind === RoleKind.ROLE_KIND_ROLE;
@@ -124,7 +124,7 @@ describe('a role that does not exist', () => {
     const value = { ...dynamic, bindingScope: BindingScope.BINDING_SCOPE_CLUSTER };
     const change = { name: config.name, credential: { $case: 'dynamic', value } } as const;
     expect(await rejectionOf(world.configs.updateConfig({ config: change, updateMask: ['dynamic'] }))).toMatchObject({
-      reason: 'ROLE_NOT_FOUND',
+      reason: 'CLUSTER_ROLE_NOT_FOUND',
     });
     const stored = await world.configs.checkConfig({ target: { $case: 'name', value: config.name } });
     expect(stored.objects).toMatchObject([{ state: ObjectState.OBJECT_STATE_MISSING }]);
@@ -137,7 +137,7 @@ describe('a role that does not exist', () => {
     expect((await world.configs.createConfig({ config })).warnings).toEqual([told]);
     expect(await checked(config)).toMatchObject([{ state: ObjectState.OBJECT_STATE_NOT_LOOKED_AT, detail: told }]);
     const check = await world.configs.checkConfig({ target: { $case: 'name', value: config.name } });
-    expect(check.permissions.filter(({ optional, verb }) => optional && verb === 'get')).toMatchObject([
+    expect(check.permissions.filter(({ verb, resource }) => verb === 'get' && resource === 'clusterroles')).toMatchObject([
       { resource: 'clusterroles', objectName: name, namespace: '', allowed: false },
     ]);
     expect(check).toMatchObject({ allAllowed: true, missingRbacManifest: '' });
