@@ -32,6 +32,7 @@ afterEach(() => {
 
 const refused = (status: number, rest: Partial<Refusal> = {}) =>
   new ClusterRefused(CALL, { status, message: 'no', reason: '', objectName: '', retryAfterMs: undefined, ...rest });
+const WAIT = 'admission webhook "w" denied the request: later';
 const unreachable = () => new ClusterUnreachable(CALL, 'connection reset');
 
 /** What becomes of a call that the cluster answers so; 'not sent' where the guard kept it back. */
@@ -147,6 +148,11 @@ describe('what speaks for a sick cluster', () => {
     ['409', () => refused(409)],
     ['a 429 that says when', () => refused(429, { retryAfterMs: 0 })],
     ['a 500 in its own words', () => refused(500, { reason: 'InternalError' })],
+    [
+      'a webhook that denies with a 503',
+      () => refused(503, { message: 'admission webhook "w" denied the request: no' }),
+    ],
+    ['a webhook that asks to wait', () => refused(429, { message: WAIT, retryAfterMs: 60_000 })],
     ['a certificate that one config does not trust', () => new ClusterNotTrusted(CALL, 'unknown CA')],
     ['a gateway without an agent', () => new GatewayNotConnected(CALL, 'private')],
     ['a gateway that refuses', () => new GatewayRefused(CALL, 'private', 'no')],

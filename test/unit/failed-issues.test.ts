@@ -65,13 +65,12 @@ async function issueOn(config: Config, changes: (cluster: Cluster) => Partial<Cl
   return { memory, ports, deletes, issue, leases };
 }
 
-const NO_WEBHOOK = {
-  status: 500,
-  message: 'Internal error occurred: failed calling webhook "w.example.com": context deadline exceeded',
-  reason: 'InternalError',
-  objectName: '',
-  retryAfterMs: undefined,
-};
+const LATE = 'context deadline exceeded';
+
+/** A refusal in these words, with a reason unless it is left out. */
+function said(status: number, message: string, reason = 'InternalError'): ClusterRefused {
+  return new ClusterRefused(CALL, { status, message, reason, objectName: '', retryAfterMs: undefined });
+}
 
 const NEVER_MADE: [string, () => ClusterError][] = [
   ['the token is dead', () => refused(CALL, 401, 'Unauthorized', '')],
@@ -80,7 +79,9 @@ const NEVER_MADE: [string, () => ClusterError][] = [
   ['a conflict that is not of our name', () => refused(CALL, 409, 'Conflict', 'quota')],
   ['it is invalid', () => refused(CALL, 422, 'Invalid', '')],
   ['the cluster is busy', () => refused(CALL, 429, 'TooManyRequests', '', 1000)],
-  ['a webhook could not be called', () => new ClusterRefused(CALL, NO_WEBHOOK)],
+  ['a webhook could not be called', () => said(500, `Internal error occurred: failed calling webhook "w": ${LATE}`)],
+  ['a webhook denies with a status of its own', () => said(503, 'admission webhook "w" denied the request: no')],
+  ['the quota could not be computed', () => said(500, 'Internal error occurred: resource quota evaluation timed out')],
   ['no connection could be made', () => new ClusterNotCalled(CALL, 'connection refused')],
   ['no agent is connected', () => new GatewayNotConnected(CALL, 'edge')],
   ['the gateway does not dial there', () => new GatewayRefused(CALL, 'edge', 'not a target')],
@@ -91,6 +92,8 @@ const NEVER_MADE: [string, () => ClusterError][] = [
 const MAY_STILL_APPEAR: [string, () => ClusterError][] = [
   ['it broke', () => refused(CALL, 500, 'InternalError', '')],
   ['it gave up', () => refused(CALL, 504, 'Timeout', '')],
+  ['a proxy gave up on it', () => said(408, '<html>Request Timeout</html>', '')],
+  ['its answer was blocked', () => said(406, '<html>blocked</html>', '')],
   ['no answer came', () => new ClusterUnreachable(CALL, 'no answer')],
   ['the agent was lost', () => new GatewayLost(CALL, 'lost')],
 ];

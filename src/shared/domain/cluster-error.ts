@@ -54,6 +54,17 @@ export abstract class ClusterError extends LeaseholdError {
  */
 export const AGENT_NOT_CONNECTED = 'GatewayCannotConnect';
 
+const OF_ADMISSION: ReadonlySet<Reason> = new Set([
+  'CLUSTER_WEBHOOK_DENIED',
+  'CLUSTER_WEBHOOK_FAILED',
+  'CLUSTER_POLICY_DENIED',
+  'CLUSTER_ADMISSION_DENIED',
+  'CLUSTER_QUOTA_EXCEEDED',
+]);
+
+/** What authenticating proxies and busy ones answer instead of passing a call on. */
+const SAID_BEFORE_THE_CALL = new Set([401, 403, 404, 429]);
+
 /** The API server answered, and its answer was no. */
 export class ClusterRefused extends ClusterError {
   readonly refusal: Refusal;
@@ -68,11 +79,18 @@ export class ClusterRefused extends ClusterError {
   }
 
   /**
-   * An API server that gave up on a call (504), or that broke, may have gone through with it. Not where it says that it could
-   * not call an admission webhook: those are called before anything is stored.
+   * An API server that gave up on a call (504), or that broke, may have gone through with it, and so may one whose answer
+   * was replaced on its way, by a page of a proxy that has no Kubernetes reason. Admission comes before anything is stored.
    */
   override get effectUnknown(): boolean {
-    return this.refusal.status >= 500 && this.reason !== 'CLUSTER_WEBHOOK_FAILED';
+    const { status, reason } = this.refusal;
+    const isOfSomebodyElse = status >= 400 && reason === '' && !SAID_BEFORE_THE_CALL.has(status);
+    return (status >= 500 || isOfSomebodyElse) && !this.isOfAdmission;
+  }
+
+  /** Whether a webhook, a policy or a quota refused it: about this one call, whatever HTTP status they chose. */
+  get isOfAdmission(): boolean {
+    return OF_ADMISSION.has(this.reason);
   }
 
   override get retryAfterMs(): number | undefined {
@@ -88,11 +106,18 @@ export class ClusterUnreachable extends ClusterError {
 /** The call was not sent: no connection could be made, or the cluster is given a rest. */
 export class ClusterNotCalled extends ClusterError {
   readonly effectUnknown = false;
+  /** Others were in the way, or the cluster asked to wait: this says nothing of what it would have answered. */
+  readonly isPassing: boolean;
   readonly #retryAfterMs: number | undefined;
 
-  constructor(call: ClusterCall, problem: string, options: ErrorOptions & { retryAfterMs?: number } = {}) {
+  constructor(
+    call: ClusterCall,
+    problem: string,
+    options: ErrorOptions & { retryAfterMs?: number; isPassing?: boolean } = {},
+  ) {
     super(call, problem, options);
     this.#retryAfterMs = options.retryAfterMs;
+    this.isPassing = options.isPassing ?? false;
   }
 
   override get retryAfterMs(): number | undefined {

@@ -37,7 +37,10 @@ const BY_WORDS: readonly (readonly [RegExp, Reason])[] = [
   [/^admission webhook "[^"]*" (?:denied|does not support)/, 'CLUSTER_WEBHOOK_DENIED'],
   [/^(?:Validating|Mutating)AdmissionPolicy '/, 'CLUSTER_POLICY_DENIED'],
   [/^failed calling (?:admission )?webhook "/, 'CLUSTER_WEBHOOK_FAILED'],
-  [/^(?:exceeded quota|failed quota|status unknown for quota|insufficient quota)\b/, 'CLUSTER_QUOTA_EXCEEDED'],
+  [
+    /^(?:exceeded quota|failed quota|status unknown for quota|insufficient quota|resource quota evaluation timed out)\b/,
+    'CLUSTER_QUOTA_EXCEEDED',
+  ],
   [/^unable to create new content in namespace \S+ because it is being terminated/, 'CLUSTER_NAMESPACE_TERMINATING'],
   [/^user ".*\bis attempting to grant RBAC permissions not currently held/s, 'CLUSTER_ROLE_NOT_GRANTABLE'],
   // Admission plugins whose caches are not filled yet: the API server starts.

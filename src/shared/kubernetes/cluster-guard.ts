@@ -53,7 +53,7 @@ export class ClusterGuard {
   readonly #log: Ports['log'];
   readonly #turns: ReturnType<typeof bulkhead>;
   readonly #breaker: CircuitBreakerPolicy;
-  #rest = { until: 0, because: '' };
+  #rest = { until: 0, because: '', isPassing: false };
 
   constructor(cluster: string, limits: GuardLimits, log: Ports['log']) {
     this.#cluster = cluster;
@@ -82,7 +82,7 @@ export class ClusterGuard {
       return await this.#turns.execute(() => this.#inTurn(call, askedAt, send));
     } catch (error) {
       if (error instanceof BulkheadRejectedError) {
-        throw this.#notCalled(call, `${MAX_WAITING} calls wait for their turn already`, SHORTLY_MS);
+        throw this.#notCalled(call, `${MAX_WAITING} calls wait for their turn already`, SHORTLY_MS, true);
       }
       throw error;
     }
@@ -92,7 +92,7 @@ export class ClusterGuard {
     const timeoutMs = askedAt + this.#limits.callTimeoutMs - performance.now();
     // No timer is needed while it waits: those before it end by their own deadlines, which are sooner.
     if (timeoutMs <= 0) {
-      throw this.#notCalled(call, `its turn did not come within ${this.#limits.callTimeoutMs} ms`, SHORTLY_MS);
+      throw this.#notCalled(call, `its turn did not come within ${this.#limits.callTimeoutMs} ms`, SHORTLY_MS, true);
     }
     this.#requireAwake(call);
     const outcome = await this.#breaker.execute(() => send(timeoutMs).catch((error: Error) => error));
@@ -106,21 +106,25 @@ export class ClusterGuard {
   #requireAwake(call: ClusterCall): void {
     const remainingMs = this.#rest.until - performance.now();
     if (remainingMs > 0) {
-      throw this.#notCalled(call, this.#rest.because, Math.ceil(remainingMs));
+      throw this.#notCalled(call, this.#rest.because, Math.ceil(remainingMs), this.#rest.isPassing);
     }
     if (this.#breaker.state === CircuitState.HalfOpen) {
-      throw this.#notCalled(call, this.#rest.because, SHORTLY_MS);
+      throw this.#notCalled(call, this.#rest.because, SHORTLY_MS, false);
     }
   }
 
-  #notCalled(call: ClusterCall, because: string, retryAfterMs: number): ClusterNotCalled {
-    return new ClusterNotCalled(call, `${this.#cluster} is not called for now: ${because}`, { retryAfterMs });
+  #notCalled(call: ClusterCall, because: string, retryAfterMs: number, isPassing: boolean): ClusterNotCalled {
+    return new ClusterNotCalled(call, `${this.#cluster} is not called for now: ${because}`, {
+      retryAfterMs,
+      isPassing,
+    });
   }
 
   #open(attempt: number, failure: unknown): void {
     this.#restFor(
       retryDelay(attempt, PROBING, Math.random),
       `calls to it keep failing; the last: ${problemOf(failure)}`,
+      false,
     );
     if (attempt === 1) {
       this.#log.warn({ cluster: this.#cluster, err: failure }, 'calls to the cluster keep failing: it is given a rest');
@@ -130,14 +134,14 @@ export class ClusterGuard {
 
   #heed(error: Error): void {
     if (asksForRest(error)) {
-      this.#restFor(error.refusal.retryAfterMs, `it asked for a rest: ${error.problem}`);
+      this.#restFor(error.refusal.retryAfterMs, `it asked for a rest: ${error.problem}`, true);
     }
   }
 
-  #restFor(ms: number, because: string): void {
+  #restFor(ms: number, because: string, isPassing: boolean): void {
     const until = performance.now() + ms;
     if (until > this.#rest.until) {
-      this.#rest = { until, because };
+      this.#rest = { until, because, isPassing };
     }
   }
 }
@@ -154,6 +158,7 @@ type RestRequest = ClusterRefused & { refusal: { retryAfterMs: number } };
 function asksForRest(outcome: unknown): outcome is RestRequest {
   return (
     outcome instanceof ClusterRefused &&
+    !outcome.isOfAdmission &&
     (outcome.refusal.status === 429 || outcome.refusal.status === 503) &&
     outcome.refusal.retryAfterMs !== undefined
   );
@@ -164,13 +169,13 @@ function asksForRest(outcome: unknown): outcome is RestRequest {
  * one was lost another carries the next call. An API server that is away behind them is heard of by those.
  *
  * An answer that says no, also when to come back, is from a cluster that is well. So is a 500 in an API server's own
- * words: it is about this one call, whose webhook failed for instance.
+ * words, and whatever admission says: a webhook chooses its HTTP status itself, and may be of one namespace only.
  */
 function speaksForSickness(outcome: unknown): boolean {
   if (!(outcome instanceof ClusterRefused)) {
     return outcome instanceof ClusterError && !SAYS_NOTHING.some((type) => outcome instanceof type);
   }
   const { status, reason } = outcome.refusal;
-  const isAboutThisCall = status === 500 && reason !== '';
+  const isAboutThisCall = outcome.isOfAdmission || (status === 500 && reason !== '');
   return (status === 429 || status >= 500) && !isAboutThisCall && !asksForRest(outcome);
 }
