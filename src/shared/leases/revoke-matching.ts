@@ -4,13 +4,16 @@ import { Aborted, LeaseholdError, NotFound, Unavailable } from '../domain/errors
 import { isBeingIssued, type Lease } from '../domain/lease.ts';
 import type { Ports } from '../ports/ports.ts';
 import { liveLeases } from './live-leases.ts';
-import { revoke } from './revoke.ts';
+import { isPassing, revoke } from './revoke.ts';
 
 /** Leases that are taken down at the same time. */
 const AT_ONCE = 16;
 
 /** How often leases that are still being issued are looked at again. */
 const PENDING_POLL_MS = 250;
+
+/** For so long those are tried again that shall end by force, and could not be tried because their cluster was busy. */
+const BUSY_MS = 60_000;
 
 /** Which leases, and who is told what became of each. */
 export interface Matching {
@@ -32,13 +35,14 @@ export interface Matching {
 export async function revokeMatching(ports: Ports, matching: Matching): Promise<void> {
   const tried = new Set<string>();
   const { notBefore = 0 } = matching;
-  while ((await revokeRound(ports, matching, tried)) || ports.clock.now() < notBefore) {
+  const busyUntil = ports.clock.now() + BUSY_MS;
+  while ((await revokeRound(ports, matching, tried, busyUntil)) || ports.clock.now() < notBefore) {
     await ports.clock.sleep(PENDING_POLL_MS);
   }
 }
 
 /** Returns whether some are left: still being issued, or changed by others at the same moment. */
-async function revokeRound(ports: Ports, matching: Matching, tried: Set<string>): Promise<boolean> {
+async function revokeRound(ports: Ports, matching: Matching, tried: Set<string>, busyUntil: number): Promise<boolean> {
   const limit = pLimit(AT_ONCE);
   let someAreLeft = false;
   for (const config of matching.configs ?? [undefined]) {
@@ -49,7 +53,7 @@ async function revokeRound(ports: Ports, matching: Matching, tried: Set<string>)
       await Promise.all(
         ready.map((lease) =>
           limit(async () => {
-            const outcome = await outcomeOf(ports, lease, matching);
+            const outcome = await outcomeOf(ports, lease, matching, busyUntil);
             if (outcome) {
               tried.add(lease.id);
               await matching.report(outcome);
@@ -65,7 +69,12 @@ async function revokeRound(ports: Ports, matching: Matching, tried: Set<string>)
 }
 
 /** undefined: it is to be tried once more. */
-async function outcomeOf(ports: Ports, lease: Lease, { force = false }: Matching): Promise<BatchOutcome | undefined> {
+async function outcomeOf(
+  ports: Ports,
+  lease: Lease,
+  { force = false }: Matching,
+  busyUntil: number,
+): Promise<BatchOutcome | undefined> {
   const leaseId = lease.id;
   try {
     const { state, forced, lastError = '' } = await revoke(ports, lease, 'REVOKED', { force });
@@ -80,6 +89,9 @@ async function outcomeOf(ports: Ports, lease: Lease, { force = false }: Matching
     }
     if (error instanceof Unavailable || !(error instanceof LeaseholdError)) {
       throw error;
+    }
+    if (force && isPassing(error) && ports.clock.now() < busyUntil) {
+      return undefined;
     }
     return { leaseId, state: 'REVOKING', error: error.message };
   }

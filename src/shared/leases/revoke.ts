@@ -1,5 +1,5 @@
-import type { ClusterError } from '../domain/cluster-error.ts';
-import { Aborted } from '../domain/errors.ts';
+import { type ClusterError, ClusterNotCalled, ClusterRefused } from '../domain/cluster-error.ts';
+import { Aborted, Unavailable } from '../domain/errors.ts';
 import {
   awaitSettling,
   beginRevoking,
@@ -23,7 +23,10 @@ import { schedule } from './schedule.ts';
 import { takeDown } from './take-down.ts';
 
 export interface RevokeOptions {
-  /** Ends the lease even where the cluster does not confirm that its objects are gone. */
+  /**
+   * Ends the lease even where the cluster does not confirm that its objects are gone, once it was tried: one that could not
+   * be, because the cluster was busy or the store away, is not given up.
+   */
   force?: boolean;
   /**
    * Until then a creation whose outcome is unknown may still take effect; the lease does not end before. Left out for a
@@ -83,7 +86,7 @@ async function takeDownAndEnd(ports: Ports, lease: Lease, endAs: EndedState, opt
   }
   const lookedAt = ports.clock.now();
   const failure = await failureOf(takeDown(ports, revoking));
-  if (failure && options.force) {
+  if (failure && options.force && !isPassing(failure)) {
     return finish(ports, revoking, (current) => endByForce(current, ports.clock.now(), failure.message));
   }
   if (failure) {
@@ -98,6 +101,15 @@ async function takeDownAndEnd(ports: Ports, lease: Lease, endAs: EndedState, opt
 
 function lastEffectTime({ policy }: Ports, { state, issueDeadline }: Lease): number | undefined {
   return state === 'PENDING' ? issueDeadline + policy.settleMs : undefined;
+}
+
+/** It says nothing of the lease, whose turn did not come: by force ends only what was tried. */
+export function isPassing(failure: unknown): boolean {
+  return (
+    failure instanceof Unavailable ||
+    (failure instanceof ClusterNotCalled && failure.isPassing) ||
+    (failure instanceof ClusterRefused && failure.reason === 'CLUSTER_OVERLOADED')
+  );
 }
 
 async function failureOf(takingDown: Promise<void>): Promise<Error | undefined> {
