@@ -128,20 +128,17 @@ export function hasFurtherHolders(lease: Lease): boolean {
 
 /**
  * ACTIVE stays so: a further token went out, for access until `wantedEnd`. The end never comes nearer, and follows the
- * token as in `activate`. Returns the lease as it is where it says all that already.
+ * token as in `activate`. Always a new version, also where it says nothing new: to store it shows that the lease is still
+ * ACTIVE when the token leaves.
  */
 export function followToken(lease: Lease, tokenExpireTime: number, wantedEnd: number): Lease {
   const reached = endsWithToken(lease) ? tokenExpireTime : Math.min(wantedEnd, tokenExpireTime);
-  const followed = {
+  return {
+    ...next(lease),
     expireTime: Math.max(lease.expireTime, reached),
     hasFurtherTokens: true,
     tokenExpireTime: Math.max(lease.tokenExpireTime ?? 0, tokenExpireTime),
   };
-  const saysIt =
-    lease.expireTime === followed.expireTime &&
-    lease.tokenExpireTime === followed.tokenExpireTime &&
-    lease.hasFurtherTokens;
-  return saysIt ? lease : { ...next(lease), ...followed };
 }
 
 /** Its state stays as it is: its cluster is reached by another access from now on. */
