@@ -109,16 +109,13 @@ export class ApiServer {
         span.setAttribute('http.response.status_code', status);
         if (status < 200 || status > 299) {
           const refusal = refusalIn(text);
-          if (refusal.reason === AGENT_NOT_CONNECTED && this.#route.gateway !== undefined) {
-            throw new ClusterNotCalled(call, refusal.message);
+          // Only once it is redacted: half a token is not recognized.
+          const message = shorten(redact(refusal.message, ...this.#tokens()), MAX_MESSAGE);
+          // An agent answers by itself only where it adds the token; elsewhere the answer is another's.
+          if (status === 503 && refusal.reason === AGENT_NOT_CONNECTED && this.#route.token === undefined) {
+            throw new ClusterNotCalled(call, message);
           }
-          throw new ClusterRefused(call, {
-            ...refusal,
-            status,
-            // Only once it is redacted: half a token is not recognized.
-            message: shorten(redact(refusal.message, ...this.#tokens()), MAX_MESSAGE),
-            retryAfterMs: retryAfterMs(retryAfter),
-          });
+          throw new ClusterRefused(call, { ...refusal, status, message, retryAfterMs: retryAfterMs(retryAfter) });
         }
         requireFinal(call, status);
         return this.#parse(call, text);
