@@ -80,6 +80,9 @@ export class Building {
       return this.#made(object, await cluster.create(object, { namespace, name }, marks));
     } catch (error) {
       if (isNameTaken(error, object)) {
+        if (error.reason === 'CLUSTER_OBJECT_BEING_DELETED') {
+          throw new NameTaken(object, error);
+        }
         return this.#recognize(cluster, object, error);
       }
       if (error instanceof ClusterError && !error.effectUnknown) {

@@ -27,7 +27,7 @@ export class NamespaceProof {
 
   /** Returns where `object`, whose delete met that denial, is gone with its namespace. */
   async requireGone(object: LeaseObject, denial: ClusterRefused): Promise<void> {
-    if (object.kind === 'ClusterRoleBinding' || denial.refusal.status !== 403) {
+    if (object.kind === 'ClusterRoleBinding' || denial.reason !== 'CLUSTER_FORBIDDEN') {
       throw denial;
     }
     this.#asked ??= this.#ask();

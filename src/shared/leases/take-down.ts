@@ -9,23 +9,25 @@ import { NamespaceProof } from './denied-delete.ts';
 
 /**
  * Removes all objects of a lease at once; returns when the cluster has confirmed that each is gone, by itself or with its
- * namespace. Where the newest
- * credentials may not do it, because the config grants something else by now, older ones of the lease may.
+ * namespace. Where the newest credentials may not do it, because the config grants something else by now, older ones of the
+ * lease may. Where none may, throws what the newest were told: those are what an operator can mend.
  */
 export async function takeDown(ports: Ports, lease: Lease): Promise<void> {
   if (lease.objects.length === 0) {
     return;
   }
-  const accesses = await accessesOf(ports, lease);
-  for (const [index, access] of accesses.entries()) {
+  let newest: unknown;
+  for (const access of await accessesOf(ports, lease)) {
     try {
       return await removeAll(ports, lease, access);
     } catch (error) {
-      if (index === accesses.length - 1 || !isDenied(error)) {
+      if (!isDenied(error)) {
         throw error;
       }
+      newest ??= error;
     }
   }
+  throw newest;
 }
 
 async function removeAll(ports: Ports, lease: Lease, access: Access): Promise<void> {
@@ -45,6 +47,10 @@ async function remove(cluster: Cluster, object: LeaseObject, proof: NamespacePro
   }
 }
 
+/** The credentials are not let in, or may not: by the reason, since admission chooses its HTTP status itself. */
 function isDenied(error: unknown): error is ClusterRefused {
-  return error instanceof ClusterRefused && (error.refusal.status === 401 || error.refusal.status === 403);
+  return (
+    error instanceof ClusterRefused &&
+    (error.reason === 'CLUSTER_UNAUTHENTICATED' || error.reason === 'CLUSTER_FORBIDDEN')
+  );
 }
