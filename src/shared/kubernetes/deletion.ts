@@ -23,13 +23,14 @@ const DeleteAnswer = z.discriminatedUnion('kind', [
     code: z.literal(200).optional(),
     message: z.literal('').optional(),
     reason: z.literal('').optional(),
-    // An API server always names the object; a Success about nothing is somebody else's.
-    details: z.object({
-      name: shortText,
-      kind: shortText,
-      group: shortText.optional(),
-      uid: shortText.optional(),
-    }),
+    details: z
+      .object({
+        name: shortText.optional(),
+        kind: shortText.optional(),
+        group: shortText.optional(),
+        uid: shortText.optional(),
+      })
+      .default({}),
   }),
   z.object({
     kind: z.enum(['ServiceAccount', 'Secret', 'RoleBinding', 'ClusterRoleBinding']),
@@ -66,12 +67,12 @@ export function requireGone(call: ClusterCall, object: ObjectName, answer: unkno
 
 function isAbout(object: ObjectName, said: DeleteAnswer): boolean {
   const { apiGroup, resource } = resourceOf(object);
-  const { name, uid } = said.kind === 'Status' ? said.details : said.metadata;
+  const { name = object.name, uid } = said.kind === 'Status' ? said.details : said.metadata;
   if (name !== object.name || (object.uid ?? uid) !== (uid ?? object.uid)) {
     return false;
   }
   if (said.kind === 'Status') {
-    const { kind, group = apiGroup } = said.details;
+    const { kind = resource, group = apiGroup } = said.details;
     return [resource, object.kind].includes(kind) && group === apiGroup;
   }
   const { namespace = namespaceOf(object) } = said.metadata;

@@ -1,5 +1,8 @@
 import type { RedisAddress } from './redis-url.ts';
 
+/** A server without TLS may wait for the end of a line in what to it is no command. */
+const NO_ANSWER = /ETIMEDOUT|could not be reached within/;
+
 /** What Redis, ioredis or Node say when Redis cannot be used, and what that means for who started the process. */
 const MEANINGS: readonly [pattern: RegExp, meaning: string][] = [
   [/\bNOPERM\b/, 'its user may not do what Leasehold needs: give it the permissions that docs/redis.md lists'],
@@ -24,7 +27,7 @@ const MEANINGS: readonly [pattern: RegExp, meaning: string][] = [
   [/ENOTFOUND|EAI_AGAIN/, 'its host name cannot be resolved: check the name, and DNS'],
   [/ECONNREFUSED/, 'the connection was refused: check host and port, and that Redis runs and listens there'],
   [
-    /ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|Socket timeout|Command timed out/,
+    /ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|Socket timeout|Command timed out|could not be reached within/,
     'nothing answers: check host and port, and firewalls on the way',
   ],
   [
@@ -53,7 +56,7 @@ export function explainStart(address: RedisAddress, error: Error, heard: readonl
 }
 
 function meaningFor(address: RedisAddress, told: string): string | undefined {
-  if (address.tls && told.includes('ETIMEDOUT')) {
+  if (address.tls && NO_ANSWER.test(told)) {
     return 'nothing answers, or it does not speak TLS: check host and port, and firewalls on the way; without TLS write redis://';
   }
   if (address.kind === 'sentinel' && !/WRONGPASS|NOAUTH|NOPERM|ENOTFOUND|EAI_AGAIN|CERT|SIGNED/.test(told)) {
