@@ -1,4 +1,4 @@
-import { errors, Pool } from 'undici';
+import { buildConnector, errors, Pool } from 'undici';
 import { AGENT_NOT_CONNECTED } from '../shared/domain/cluster-error.ts';
 import type { Secret } from '../shared/domain/secret.ts';
 import { trustIn } from '../shared/domain/trust.ts';
@@ -40,7 +40,7 @@ export class OwnApiServer {
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxResponseSize: MAX_ANSWER_BYTES,
-      connect: { ...trustIn(ca), timeout: CONNECT_TIMEOUT_MS },
+      connect: noted(buildConnector({ ...trustIn(ca), allowH2: false, timeout: CONNECT_TIMEOUT_MS })),
     });
   }
 
@@ -99,14 +99,21 @@ function explain(error: NodeJS.ErrnoException): Answer {
   if (error instanceof errors.ResponseExceededMaxSizeError) {
     return ownAnswer(502, 'InternalError', `the API server's answer is larger than ${MAX_ANSWER_BYTES} bytes`);
   }
-  const reason = isConnectFailure(error) ? AGENT_NOT_CONNECTED : 'ServiceUnavailable';
+  const reason = failures.has(error) ? AGENT_NOT_CONNECTED : 'ServiceUnavailable';
   return ownAnswer(503, reason, `the gateway cannot call its API server: ${error.code ?? error.message}`);
 }
 
-/** Codes of failures to find a host or to connect to it, which a connection that was made does not have. */
-const CONNECT_FAILURES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
+/** Failures to make a connection, TLS included. Nothing was sent over a connection that never was. */
+const failures = new WeakSet<Error>();
 
-/** Nothing was sent over a connection that never was. */
-function isConnectFailure({ code = '', syscall }: NodeJS.ErrnoException): boolean {
-  return CONNECT_FAILURES.has(code) || syscall === 'connect';
+function noted(connect: buildConnector.connector): buildConnector.connector {
+  return (options, callback) =>
+    connect(options, (...[error, socket]) => {
+      if (error) {
+        failures.add(error);
+        callback(error, null);
+      } else {
+        callback(null, socket);
+      }
+    });
 }

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -14,6 +16,7 @@ import type { GatewayDialer } from '../../src/shared/ports/gateway-dialer.ts';
 import { createLogger } from '../../src/shared/telemetry/logger.ts';
 import { freePort } from '../servers/free-port.ts';
 import { startAnsweringServer } from '../support/answering-server.ts';
+import { makeSelfSigned } from '../support/certificates.ts';
 import { testEgress } from '../support/egress.ts';
 import { keepLog } from '../support/keep-log.ts';
 import { tunnelOf } from '../support/tunnel.ts';
@@ -32,8 +35,15 @@ const folder = await mkdtemp(join(tmpdir(), 'leasehold-agent-'));
 const tokenFile = join(folder, 'token');
 await writeFile(tokenFile, 'token');
 const breaking = await startAnsweringServer((request) => breaking.reset(request));
+const ofAnotherCa = await startAnsweringServer((request) => ofAnotherCa.reset(request), await makeSelfSigned(true));
+const withoutTls = createServer((socket: Socket) =>
+  socket.on('error', () => {}).once('data', () => socket.resetAndDestroy()),
+);
+await once(withoutTls.listen(0, '127.0.0.1'), 'listening');
 afterAll(async () => {
   breaking.stop();
+  ofAnotherCa.stop();
+  withoutTls.close();
   await rm(folder, { recursive: true });
 });
 
@@ -56,6 +66,13 @@ async function createBehind(url: string): Promise<unknown> {
 test.each([
   ['nobody listens there', async () => `https://127.0.0.1:${await freePort()}`, false],
   ['there is no such host', async () => 'https://nowhere.invalid', false],
+  ['its certificate is of another CA', async () => ofAnotherCa.url, false],
+  ['its certificate is of another name', async () => breaking.url.replace('127.0.0.1', 'localhost'), false],
+  [
+    'it breaks the TLS handshake off',
+    async () => `https://127.0.0.1:${(withoutTls.address() as AddressInfo).port}`,
+    false,
+  ],
   ['the connection breaks in the midst of the call', async () => breaking.url, true],
 ])('%s', async (_, urlOf, effectUnknown) => {
   expect(await createBehind(await urlOf())).toMatchObject({
