@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { ClusterRefused, ClusterUnreachable } from '../domain/cluster-error.ts';
 import type { Permission } from '../domain/permissions.ts';
 import type { Place } from '../domain/places.ts';
+import type { Reason } from '../domain/reasons.ts';
 import type { Cluster, Verdict } from '../ports/cluster.ts';
 import { listed } from './listed.ts';
 
@@ -51,9 +52,25 @@ function isNoAnswer(error: unknown): boolean {
   if (!(error instanceof ClusterRefused)) {
     return error instanceof ClusterUnreachable;
   }
-  const { status, reason } = error.refusal;
-  return status < 500 ? status !== 401 && status !== 429 : reason !== '';
+  switch (error.reason) {
+    case 'CLUSTER_UNAUTHENTICATED':
+    case 'CLUSTER_OVERLOADED':
+      return false;
+    case 'CLUSTER_BROKEN':
+      // What stands before an API server gives no reason.
+      return error.refusal.reason !== '';
+    default:
+      return true;
+  }
 }
+
+/** Admission comes after authorization: what it refuses, the token may do. */
+const OF_ADMISSION: ReadonlySet<Reason> = new Set([
+  'CLUSTER_WEBHOOK_DENIED',
+  'CLUSTER_WEBHOOK_FAILED',
+  'CLUSTER_POLICY_DENIED',
+  'CLUSTER_ADMISSION_DENIED',
+]);
 
 async function tryOut(cluster: Cluster, permission: Permission): Promise<Answer> {
   const { verb, namespace, objectName } = permission;
@@ -65,10 +82,13 @@ async function tryOut(cluster: Cluster, permission: Permission): Promise<Answer>
       await cluster.readServiceAccount({ namespace, name: objectName });
     }
   } catch (error) {
-    if (error instanceof ClusterRefused && error.refusal.status === 403) {
+    if (!(error instanceof ClusterRefused)) {
+      throw error;
+    }
+    if (error.reason === 'CLUSTER_FORBIDDEN') {
       return { ...permission, allowed: false, reason: error.refusal.message, isUnasked: true };
     }
-    if (!(error instanceof ClusterRefused && error.refusal.reason === 'NotFound')) {
+    if (error.refusal.reason !== 'NotFound' && !OF_ADMISSION.has(error.reason)) {
       throw error;
     }
   }

@@ -70,15 +70,15 @@ async function look(permission: string, name: string, reading: () => Promise<Fin
     if (!(error instanceof ClusterError)) {
       throw error;
     }
-    const refusal = error instanceof ClusterRefused ? error.refusal : undefined;
-    if (refusal?.status === 401) {
+    const { refusal, reason } = error instanceof ClusterRefused ? error : {};
+    if (reason === 'CLUSTER_UNAUTHENTICATED') {
       throw error;
     }
     if (refusal?.reason === 'NotFound' && refusal.objectName === name) {
       return { state: 'missing', detail: 'it does not exist: create it, or name one that exists' };
     }
     const detail =
-      refusal?.status === 403
+      reason === 'CLUSTER_FORBIDDEN'
         ? `it could not be looked at: the cluster token lacks the permission to ${permission}`
         : `it could not be looked at: ${error.problem}`;
     return { state: 'not looked at', detail };

@@ -10,9 +10,6 @@ import { lookAtObjects, warningsOf } from './named-objects.ts';
 /** Creations that are rehearsed at the same time. */
 const AT_ONCE = 4;
 
-/** What an API server says where a token neither may `bind` a role nor holds all that the role grants. */
-const ESCALATION = /attempting to grant RBAC permissions not currently held/;
-
 /**
  * Goes through what leases on `config` would make, without keeping it (dry run), and returns what the cluster refuses,
  * in words for people. What is handed out by a token, and not kept, is minted. Throws ClusterRefused where the refusal
@@ -56,11 +53,15 @@ async function rehearseObjects(cluster: Cluster, { access, credential }: Config)
           return problems;
         }
         const { allowed, reason } = await rehearsing;
-        if (!allowed && ESCALATION.test(reason)) {
-          throw mayNotHandOut(account.namespace, object.kind, reason);
+        if (allowed) {
+          return [];
+        }
+        const refused = bindingRefused(account.namespace, object.kind, reason);
+        if (refused.reason === 'CLUSTER_ROLE_NOT_GRANTABLE') {
+          throw refused;
         }
         const where = JSON.stringify(account.namespace);
-        return allowed ? [] : [`the cluster refuses to create a ${object.kind} in namespace ${where}: ${reason}`];
+        return [`the cluster refuses to create a ${object.kind} in namespace ${where}: ${reason}`];
       }),
     ),
   );
@@ -72,7 +73,7 @@ function isBinding(kind: string): boolean {
   return kind === 'RoleBinding' || kind === 'ClusterRoleBinding';
 }
 
-function mayNotHandOut(namespace: string, kind: string, message: string): ClusterRefused {
+function bindingRefused(namespace: string, kind: string, message: string): ClusterRefused {
   const place = kind === 'RoleBinding' ? { resource: 'rolebindings', namespace } : { resource: 'clusterrolebindings' };
   return new ClusterRefused(
     { verb: 'create', apiGroup: 'rbac.authorization.k8s.io', ...place },
@@ -86,7 +87,7 @@ export async function refusalOf(calling: Promise<unknown>): Promise<string[]> {
     await calling;
     return [];
   } catch (error) {
-    const isNotLetIn = error instanceof ClusterRefused && error.refusal.status === 401;
+    const isNotLetIn = error instanceof ClusterRefused && error.reason === 'CLUSTER_UNAUTHENTICATED';
     if (!(error instanceof ClusterError) || isNotLetIn) {
       throw error;
     }
