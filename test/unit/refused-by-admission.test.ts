@@ -1,5 +1,5 @@
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { askPermissions } from '../../src/shared/configs/ask-permissions.ts';
+import { askPermissions, refuseLacking } from '../../src/shared/configs/ask-permissions.ts';
 import { lookAtObjects } from '../../src/shared/configs/named-objects.ts';
 import { rehearseCreations } from '../../src/shared/configs/rehearse-creations.ts';
 import type { Config, DirectAccess } from '../../src/shared/domain/config.ts';
@@ -112,6 +112,8 @@ describe('by authorization', () => {
     const answer = { status: 403, body: forbidden(SERVICE_ACCOUNTS, 'x', why) };
     scripted.play(({ what }) => (/^delete|selfsubject/.test(what) ? answer : undefined));
     const answers = await askPermissions(clusters.at(access), permissionsFor(DYNAMIC));
-    expect(answers.filter(({ allowed }) => !allowed).map(({ verb }) => verb)).toEqual(['delete', 'delete']);
+    const lacking = answers.filter(({ allowed }) => !allowed);
+    expect(lacking.map(({ verb }) => verb)).toEqual(['delete', 'delete']);
+    expect(() => refuseLacking(lacking)).toThrow(/^(?:(?!CheckConfig).)*`CheckConfig` prints the manifest$/);
   });
 });

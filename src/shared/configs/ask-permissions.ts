@@ -116,7 +116,6 @@ export function refuseLacking(lacking: readonly (Permission & Verdict)[]): void 
       message: [
         `the cluster token cannot ${first.verb} resource "${first.resource}"${first.reason && `: ${first.reason}`}`,
         ...(others.length > 0 ? [`it also lacks ${listed(others.map(describe))}`] : []),
-        'CheckConfig has a manifest that grants what is missing',
       ].join('; '),
       reason: 'Forbidden',
       objectName: '',
