@@ -73,7 +73,7 @@ export const REASONS = {
   OBJECT_NAME_TAKEN: [
     'ABORTED',
     'something in front of the cluster sends requests twice, so that the cluster has an object of each lease already',
-    'stop it from repeating POST requests, or let the cluster token list what the message names',
+    'stop it from repeating POST requests, or let the cluster token get or list what the message names',
   ],
   LEASE_NOT_ACTIVE: ['FAILED_PRECONDITION', 'the lease is not ACTIVE', 'issue a new lease'],
   LEASE_AT_MAX_TTL: [
