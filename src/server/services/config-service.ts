@@ -20,6 +20,7 @@ import type { WrittenConfig } from '../../shared/configs/written-config.ts';
 import type { ConfigDraft } from '../../shared/domain/config.ts';
 import { isIntact, requireIntact, type StoredConfig } from '../../shared/domain/damaged-config.ts';
 import { InvalidArgument } from '../../shared/domain/errors.ts';
+import { shorten } from '../../shared/domain/shorten.ts';
 import type { Resource } from '../../shared/ports/authorizer.ts';
 import type { Ports } from '../../shared/ports/ports.ts';
 import type { CallerContext } from '../caller.ts';
@@ -187,7 +188,7 @@ function checkMessage({ permissions, objects, missingRbacManifest, gateway }: Co
       objectName,
       allowed: check.allowed,
       optional: check.optional ?? false,
-      reason: [check.purpose, shortened(check.reason)].filter((part) => part !== '').join(': '),
+      reason: [check.purpose, shorten(check.reason, MAX_REASON)].filter((part) => part !== '').join(': '),
     })),
     allAllowed: permissions.length > 0 && permissions.every(({ allowed, optional }) => allowed || optional),
     missingRbacManifest,
@@ -198,8 +199,4 @@ function checkMessage({ permissions, objects, missingRbacManifest, gateway }: Co
     })),
     gateway: gateway && gatewayMessage(gateway),
   };
-}
-
-function shortened(reason: string): string {
-  return reason.length > MAX_REASON ? `${reason.slice(0, MAX_REASON)}...` : reason;
 }

@@ -4,8 +4,8 @@ import { ClusterRefused, ClusterUnreachable } from '../domain/cluster-error.ts';
 import type { Permission } from '../domain/permissions.ts';
 import type { Place } from '../domain/places.ts';
 import type { Reason } from '../domain/reasons.ts';
+import { listed } from '../domain/shorten.ts';
 import type { Cluster, Verdict } from '../ports/cluster.ts';
-import { listed } from './listed.ts';
 
 /** Questions to one cluster at the same time. */
 const QUESTIONS_AT_ONCE = 8;

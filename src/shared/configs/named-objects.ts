@@ -2,8 +2,8 @@ import pLimit from 'p-limit';
 import { ClusterError, ClusterRefused } from '../domain/cluster-error.ts';
 import { type Config, namespacesOf, type RoleRef } from '../domain/config.ts';
 import { FailedPrecondition } from '../domain/errors.ts';
+import { listed } from '../domain/shorten.ts';
 import type { Cluster, FoundRole } from '../ports/cluster.ts';
-import { listed } from './listed.ts';
 
 /** Objects that are looked at at the same time. */
 const AT_ONCE = 8;
@@ -108,7 +108,7 @@ export function warningsOf(objects: readonly ObjectCheck[]): string[] {
 /** Objects of one name. */
 function describe(objects: readonly ObjectCheck[]): string {
   const [first] = objects;
-  const namespaces = objects.flatMap(({ namespace }) => namespace ?? []);
+  const namespaces = objects.flatMap(({ namespace }) => (namespace === undefined ? [] : JSON.stringify(namespace)));
   const where = namespaces.length > 0 ? ` in namespace${namespaces.length > 1 ? 's' : ''} ${listed(namespaces)}` : '';
   return `${first?.kind} ${JSON.stringify(first?.name)}${where}`;
 }

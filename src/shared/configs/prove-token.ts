@@ -2,9 +2,9 @@ import { ClusterError } from '../domain/cluster-error.ts';
 import { type Access, type Config, namespacesOf } from '../domain/config.ts';
 import { isIntact, type StoredConfig } from '../domain/damaged-config.ts';
 import { type Permission, permissionsFor } from '../domain/permissions.ts';
+import { listed } from '../domain/shorten.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Answer, askPermissions, refuseLacking } from './ask-permissions.ts';
-import { listed } from './listed.ts';
 import { rehearseCreations } from './rehearse-creations.ts';
 import { readClaims } from './token-claims.ts';
 import { within } from './within.ts';
@@ -94,7 +94,7 @@ function goneWarnings(namespaces: readonly string[]): string[] {
   return namespaces.length === 0
     ? []
     : [
-        `the cluster token may do nothing in ${listed(namespaces)}, as if the namespace did not exist any more; nothing was tried there. Where it exists, grant what leases need (CheckConfig has a manifest); where not, take it out of allowed_namespaces`,
+        `the cluster token may do nothing in ${listed(namespaces.map((name) => JSON.stringify(name)))}, as if the namespace did not exist any more; nothing was tried there. Where it exists, grant what leases need (CheckConfig has a manifest); where not, take it out of allowed_namespaces`,
       ];
 }
 
