@@ -6,13 +6,14 @@ import { type Permission, permissionsFor } from '../domain/permissions.ts';
 import { type GatewayView, viewGatewayOf } from '../gateways/view-gateway.ts';
 import type { Cluster, Verdict } from '../ports/cluster.ts';
 import type { Ports } from '../ports/ports.ts';
+import { askPermissions } from './ask-permissions.ts';
 import { blameUrl } from './blame-url.ts';
 import { lookAtObjects, type ObjectCheck } from './named-objects.ts';
 import { rbacManifest } from './rbac-manifest.ts';
 import { renewalPermissions } from './token-renewal.ts';
 
-/** Questions to one cluster at the same time. */
-const QUESTIONS_AT_ONCE = 8;
+/** Bindings that are rehearsed at the same time. */
+const REHEARSALS_AT_ONCE = 4;
 
 type CheckedPermission = Permission & Verdict;
 
@@ -51,13 +52,11 @@ export async function checkConfig(ports: Ports, config: CheckedConfig): Promise<
 
 async function askAll(ports: Ports, config: CheckedConfig): Promise<CheckedPermission[]> {
   const cluster = ports.clusters.at(config.access);
-  const limit = pLimit(QUESTIONS_AT_ONCE);
+  const limit = pLimit(REHEARSALS_AT_ONCE);
   try {
-    return await Promise.all(
-      [...permissionsFor(config.credential), ...renewalPermissions(config.access)].map((permission) =>
-        limit(async () => ({ ...permission, ...(await ask(cluster, config, permission)) })),
-      ),
-    );
+    const needed = [...permissionsFor(config.credential), ...renewalPermissions(config.access)];
+    const answers = await askPermissions(cluster, needed);
+    return await Promise.all(answers.map((answer) => limit(() => orByRoleHeld(cluster, config, answer))));
   } catch (error) {
     if (error instanceof GatewayNotConnected) {
       return [];
@@ -81,12 +80,14 @@ function withMissing(permissions: readonly CheckedPermission[]): CheckedPermissi
  * (kubernetes.io/docs/reference/access-authn-authz/rbac, "Restrictions on role binding creation"). Only the API server
  * can tell the latter, in a dry run.
  */
-async function ask(cluster: Cluster, config: CheckedConfig, permission: Permission): Promise<Verdict> {
-  const verdict = await cluster.mayI(permission);
-  if (verdict.allowed || permission.verb !== 'bind' || config.credential.kind !== 'dynamic') {
-    return verdict;
-  }
-  return rehearseBinding(cluster, config.credential, permission.namespace);
+async function orByRoleHeld(
+  cluster: Cluster,
+  { credential }: CheckedConfig,
+  answer: CheckedPermission,
+): Promise<CheckedPermission> {
+  return answer.allowed || answer.verb !== 'bind' || credential.kind !== 'dynamic'
+    ? answer
+    : { ...answer, ...(await rehearseBinding(cluster, credential, answer.namespace)) };
 }
 
 function rehearseBinding(

@@ -118,6 +118,47 @@ describe('accepted, and told', () => {
   });
 });
 
+describe('CheckConfig of a cluster that answers no questions', () => {
+  const check = (script: Script, credential = DYNAMIC) => {
+    cluster.play(script);
+    const config = { name: 'unasked', defaultTtl: seconds(600), maxTtl: seconds(600), credential };
+    const value = { ...config, access: directAccess(cluster, NEW) };
+    return world.configs.checkConfig({ target: { $case: 'config', value } });
+  };
+
+  test.each<[string, ReturnType<Script>]>([
+    ['403', refusal(403, 'Forbidden', 'no')],
+    ['404', refusal(404, 'NotFound', 'no')],
+    ['hangs', 'hang'],
+  ])('tells so, and counts what cannot be tried as allowed: %s', async (_, answer) => {
+    const { permissions, allAllowed } = await check(reviews(answer));
+    expect(allAllowed).toBe(true);
+    expect(permissions.every(({ reason }) => reason.includes('SelfSubjectAccessReviews'))).toBe(true);
+  });
+
+  test('tells what the token may not delete', async () => {
+    const script: Script = ({ what }) =>
+      what.includes('selfsubject') || what.startsWith('delete') ? refusal(403, 'Forbidden', 'no') : undefined;
+    const { permissions, allAllowed } = await check(script);
+    expect(allAllowed).toBe(false);
+    expect(new Set(permissions.filter(({ allowed }) => !allowed).map(({ verb }) => verb))).toEqual(new Set(['delete']));
+  });
+
+  test('reads no service account in the place of a Role', async () => {
+    const role = { kind: RoleKind.ROLE_KIND_ROLE, name: 'viewer' };
+    await check(reviews(refusal(403, 'Forbidden', 'no')), {
+      $case: 'dynamic',
+      value: { allowedNamespaces: ['one'], role },
+    });
+    expect(cluster.calls.map(({ what }) => what)).not.toContain('get serviceaccounts');
+  });
+
+  test('fails where the token is not let in', async () => {
+    const checking = check(() => refusal(401, 'Unauthorized', 'Unauthorized'));
+    expect(await rejectionOf(checking)).toMatchObject({ reason: 'CLUSTER_UNAUTHENTICATED' });
+  });
+});
+
 describe('refused', () => {
   test.each<[string, Script, object, ConfigFields['credential']?]>([
     [
