@@ -181,7 +181,7 @@ test('what is cut is the text, not the reason', async () => {
   const rejection = await rejectionOf(world.configs.createConfig({ config: configOn(wordy, 'wordy') }));
   expect(rejection).toMatchObject({
     reason: 'CLUSTER_FORBIDDEN',
-    metadata: { verb: 'create', http_status: '403', advice: expect.any(String) },
+    metadata: { verb: 'delete', http_status: '403', advice: expect.any(String) },
   });
   expect(rejection.metadata['cluster_message']).toMatch(/^no: 網.*\.\.\.$/s);
 });
