@@ -79,11 +79,11 @@ export class Building {
     try {
       return this.#made(object, await cluster.create(object, { namespace, name }, marks));
     } catch (error) {
-      if (isNameTaken(error, object)) {
-        if (error.reason === 'CLUSTER_OBJECT_BEING_DELETED') {
-          throw new NameTaken(object, error);
-        }
+      if (isNamed(error, object) && error.reason === 'CLUSTER_NAME_TAKEN') {
         return this.#recognize(cluster, object, error);
+      }
+      if (isNamed(error, object) && error.reason === 'CLUSTER_OBJECT_BEING_DELETED') {
+        throw new NameTaken(object, error);
       }
       if (error instanceof ClusterError && !error.effectUnknown) {
         this.#standing.delete(object);
@@ -178,11 +178,7 @@ async function shortly({ clock }: Ports, work: Promise<void>): Promise<void> {
   over.abort();
 }
 
-function isNameTaken(error: unknown, { name }: LeaseObject): error is ClusterRefused {
-  return (
-    error instanceof ClusterRefused &&
-    error.refusal.status === 409 &&
-    error.refusal.reason === 'AlreadyExists' &&
-    error.refusal.objectName === name
-  );
+/** A refusal that is about that object. */
+function isNamed(error: unknown, { name }: LeaseObject): error is ClusterRefused {
+  return error instanceof ClusterRefused && error.refusal.objectName === name;
 }
