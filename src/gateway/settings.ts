@@ -53,7 +53,7 @@ export const GatewaySettings = z.object({
     ),
   KUBERNETES_SERVICE_HOST: z.string().optional().describe('Set by Kubernetes'),
   KUBERNETES_SERVICE_PORT: z.string().optional().describe('Set by Kubernetes'),
-  LEASEHOLD_LOG_LEVEL: LogLevel.describe('Least level that is logged'),
+  LEASEHOLD_LOG_LEVEL: LogLevel.describe('Minimum log level'),
 });
 
 export type GatewaySettings = z.infer<typeof GatewaySettings>;

@@ -177,7 +177,7 @@ export const Settings = z
       .describe(
         'Folder of the Cedar policies that say who may do what (see [docs/policies.md](docs/policies.md)); its changes are followed. Unset: those that Leasehold comes with',
       ),
-    LEASEHOLD_LOG_LEVEL: LogLevel.describe('Least level that is logged'),
+    LEASEHOLD_LOG_LEVEL: LogLevel.describe('Minimum log level'),
   })
   .refine(({ LEASEHOLD_KEYRING, LEASEHOLD_SEAL_KEY }) => !LEASEHOLD_KEYRING !== !LEASEHOLD_SEAL_KEY, {
     path: ['LEASEHOLD_KEYRING'],

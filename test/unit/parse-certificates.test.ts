@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { parseKeyPair } from '../../src/server/transport/tls-context.ts';
 import { isSamePem, parseAnchors, parseChain } from '../../src/shared/domain/certificates.ts';
 import { Malformed } from '../../src/shared/domain/malformed.ts';
 import { bundle, makeCa } from '../support/certificates.ts';
@@ -54,6 +55,13 @@ test('a chain may stand beside its key; anchors may not', async () => {
   expect(() => parseAnchors(bundle(cert, key))).toThrow('contains a private key');
   expect(() => parseAnchors(bundle(cert, key))).not.toThrow(key.slice(40, 60));
   expect(() => parseChain(key)).toThrow('there is no PEM certificate');
+});
+
+test('a key must be of the certificate that stands first', async () => {
+  const [{ cert }, { key }] = [await ca.issue(), await ca.issue()];
+  expect(() => parseKeyPair(Buffer.from(cert), Buffer.from(key))).toThrow(
+    'the private key does not match the certificate',
+  );
 });
 
 test('the same certificates in other words are the same, and in another order they are not', () => {

@@ -43,7 +43,7 @@ export function tlsContext({ chain, key }: KeyPair, clientCas?: string): SecureC
 export function parseKeyPair(chain: Buffer, key: Buffer): KeyPair {
   const { list, pem } = parsedAt('the certificate chain', () => parseChain(String(chain)));
   if (!list[0].checkPrivateKey(createPrivateKey(key))) {
-    throw new Error('the private key is not of the certificate');
+    throw new Error('the private key does not match the certificate');
   }
   tlsContext({ chain: pem, key });
   return { chain: pem, key };
