@@ -15,7 +15,7 @@ const telemetry = shared('telemetry');
 const generated = '^src/gen/';
 const tunnel = shared('tunnel');
 const generatedTunnel = '^src/gen/leasehold/tunnel/';
-const processLife = '^src/shared/(run-process|parse-settings|text-field|proxy-environment)[.]ts$';
+const processLife = '^src/shared/(run-process|parse-settings|text-field|log-level|proxy-environment)[.]ts$';
 
 module.exports = {
   forbidden: [

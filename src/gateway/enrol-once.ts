@@ -1,4 +1,4 @@
-import { logLevelIn } from '../shared/telemetry/log-level.ts';
+import { logLevelIn } from '../shared/log-level.ts';
 import { createLogger } from '../shared/telemetry/logger.ts';
 import { enrol, isUnknown, prepareIdentity, TOKEN_REFUSED } from './enrol.ts';
 import { IdentityFile } from './identity-file.ts';

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { canonicalServerName } from '../shared/domain/host.ts';
 import { parseHostAndPort } from '../shared/domain/host-and-port.ts';
 import { parseBaseUrl } from '../shared/domain/https-url.ts';
+import { LogLevel } from '../shared/log-level.ts';
 import { parseSettings } from '../shared/parse-settings.ts';
-import { LogLevel } from '../shared/telemetry/log-level.ts';
 import { textField } from '../shared/text-field.ts';
 
 const addresses = z

@@ -1,4 +1,4 @@
-import { logLevelIn } from './telemetry/log-level.ts';
+import { logLevelIn } from './log-level.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 import { startTelemetry } from './telemetry/start-telemetry.ts';
 

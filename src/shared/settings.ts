@@ -1,12 +1,13 @@
 import { z } from 'zod';
+import { anyCase } from './any-case.ts';
 import { canonicalServerName } from './domain/host.ts';
 import { isEveryAddress, parseHostAndPort, parseListenAddress } from './domain/host-and-port.ts';
 import { DNS_LABEL } from './domain/kubernetes-names.ts';
 import { AllowedNetworks } from './kubernetes/egress/allowed-networks.ts';
+import { LogLevel } from './log-level.ts';
 import { parseSettings } from './parse-settings.ts';
 import { RedisUrl } from './redis/redis-url.ts';
 import { encodedKey } from './sealing/parse-keyring.ts';
-import { LogLevel } from './telemetry/log-level.ts';
 import { textField } from './text-field.ts';
 
 /** What becomes a timer must have a lower maximum: those of Node wait for 24.8 days at most, and a longer one for 1 ms. */
@@ -14,9 +15,8 @@ const seconds = (what: string, fallback: number, max = 31_536_000) =>
   z.coerce.number().positive().max(max).default(fallback).describe(`${what}, in seconds`);
 
 const flag = (what: string) =>
-  z
-    .enum(['true', 'false'])
-    .default('false')
+  anyCase(['true', 'false'])
+    .prefault('false')
     .transform((text) => text === 'true')
     .describe(what);
 
@@ -50,9 +50,8 @@ export const Settings = z
       .describe(
         'The callers file: who may call (see [Callers](#callers)). Read again where it changes. Required of servers',
       ),
-    LEASEHOLD_PLAINTEXT: z
-      .enum(['refuse', 'loopback', 'anywhere'])
-      .default('refuse')
+    LEASEHOLD_PLAINTEXT: anyCase(['refuse', 'loopback', 'anywhere'])
+      .prefault('refuse')
       .describe(
         'Whether a server without `LEASEHOLD_TLS_CERT` may serve in the clear: `loopback`, only at 127.0.0.1 or [::1]; `anywhere`, also with `LEASEHOLD_PLAINTEXT_CONFIRMED`',
       ),

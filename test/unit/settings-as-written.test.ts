@@ -63,6 +63,22 @@ test('blanks and line breaks around any value are left out', () => {
   ).toMatchObject({ LEASEHOLD_GATEWAY_SERVERS: ['h:1'], LEASEHOLD_GATEWAY_ENROLMENT_TOKEN: 'once' });
 });
 
+test.each([
+  ['LEASEHOLD_LOG_LEVEL', 'Debug', 'debug'],
+  ['LEASEHOLD_PLAINTEXT', 'Loopback', 'loopback'],
+  ['LEASEHOLD_ALLOW_VOLATILE_REDIS', 'True', true],
+  ['LEASEHOLD_ALLOW_VOLATILE_REDIS', 'FALSE', false],
+  ['LEASEHOLD_REQUIRE_CLIENT_CERT', 'TRUE', true],
+] as const)('the case of %s=%s does not matter', (name, written, meant) => {
+  const mtls = { LEASEHOLD_TLS_CERT: 'c', LEASEHOLD_TLS_KEY: 'k', LEASEHOLD_CLIENT_CA: 'ca' };
+  const around = name === 'LEASEHOLD_REQUIRE_CLIENT_CERT' ? mtls : {};
+  expect(readSettings({ ...SEAL, ...around, [name]: written })[name]).toBe(meant);
+});
+
+test.each(['yes', '1', ''])('LEASEHOLD_ALLOW_VOLATILE_REDIS=%s is refused', (written) => {
+  expect(() => readSettings({ ...SEAL, LEASEHOLD_ALLOW_VOLATILE_REDIS: written })).toThrow(/"true"\|"false"/);
+});
+
 const RELAY = { LEASEHOLD_RELAY_CERT: 'c', LEASEHOLD_RELAY_KEY: 'k', LEASEHOLD_RELAY_NAME: 'leasehold.example' };
 const ADDRESS = { LEASEHOLD_RELAY_ADDRESS: 'relay.example:50052' };
 

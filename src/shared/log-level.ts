@@ -1,9 +1,6 @@
-import { z } from 'zod';
+import { anyCase } from './any-case.ts';
 
-const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
-
-/** The level of a log, whatever its case. */
-export const LogLevel = z.string().toLowerCase().pipe(z.enum(LEVELS)).prefault('info');
+export const LogLevel = anyCase(['trace', 'debug', 'info', 'warn', 'error', 'silent']).prefault('info');
 
 /** Of an environment that was not parsed yet: what is wrong with it is to be logged as well. */
 export function logLevelIn({ LEASEHOLD_LOG_LEVEL: text }: NodeJS.ProcessEnv): string {
