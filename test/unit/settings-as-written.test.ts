@@ -117,20 +117,26 @@ test.each([
   expect(() => readSettings({ ...SEAL, LEASEHOLD_LISTEN: written })).toThrow(complaint);
 });
 
-test.each([':50051', '*:50051', '[::]:50051', '0.0.0.0:50051'])(
-  'what listens at %s is not on loopback, nor where others reach it',
-  (listen) => {
-    const plain = readSettings({ ...SEAL, LEASEHOLD_LISTEN: listen, LEASEHOLD_PLAINTEXT: 'loopback' });
-    expect(() => requireMayBePlaintext(plain)).toThrow('not loopback');
-    const relay = { ...SEAL, ...RELAY, LEASEHOLD_RELAY_LISTEN: listen };
-    expect(() => readSettings(relay)).toThrow('LEASEHOLD_RELAY_ADDRESS');
-    expect(() => readSettings({ ...relay, LEASEHOLD_RELAY_ADDRESS: listen })).toThrow('must name the host');
-  },
-);
+test.each([
+  ':50051',
+  '*:50051',
+  '[::]:50051',
+  '0.0.0.0:50051',
+  '[0:0:0:0:0:0:0:0]:50051',
+  '[::ffff:0.0.0.0]:50051',
+  '[::FFFF:0:0]:50051',
+])('what listens at %s is not on loopback, nor where others reach it', (listen) => {
+  const plain = readSettings({ ...SEAL, LEASEHOLD_LISTEN: listen, LEASEHOLD_PLAINTEXT: 'loopback' });
+  expect(() => requireMayBePlaintext(plain)).toThrow('not loopback');
+  const relay = { ...SEAL, ...RELAY, LEASEHOLD_RELAY_LISTEN: listen };
+  expect(() => readSettings(relay)).toThrow('LEASEHOLD_RELAY_ADDRESS');
+  expect(() => readSettings({ ...relay, LEASEHOLD_RELAY_ADDRESS: listen })).toThrow('must name the host');
+});
 
 test.each([
   ['[::]:50051', true, '[::]:50051'],
   ['[::]:50051', false, '0.0.0.0:50051'],
+  ['[::ffff:0:0]:50051', false, '0.0.0.0:50051'],
   ['0.0.0.0:50051', false, '0.0.0.0:50051'],
   ['[::1]:50051', false, '[::1]:50051'],
 ])('%s is bound, with IPv6 %s, as %s', (listen, hasIpv6, bound) => {

@@ -7,13 +7,14 @@ const MAX_PORT = 65_535;
 /** `host:port`, somewhere to connect to. Throws Malformed. */
 export function parseHostAndPort(text: string): string {
   const { host, port } = split(text);
-  if (host === '' || host === '*' || isEveryAddress(text)) {
+  const address = host === '' || host === '*' ? undefined : `${canonicalHost(host)}:${port}`;
+  if (address === undefined || isEveryAddress(address)) {
     throw new Malformed(`must name the host to connect to: host:${port}`);
   }
   if (port === 0) {
     throw new Malformed('has an invalid port: write 1 to 65535');
   }
-  return `${canonicalHost(host)}:${port}`;
+  return address;
 }
 
 /**
@@ -25,9 +26,9 @@ export function parseListenAddress(text: string): string {
   return `${host === '' || host === '*' ? '[::]' : canonicalHost(host)}:${port}`;
 }
 
-/** Whether an address to listen at, in canonical form, is each of the machine. */
+/** Whether an address to listen at, in canonical form, is each of the machine. `[::ffff:0:0]` is 0.0.0.0 within IPv6. */
 export function isEveryAddress(text: string): boolean {
-  return /^(?:0\.0\.0\.0|\[::\]):\d+$/.test(text);
+  return /^(?:0\.0\.0\.0|\[::(?:ffff:0:0)?\]):\d+$/.test(text);
 }
 
 function split(text: string): { host: string; port: number } {
