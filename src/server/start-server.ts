@@ -24,14 +24,13 @@ import { boundStatuses } from './middleware/error-budget.ts';
 import { errorsMiddleware } from './middleware/errors.ts';
 import { limitsMiddleware } from './middleware/limits.ts';
 import { reflection, reflectionDefinition } from './reflection.ts';
-import { startRelay } from './relay/start-relay.ts';
+import { type RunningRelay, startRelay } from './relay/start-relay.ts';
 import { PageTokens } from './requests/page-token.ts';
 import { configService } from './services/config-service.ts';
 import { gatewayService } from './services/gateway-service.ts';
 import { leaseService } from './services/lease-service.ts';
 import { bindable } from './transport/bindable.ts';
-import { boundPaths } from './transport/bound-paths.ts';
-import { allowLongDeadlines } from './transport/long-deadlines.ts';
+import { boundEarlyHeaders } from './transport/early-headers.ts';
 import { decodingAll } from './undecodable.ts';
 
 /** A server that listens. `stop` lets the calls under way end, and cuts them off after the drain timeout. */
@@ -58,7 +57,6 @@ export async function startServer(
   const runtime = await createRuntime(settings, log);
   const ports = around(runtime.ports);
   const audit = auditTo(log);
-  const endLongDeadlines = allowLongDeadlines();
   const health = HealthState();
   // Each caller that watches it is one.
   health.setMaxListeners(0);
@@ -102,9 +100,22 @@ export async function startServer(
     .with(limitsMiddleware(limits, ({ peer }) => `address:${peer.replace(/:\d+$/, '')}`, log))
     .with(decodingMiddleware)
     .add(decodingAll(HealthDefinition), HealthServiceImpl(health));
-  const paths = boundPaths();
-  const relay = await startRelay(settings, runtime, ports, log);
-  const port = await grpc.listen(bindable(settings.LEASEHOLD_LISTEN), doors.transport.credentials);
+  const headers = boundEarlyHeaders();
+  let relay: RunningRelay | undefined;
+  const close = async () => {
+    relay?.stop();
+    headers.close();
+    doors.close();
+    await runtime.close();
+  };
+  let port: number;
+  try {
+    relay = await startRelay(settings, runtime, ports, log);
+    port = await grpc.listen(bindable(settings.LEASEHOLD_LISTEN), doors.transport.credentials);
+  } catch (error) {
+    await close();
+    throw error;
+  }
   const address = settings.LEASEHOLD_LISTEN.replace(/:\d+$/, `:${port}`);
   log.info({ address }, 'serving');
 
@@ -115,11 +126,7 @@ export async function startServer(
       const deadline = setTimeout(() => grpc.forceShutdown(), settings.LEASEHOLD_DRAIN_TIMEOUT * 1000);
       await grpc.shutdown();
       clearTimeout(deadline);
-      relay?.stop();
-      endLongDeadlines();
-      paths.close();
-      doors.close();
-      await runtime.close();
+      await close();
     },
   };
 }

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -145,6 +146,13 @@ test.each([':0', '*:0', '[::]:0', '0.0.0.0:0', '127.0.0.1:0', 'localhost:0'])(
     await server.stop();
   },
 );
+
+test('a server that cannot listen fails, and leaves nothing of it behind', async () => {
+  const port = new URL(proxyUrl).port;
+  const settings = readSettings(leaseholdEnvironment(inject('redisUrl'), { LEASEHOLD_LISTEN: `127.0.0.1:${port}` }));
+  await expect(startServer(settings, createLogger('test', 'silent'))).rejects.toThrow('EADDRINUSE');
+  expect(channel('http2.server.stream.created').hasSubscribers).toBe(false);
+});
 
 test.each([
   ['capitals', 'KUBERNETES.Default.svc'],

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, constants } from 'node:http2';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
-import { allowLongDeadlines } from '../../src/server/transport/long-deadlines.ts';
+import { boundEarlyHeaders } from '../../src/server/transport/early-headers.ts';
 import { framed } from '../support/raw-grpc.ts';
 
 const DAY_MS = 86_400_000;
@@ -64,11 +64,11 @@ async function takenFor(timeout: string | undefined): Promise<number> {
 }
 
 async function allowed(timeout: string | undefined): Promise<number> {
-  const end = allowLongDeadlines();
+  const headers = boundEarlyHeaders();
   try {
     return await takenFor(timeout);
   } finally {
-    end();
+    headers.close();
   }
 }
 
@@ -110,6 +110,6 @@ test('no deadline is none', async () => {
   expect(await allowed(undefined)).toBe(Number.POSITIVE_INFINITY);
 });
 
-test('grpc-js cuts long deadlines: once this fails, allowLongDeadlines is not needed any more', async () => {
+test('grpc-js cuts long deadlines: once this fails, boundDeadline is not needed any more', async () => {
   expect(await takenFor('2160000S')).toBeLessThan(0);
 });
