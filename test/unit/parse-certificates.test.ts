@@ -8,6 +8,7 @@ import { otherCa } from '../support/other-ca.ts';
 
 const ca = await makeCa();
 const { raw } = new X509Certificate(ca.caPem);
+const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 /** As `openssl x509 -trustout` writes it: settings behind the certificate. */
 function trusted(settings: string): string {
@@ -43,10 +44,39 @@ test.each([
   ['beginnings on one line', '-----BEGIN CERTIFICATE-----'.repeat(30_000)],
   ['ends with blanks between', `-----END CERTIFICATE-----${' '.repeat(60)}`.repeat(10_000)],
   ['one line', 'A'.repeat(2 ** 20)],
+  ['base64 of base64 of nothing', base64(base64('-'.repeat(2 ** 19)))],
+  ['padding', 'A='.repeat(2 ** 19)],
+  ['backslashes', '-----\\\\'.repeat(2 ** 17)],
   ['braces', '{'.repeat(2 ** 20)],
   ['more than is read', `${ca.caPem}\n`.repeat(3_000)],
 ])('a megabyte of %s is refused, in time', { timeout: 30_000 }, (_what, text) => {
   expect(() => parseAnchors(text)).toThrow(Malformed);
+});
+
+/** Of a length that needs padding. */
+const padded = base64(`${ca.caPem}${'\n'.repeat(3 - (ca.caPem.length % 3) + 1)}`);
+const inLines = (text: string) => text.replace(/.{76}/g, '$&\n');
+
+test.each([
+  ['base64 of base64', base64(base64(ca.caPem)), 'decode it twice'],
+  ['base64 of base64, in lines', inLines(base64(inLines(base64(ca.caPem)))), 'decode it twice'],
+  ['base64 of quoted base64', base64(`"${base64(ca.caPem)}"\n`), 'decode it twice'],
+  ['base64 of two PEMs', base64(bundle(ca.caPem, otherCa)), 'decode it once'],
+  ['two in base64, on two lines', `${padded}\n${base64(otherCa)}`, 'decode each on its own'],
+  ['two in base64, on one line', padded + base64(otherCa), 'decode each on its own'],
+  ['two in base64, each in lines', `${inLines(padded)}\n${inLines(base64(otherCa))}`, 'decode each on its own'],
+  [
+    'a second one with \\n for line breaks',
+    bundle(ca.caPem, otherCa.replaceAll('\n', '\\n')),
+    'line breaks are written',
+  ],
+  [
+    'a second one with \\r\\n for line breaks',
+    bundle(ca.caPem, otherCa.replaceAll('\n', '\\r\\n')),
+    'line breaks are written',
+  ],
+])('%s is refused with what to do', (_what, text, advice) => {
+  expect(() => parseAnchors(text)).toThrow(advice);
 });
 
 test('a chain may stand beside its key; anchors may not', async () => {

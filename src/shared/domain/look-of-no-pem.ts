@@ -5,12 +5,20 @@ const DER_AS_TEXT = /^0[\u0082\ufffd]/;
 
 const LOOKS: readonly [is: (text: string) => boolean, hint: string][] = [
   [
-    (text) => text.includes('-----') && /-\\{1,4}(?:r\\{1,4})?n/.test(text.slice(0, 200)),
+    (text) => /-----\\{1,4}(?:r\\{1,4})?n/.test(text),
     'looks like a PEM whose line breaks are written as \\n: give real line breaks',
   ],
   [
-    (text) => decoded(text)?.includes('-----BEGIN ') ?? false,
+    (text) => isOfPem(decoded(text)),
     'looks like the base64 of a PEM, as certificate-authority-data of a kubeconfig is: decode it once (base64 -d)',
+  ],
+  [
+    (text) => isOfPem(decoded(decoded(text) ?? '')),
+    'looks like the base64 of the base64 of a PEM, as a Secret shows certificate-authority-data: decode it twice',
+  ],
+  [
+    (text) => isOfPem(decoded(firstPadded(text))),
+    'looks like several PEMs, each in base64: decode each on its own (base64 -d), and put the results one after the other',
   ],
   [
     (text) => isCertificate(decodedBytes(text)),
@@ -38,8 +46,17 @@ export function lookOfNoPem(text: string): string | undefined {
   return LOOKS.find(([is]) => is(trimmed))?.[1];
 }
 
+function isOfPem(text: string | undefined): boolean {
+  return text?.includes('-----BEGIN ') ?? false;
+}
+
+/** What ends in the padding of base64, where something follows it. */
+function firstPadded(text: string): string {
+  return /^[^=]+={1,2}/.exec(text)?.[0] ?? '';
+}
+
 function decodedBytes(text: string): Buffer | undefined {
-  const base64 = text.replace(/^["']|["']$|\s/g, '');
+  const base64 = text.trim().replace(/^["']|["']$|\s/g, '');
   return base64 !== '' && /^[A-Za-z0-9+/_-]+={0,2}$/.test(base64) ? Buffer.from(base64, 'base64') : undefined;
 }
 
