@@ -15,18 +15,17 @@ export interface PrefixProxy extends ClusterAddress {
   stop(): Promise<void>;
 }
 
-const PREFIX = '/k8s/clusters/c-1';
-
 /** `atRoot` answers for the other API server. */
 export async function startPrefixProxy(
   target: ClusterAddress,
   atRoot: (request: IncomingMessage, response: ServerResponse) => void,
+  prefix = '/k8s/clusters/c-1',
 ): Promise<PrefixProxy> {
   const dispatcher = new Agent({ connect: { ca: target.caPem } });
   const askedAtRoot: string[] = [];
   const server: AnsweringServer = await startAnsweringServer((incoming, response) => {
     const { method = '', url = '', headers } = incoming;
-    if (!url.startsWith(`${PREFIX}/`)) {
+    if (!url.startsWith(`${prefix}/`)) {
       askedAtRoot.push(`${method} ${url}`);
       atRoot(incoming, response);
       return;
@@ -34,7 +33,7 @@ export async function startPrefixProxy(
     const { authorization = '', accept = '', 'content-type': contentType = 'application/json' } = headers;
     void text(incoming)
       .then((body) =>
-        request(`${target.url}${url.slice(PREFIX.length)}`, {
+        request(`${target.url}${url.slice(prefix.length)}`, {
           dispatcher,
           method: method as 'GET' | 'POST' | 'DELETE',
           headers: { authorization, accept, 'content-type': contentType },
@@ -47,7 +46,7 @@ export async function startPrefixProxy(
       .catch((error: Error) => response.destroy(error));
   });
   return {
-    url: `${server.url}${PREFIX}`,
+    url: `${server.url}${prefix}`,
     origin: server.url,
     caPem: server.caPem,
     askedAtRoot,

@@ -7,11 +7,13 @@ import {
   type ConfigDraft,
   type Endpoint,
   sameEndpoint,
+  type TlsOptions,
 } from '../../shared/domain/config.ts';
 import { InvalidArgument } from '../../shared/domain/errors.ts';
 import { canonicalServerName } from '../../shared/domain/host.ts';
 import { parseBaseUrl } from '../../shared/domain/https-url.ts';
 import { PATH_SEGMENT } from '../../shared/domain/kubernetes-names.ts';
+import { Malformed } from '../../shared/domain/malformed.ts';
 import { Secret } from '../../shared/domain/secret.ts';
 import { minTtlSeconds } from '../../shared/domain/ttl.ts';
 import { textField } from '../../shared/text-field.ts';
@@ -20,31 +22,51 @@ import { parse } from './parse.ts';
 
 const MAX_CA_BYTES = 64 * 1024;
 
-const tls = z
-  .object({
-    caPem: z
-      .string()
-      .refine((pem) => Buffer.byteLength(pem) <= MAX_CA_BYTES, 'must have at most 64 KiB')
-      .pipe(textField((pem) => (pem === '' ? undefined : parseAnchors(pem).pem))),
-    insecureSkipVerify: z.boolean(),
-    serverName: textField((name) => (name === '' ? undefined : canonicalServerName(name))),
-  })
-  .default({ caPem: undefined, insecureSkipVerify: false, serverName: undefined });
+/** Not judged again where it is as it is stored: what was stored before a rule came must not stop other changes. */
+const unlessStored = <T>(stored: string | undefined, parseText: (text: string) => T) =>
+  textField((text) => (text === stored ? text : parseText(text)));
+
+const tls = (stored?: TlsOptions) =>
+  z
+    .object({
+      caPem: unlessStored(stored?.caPem, parseCa),
+      insecureSkipVerify: z.boolean(),
+      serverName: unlessStored(stored?.serverName, (name) => (name === '' ? undefined : canonicalServerName(name))),
+    })
+    .default({ caPem: undefined, insecureSkipVerify: false, serverName: undefined });
+
+function parseCa(text: string): string | undefined {
+  if (text === '') {
+    return undefined;
+  }
+  requireShortCa(text);
+  const { pem } = parseAnchors(text);
+  // It may have become longer: what is stored has line breaks.
+  requireShortCa(pem);
+  return pem;
+}
+
+function requireShortCa(pem: string): void {
+  if (Buffer.byteLength(pem) > MAX_CA_BYTES) {
+    throw new Malformed('must have at most 64 KiB, in lines of 64 characters');
+  }
+}
 
 const token = z
   .string()
   .max(16384, 'must have at most 16384 characters')
   .regex(/^[\x21-\x7e]*$/, 'must be printable ASCII without blanks');
 
-const direct = z
-  .object({
-    url: textField(parseBaseUrl),
-    tls,
-    token,
-    renewToken: z.boolean(),
-    gateway: emptyAsUndefined.pipe(dnsLabel.optional()),
-  })
-  .transform(({ gateway, ...endpoint }) => ({ ...endpoint, gateway }));
+const direct = (stored?: Pick<Endpoint, 'url' | 'tls'>) =>
+  z
+    .object({
+      url: unlessStored(stored?.url, parseBaseUrl),
+      tls: tls(stored?.tls),
+      token,
+      renewToken: z.boolean(),
+      gateway: emptyAsUndefined.pipe(dnsLabel.optional()),
+    })
+    .transform(({ gateway, ...endpoint }) => ({ ...endpoint, gateway }));
 
 const staticCredential = z
   .object({ namespace: dnsLabel, serviceAccount: dnsSubdomain, revocable: z.boolean() })
@@ -79,43 +101,44 @@ const dynamicCredential = z
   .transform((fields) => ({ kind: 'dynamic' as const, ...fields }));
 
 /** Both oneofs laid flat, so that the paths of violations are those of the proto. */
-const flatConfig = z
-  .object({
-    name: dnsLabel,
-    defaultTtl: wholeSeconds,
-    maxTtl: wholeSeconds,
-    audiences,
-    labels: kubernetesLabels,
-    direct: direct.optional(),
-    gateway: z.object({ name: dnsLabel }).optional(),
-    static: staticCredential.optional(),
-    dynamic: dynamicCredential.optional(),
-  })
-  .check(({ value, issues }) => {
-    if (!value.direct && !value.gateway) {
-      issues.push({ code: 'custom', path: ['access'], message: 'must be direct or gateway', input: value });
-    }
-    const credential = value.static ?? value.dynamic;
-    if (!credential) {
-      issues.push({ code: 'custom', path: ['credential'], message: 'must be static or dynamic', input: value });
-      return;
-    }
-    const least = minTtlSeconds(credential);
-    if (value.defaultTtl < least) {
-      const message = `must be at least ${least} s: Kubernetes mints no shorter token, and a static one cannot be revoked unless it is revocable`;
-      issues.push({ code: 'custom', path: ['defaultTtl'], message, input: value });
-    }
-    if (value.defaultTtl > value.maxTtl) {
-      issues.push({ code: 'custom', path: ['defaultTtl'], message: 'must not be above max_ttl', input: value });
-    }
-  });
+const flatConfig = (stored?: Access) =>
+  z
+    .object({
+      name: dnsLabel,
+      defaultTtl: wholeSeconds,
+      maxTtl: wholeSeconds,
+      audiences,
+      labels: kubernetesLabels,
+      direct: direct(stored?.kind === 'direct' ? stored : undefined).optional(),
+      gateway: z.object({ name: dnsLabel }).optional(),
+      static: staticCredential.optional(),
+      dynamic: dynamicCredential.optional(),
+    })
+    .check(({ value, issues }) => {
+      if (!value.direct && !value.gateway) {
+        issues.push({ code: 'custom', path: ['access'], message: 'must be direct or gateway', input: value });
+      }
+      const credential = value.static ?? value.dynamic;
+      if (!credential) {
+        issues.push({ code: 'custom', path: ['credential'], message: 'must be static or dynamic', input: value });
+        return;
+      }
+      const least = minTtlSeconds(credential);
+      if (value.defaultTtl < least) {
+        const message = `must be at least ${least} s: Kubernetes mints no shorter token, and a static one cannot be revoked unless it is revocable`;
+        issues.push({ code: 'custom', path: ['defaultTtl'], message, input: value });
+      }
+      if (value.defaultTtl > value.maxTtl) {
+        issues.push({ code: 'custom', path: ['defaultTtl'], message: 'must not be above max_ttl', input: value });
+      }
+    });
 
 /**
  * A config as a caller wrote it. Where the message has no token, which is never shown to those who change a config, that
- * of `stored` stands in. Throws InvalidArgument.
+ * of `stored` stands in; a URL, a CA and a server name that are as in `stored` are taken over. Throws InvalidArgument.
  */
 export function parseConfigDraft(message: ConfigMessage | undefined, stored?: Access): ConfigDraft {
-  const flat = parse(flatConfig, flatten(message ?? ConfigMessage.create()), 'config');
+  const flat = parse(flatConfig(stored), flatten(message ?? ConfigMessage.create()), 'config');
   const credential = flat.static ?? flat.dynamic;
   if (!credential) {
     throw violation('credential', 'is required');
@@ -131,7 +154,10 @@ export function parseConfigDraft(message: ConfigMessage | undefined, stored?: Ac
   };
 }
 
-function accessDraft({ direct, gateway }: z.infer<typeof flatConfig>, stored: Access | undefined): AccessDraft {
+function accessDraft(
+  { direct, gateway }: z.infer<ReturnType<typeof flatConfig>>,
+  stored: Access | undefined,
+): AccessDraft {
   if (gateway) {
     return { kind: 'gateway', gateway: gateway.name };
   }

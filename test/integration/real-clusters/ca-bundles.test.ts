@@ -18,6 +18,7 @@ import { otherCa } from '../../support/other-ca.ts';
 import { rejectionOf } from '../../support/rejection.ts';
 import { SECURE } from '../../support/security.ts';
 import { directAccess, type StaticSetup, setUpStatic } from '../../support/set-ups.ts';
+import { storeAccess } from '../../support/store-access.ts';
 import { openWorld, type World } from '../../support/world.ts';
 
 // Each certificate of a bundle is read. One that cannot be read would take those behind it with it, without a word.
@@ -117,6 +118,39 @@ test('a config that has its CA in other words has the same CA: its token stays',
   const { url, caPem } = world.cluster;
   const access = directAccess({ url, caPem: CRLF(caPem) }, '');
   await world.configs.updateConfig({ config: { name, access }, updateMask: ['direct.tls'] });
+});
+
+describe('a bundle that was stored before, and would be refused today, stops no change of something else', () => {
+  const NO_CRL = '-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n';
+  test.each<[string, (real: string) => string]>([
+    ['with a certificate that is cut off', (real) => `${real}\n${one.slice(0, 200)}`],
+    ['with a private key', (real) => `${real}\n${key}`],
+    ['with a revocation list', (real) => `${real}\n${NO_CRL}`],
+    ['that is too long', (real) => `${real}\n${'# of old\n'.repeat(8_000)}`],
+  ])('%s', async (_what, write) => {
+    const { name } = await createWith(world.cluster.caPem);
+    const { url } = world.cluster;
+    const caPem = write(world.cluster.caPem);
+    await storeAccess(world, name, { tls: { caPem, insecureSkipVerify: false, serverName: undefined } });
+    await world.configs.updateConfig({ config: { name, labels: { team: 'one' } }, updateMask: ['labels'] });
+    const access = directAccess({ url, caPem }, await world.admin.mintToken(setup.requester.account));
+    await world.configs.updateConfig({ config: { name, access }, updateMask: ['direct.token'] });
+    const shown = await world.configs.updateConfig({ config: { name, access }, updateMask: ['direct.tls'] });
+    expect(shown).toMatchObject({ labels: { team: 'one' }, access: { value: { tls: { caPem } } } });
+    const other = directAccess({ url, caPem: `${caPem}${key}` }, '');
+    const rejection = await rejectionOf(
+      world.configs.updateConfig({ config: { name, access: other }, updateMask: ['direct.tls'] }),
+    );
+    expect(rejection).toMatchObject({ code: Status.INVALID_ARGUMENT, fields: ['config.direct.tls.ca_pem'] });
+  });
+});
+
+test('a bundle that is too long once its lines are broken is refused by CreateConfig already', async () => {
+  const inOneLine = inOne(one);
+  const caPem = inOneLine.repeat(Math.floor((64 * 1024) / inOneLine.length));
+  const rejection = await rejectionOf(createWith(caPem));
+  expect(rejection).toMatchObject({ code: Status.INVALID_ARGUMENT, fields: ['config.direct.tls.ca_pem'] });
+  expect(rejection.message).toMatch(/at most 64 KiB, in lines of 64 characters/);
 });
 
 const log = createLogger('test', 'silent');

@@ -11,13 +11,14 @@ import { readGatewaySettings } from '../../../src/gateway/settings.ts';
 import { LeaseState } from '../../../src/gen/leasehold/v1/lease.ts';
 import { Callers } from '../../../src/server/authentication/callers.ts';
 import { Secret } from '../../../src/shared/domain/secret.ts';
-import { createRuntime } from '../../../src/shared/runtime.ts';
 import { createLogger } from '../../../src/shared/telemetry/logger.ts';
 import { makeTempFolder, type TempFolder } from '../../servers/temp-folder.ts';
+import type { ClusterAddress } from '../../support/admin.ts';
 import { type PrefixProxy, startPrefixProxy } from '../../support/prefix-proxy.ts';
 import { rejectionOf } from '../../support/rejection.ts';
 import { createDynamicRequester } from '../../support/seed-rbac.ts';
 import { directAccess, type StaticSetup, setUpDynamic, setUpStatic } from '../../support/set-ups.ts';
+import { storeAccess } from '../../support/store-access.ts';
 import { makeTokenIssuer } from '../../support/token-issuer.ts';
 import { openWorld, type World } from '../../support/world.ts';
 
@@ -179,16 +180,8 @@ test.each<[string, (authority: string) => string]>([
 test('a config that was stored before goes on to be of the same cluster, and its leases with it', async () => {
   const { config, requester, role, namespaces } = await setUpDynamic(world, 'older');
   const created = await world.configs.createConfig({ config });
-  const runtime = await createRuntime(world.settings, createLogger('test', 'silent'));
-  const stored = await runtime.ports.configs.get('older');
-  if (!stored || !('access' in stored) || stored.access.kind !== 'direct') {
-    throw new Error('the config is not there');
-  }
-  // As versions before wrote it: the text of whoever created the config.
-  const written = { ...stored.access, id: randomUUID(), url: `${world.cluster.url.replace('https', 'HTTPS')}/` };
-  await runtime.ports.configs.keepAccess(written);
-  await runtime.ports.configs.replace({ ...stored, access: written, version: stored.version + 1 });
-  await runtime.close();
+  // The text of whoever created the config.
+  await storeAccess(world, 'older', { url: `${world.cluster.url.replace('https', 'HTTPS')}/` });
 
   const { lease, credential } = await world.leases.issueLease({ config: 'older' });
   expect(credential?.clusterUrl).toBe(world.cluster.url);
@@ -207,4 +200,35 @@ test('a config that was stored before goes on to be of the same cluster, and its
   await world.admin.waitUntilMay(requester.account, { verb: 'delete', resource: 'serviceaccounts' }, false);
   const revoked = await world.leases.revokeLease({ id: lease?.id ?? '' });
   expect(revoked.state).toBe(LeaseState.LEASE_STATE_REVOKED);
+});
+
+describe('what was stored before, and would be written otherwise today, stops no change of something else', () => {
+  let served: PrefixProxy;
+  beforeAll(async () => {
+    served = await startPrefixProxy(world.cluster, (_request, response) => response.end(), '//x');
+  });
+  afterAll(() => served.stop());
+
+  test.each<[string, string, () => ClusterAddress & { serverName?: string }]>([
+    ['a URL with two slashes in its path', 'two-slashes', () => served],
+    ['a server name in capitals', 'in-capitals', () => ({ ...world.cluster, serverName: 'KUBERNETES.Default.svc' })],
+  ])('%s', async (_what, name, stored) => {
+    const { url, caPem, serverName } = stored();
+    await world.configs.createConfig({ config: { ...setup.config, name } });
+    await storeAccess(world, name, { url, tls: { caPem, insecureSkipVerify: false, serverName } });
+    await world.configs.updateConfig({ config: { name, labels: { team: 'one' } }, updateMask: ['labels'] });
+    const address = { url, caPem, ...(serverName && { serverName }) };
+    const access = directAccess(address, await world.admin.mintToken(setup.requester.account));
+    await world.configs.updateConfig({ config: { name, access }, updateMask: ['direct.token'] });
+    const shown = await world.configs.updateConfig({ config: { name, access }, updateMask: ['direct'] });
+    expect(shown).toMatchObject({
+      labels: { team: 'one' },
+      access: { value: { url, tls: { serverName: serverName ?? '' } } },
+    });
+    const other = directAccess({ ...address, url: `${url}//y` }, '');
+    const rejection = await rejectionOf(
+      world.configs.updateConfig({ config: { name, access: other }, updateMask: ['direct.url'] }),
+    );
+    expect(rejection).toMatchObject({ code: Status.INVALID_ARGUMENT, fields: ['config.direct.url'] });
+  });
 });
