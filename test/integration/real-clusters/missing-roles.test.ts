@@ -137,9 +137,9 @@ describe('a role that does not exist', () => {
     expect((await world.configs.createConfig({ config })).warnings).toEqual([told]);
     expect(await checked(config)).toMatchObject([{ state: ObjectState.OBJECT_STATE_NOT_LOOKED_AT, detail: told }]);
     const check = await world.configs.checkConfig({ target: { $case: 'name', value: config.name } });
-    expect(check.permissions.filter(({ verb, resource }) => verb === 'get' && resource === 'clusterroles')).toMatchObject([
-      { resource: 'clusterroles', objectName: name, namespace: '', allowed: false },
-    ]);
+    expect(
+      check.permissions.filter(({ verb, resource }) => verb === 'get' && resource === 'clusterroles'),
+    ).toMatchObject([{ resource: 'clusterroles', objectName: name, namespace: '', allowed: false }]);
     expect(check).toMatchObject({ allAllowed: true, missingRbacManifest: '' });
   });
 });
