@@ -88,6 +88,15 @@ test.each([-HOUR_MS, HOUR_MS, -31_500, 31_500])(
   },
 );
 
+test.each([1e306, 253_402_300_800, -1, 0])(
+  'a token that says it was made at %d s does not say when it was made',
+  (iat) => {
+    const payload = Buffer.from(JSON.stringify({ iat })).toString('base64url');
+    expect(ahead(new Secret(`e30.${payload}.e30`))).toBe(0);
+    expect(said()).toEqual([]);
+  },
+);
+
 test.each([0, 400, -900])('what a second and the way leave open counts as none: %d ms', (aheadMs) => {
   expect(ahead(jwt(aheadMs))).toBe(0);
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DNS_LABEL, DNS_SUBDOMAIN } from '../domain/kubernetes-names.ts';
+import { MAX_NUMERIC_DATE } from '../domain/numeric-date.ts';
 import { parseJson } from '../domain/parse-json.ts';
 import type { Secret } from '../domain/secret.ts';
 
@@ -15,8 +16,8 @@ export interface TokenClaims {
   boundTo: string | undefined;
 }
 
-/** NumericDate of RFC 7519, up to the end of the year 9999, where google.protobuf.Timestamp ends. */
-const seconds = z.number().min(0).max(253_402_300_799);
+/** NumericDate of RFC 7519. */
+const seconds = z.number().min(0).max(MAX_NUMERIC_DATE);
 
 /** Kubernetes: "Managing Service Accounts", "Schema for service account private claims". */
 const Claims = z.object({
