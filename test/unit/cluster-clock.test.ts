@@ -84,7 +84,7 @@ test.each([-HOUR_MS, HOUR_MS, -31_500, 31_500])(
     expect(() => clock.require(CALL, found)).toThrow(ClusterClockDiffers);
     expect(clock.wasOff).toBe(true);
     // Its latest answer says that it is right by now: that is to be tried.
-    expect(() => clock.requireSetSince(CALL)).not.toThrow();
+    expect(() => clock.requireSetSince(CALL, 0)).not.toThrow();
   },
 );
 
@@ -107,5 +107,14 @@ test('of a token that does not say when it was made, the time that its end impli
   expect(ahead(OPAQUE, -HOUR_MS)).toBe(0);
   answer(inWords(-HOUR_MS));
   expect(ahead(OPAQUE, -HOUR_MS)).toBeLessThan(-HOUR_MS + 2_000);
-  expect(() => clock.requireSetSince(CALL)).toThrow(ClusterClockDiffers);
+  expect(() => clock.requireSetSince(CALL, now)).toThrow(ClusterClockDiffers);
+});
+
+test('a Date of before a question, which got no answer, proves nothing of now', () => {
+  answer(inWords(HOUR_MS));
+  ahead(jwt(HOUR_MS));
+  now += 1_000;
+  expect(() => clock.requireSetSince(CALL, now)).not.toThrow();
+  answer(inWords(HOUR_MS));
+  expect(() => clock.requireSetSince(CALL, now - 50)).toThrow(ClusterClockDiffers);
 });

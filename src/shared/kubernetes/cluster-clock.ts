@@ -101,10 +101,11 @@ export class ClusterClock {
     return this.#token !== undefined && Math.abs(this.#token.aheadMs) > MAX_SKEW_MS;
   }
 
-  /** Throws ClusterClockDiffers where the latest answer still agrees with the last token. */
-  requireSetSince(call: ClusterCall): void {
-    if (this.#token && this.#dates && agree(this.#token, this.#dates.last)) {
-      this.require(call, this.#dates.last.aheadMs);
+  /** Throws ClusterClockDiffers where an answer that came since `askedAt` still agrees with the last token. */
+  requireSetSince(call: ClusterCall, askedAt: number): void {
+    const last = this.#dates?.last;
+    if (this.#token && last && last.at >= askedAt && agree(this.#token, last)) {
+      this.require(call, last.aheadMs);
     }
   }
 

@@ -112,8 +112,9 @@ export class KubernetesCluster implements Cluster {
     if (!clock?.wasOff) {
       return;
     }
+    const askedAt = clock.now();
     try {
-      // Every token may ask it, and whatever the answer is, it has a Date.
+      // Every token may ask it, and whatever the answer is, it has a Date. Where there is none, the call itself will tell.
       await this.mayI({
         verb: 'create',
         apiGroup: '',
@@ -127,7 +128,7 @@ export class KubernetesCluster implements Cluster {
         throw error;
       }
     }
-    clock.requireSetSince(call);
+    clock.requireSetSince(call, askedAt);
   }
 
   async readServiceAccount(account: ServiceAccountName): Promise<void> {
