@@ -59,7 +59,7 @@ test.each<[what: string, dates: (index: number) => string | undefined]>([
 
 test('a Date that goes on to agree with itself is told of, once, and once when it is right; it refuses nothing', async () => {
   for (const aheadMs of [-HOUR_MS, 0]) {
-    for (let index = 0; index < 10; index++) {
+    for (let index = 0; index < 70; index++) {
       answer(inWords(aheadMs));
       now += 1_000;
     }
@@ -117,4 +117,19 @@ test('a Date of before a question, which got no answer, proves nothing of now', 
   expect(() => clock.requireSetSince(CALL, now)).not.toThrow();
   answer(inWords(HOUR_MS));
   expect(() => clock.requireSetSince(CALL, now - 50)).toThrow(ClusterClockDiffers);
+});
+
+test('API servers of one cluster that take turns with clocks that differ are told of once', () => {
+  for (let index = 0; index < 500; index++) {
+    ahead(jwt(index % 2 ? 0 : 8_000));
+    now += 1_000;
+  }
+  expect(said()).toEqual([expect.stringContaining('8 s ahead of')]);
+});
+
+test.each([1_000, 120_000])('a clock that wavers every %d ms fills no log', (everyMs) => {
+  for (const end = now + HOUR_MS; now < end; now += everyMs) {
+    ahead(jwt(Math.floor(now / everyMs) % 2 ? 0 : 60_000));
+  }
+  expect(said().length).toBeLessThanOrEqual(HOUR_MS / 60_000);
 });

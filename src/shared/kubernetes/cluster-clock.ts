@@ -23,6 +23,12 @@ const SAME_MS = 2_000;
  */
 const SPAN_MS = 3_000;
 
+/**
+ * A clock that was off is right again once no reading has said otherwise for so long: API servers of one cluster may take
+ * turns with clocks that differ.
+ */
+const RIGHT_FOR_MS = 60_000;
+
 /** When a call was sent and answered, by our clock. */
 export interface Exchange {
   sentAt: number;
@@ -47,7 +53,8 @@ export class ClusterClock {
   /** The first of the readings of Date that agree with each other, and the latest. */
   #dates: { first: Reading; last: Reading } | undefined;
   #token: Reading | undefined;
-  #isOff = false;
+  /** When a reading that was off came last, where that was told and the clock does not count as right again. */
+  #offAt: number | undefined;
 
   /** `now`: our clock, by which leases end. */
   constructor(cluster: string, now: () => number, log: Ports['log']) {
@@ -70,7 +77,7 @@ export class ClusterClock {
     const first = this.#dates && agree(this.#dates.first, last) ? this.#dates.first : last;
     this.#dates = { first, last };
     if (last.at - first.at >= SPAN_MS) {
-      this.#tell(last.aheadMs);
+      this.#tell(last);
     }
   }
 
@@ -85,7 +92,7 @@ export class ClusterClock {
       return 0;
     }
     this.#token = own;
-    this.#tell(own.aheadMs);
+    this.#tell(own);
     return own.aheadMs;
   }
 
@@ -109,23 +116,26 @@ export class ClusterClock {
     }
   }
 
-  #tell(aheadMs: number): void {
+  #tell({ aheadMs, at }: Reading): void {
     recordClockOffset(aheadMs, { cluster: this.#cluster });
-    const isOff = Math.abs(aheadMs) > NOTICEABLE_MS;
-    if (isOff === this.#isOff) {
-      return;
-    }
-    this.#isOff = isOff;
-    const aheadSeconds = Math.round(aheadMs / 1000);
-    if (isOff) {
-      this.#log.warn(
-        { cluster: this.#cluster, aheadSeconds },
-        `the clock of the API server is ${Math.abs(aheadSeconds)} s ${aheadMs > 0 ? 'ahead of' : 'behind'} that of Redis, by which leases end. ` +
-          `Beyond ${MAX_SKEW_MS / 1000} s no lease is issued; taking down goes on. Check NTP at both`,
-      );
-    } else {
+    if (Math.abs(aheadMs) > NOTICEABLE_MS) {
+      if (this.#offAt === undefined) {
+        this.#warn(aheadMs);
+      }
+      this.#offAt = at;
+    } else if (this.#offAt !== undefined && at - this.#offAt >= RIGHT_FOR_MS) {
+      this.#offAt = undefined;
       this.#log.info({ cluster: this.#cluster }, 'the clock of the API server is right again');
     }
+  }
+
+  #warn(aheadMs: number): void {
+    const aheadSeconds = Math.round(aheadMs / 1000);
+    this.#log.warn(
+      { cluster: this.#cluster, aheadSeconds },
+      `the clock of the API server is ${Math.abs(aheadSeconds)} s ${aheadMs > 0 ? 'ahead of' : 'behind'} that of Redis, by which leases end. ` +
+        `Beyond ${MAX_SKEW_MS / 1000} s no lease is issued; taking down goes on. Check NTP at both`,
+    );
   }
 }
 
