@@ -1,4 +1,4 @@
-import { setImmediate as tick } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as tick } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Unavailable } from '../../src/shared/domain/errors.ts';
 import { WriteGate } from '../../src/shared/redis/write-gate.ts';
@@ -64,6 +64,29 @@ test('all who come while writes are refused wait, and go on together when they a
   expect(told).toEqual(['refuses OOM', 'takes OOM']);
 });
 
+test.each([
+  'Connection is closed.',
+  "Stream isn't writeable and enableOfflineQueue options is false",
+  'Command timed out',
+  'LOADING Redis is loading the dataset in memory',
+])('a Redis that is away after a refusal is waited for: %s', async (message) => {
+  refuses = FULL;
+  gate.heard(FULL);
+  const passing = gate.pass();
+  refuses = new Error(message);
+  const during = await Promise.race([passing, sleep(1_200, 'waits')]);
+  expect([during, told]).toEqual(['waits', ['refuses OOM']]);
+  refuses = undefined;
+  expect(await passing).toBe(true);
+  expect(told).toEqual(['refuses OOM', 'takes OOM']);
+});
+
+test('a probe that fails in any other way lets go whoever waits', async () => {
+  refuses = new Error('NOPERM No permissions to access a key');
+  gate.heard(FULL);
+  expect(await gate.pass()).toBe(true);
+});
+
 test('a Redis that goes to and fro is not told again and again', { timeout: 30_000 }, async () => {
   for (let times = 0; times < 3; times++) {
     gate.heard(FULL);
@@ -72,10 +95,13 @@ test('a Redis that goes to and fro is not told again and again', { timeout: 30_0
   expect(told).toEqual(['refuses OOM', 'takes OOM']);
 });
 
-test('who waits is let go when the process stops', async () => {
-  refuses = FULL;
-  gate.heard(FULL);
-  const waiting = gate.pass();
-  gate.close();
-  await expect(waiting).rejects.toThrow(Unavailable);
-});
+test.each([FULL, new Error('Connection is closed.')])(
+  'who waits is let go when the process stops: %s',
+  async (error) => {
+    refuses = error;
+    gate.heard(FULL);
+    const waiting = gate.pass();
+    gate.close();
+    await expect(waiting).rejects.toThrow(Unavailable);
+  },
+);

@@ -37,7 +37,7 @@ export async function storeCall<T>(call: () => Promise<T>): Promise<T> {
       const message = `the store can be read, but Redis refuses writes: ${refusal.why}; ${refusal.advice}`;
       throw new Unavailable('STORE_UNAVAILABLE', message, { cause: error });
     }
-    if (!isPassing(error as NodeJS.ErrnoException)) {
+    if (!isPassing(error)) {
       throw error;
     }
     throw new Unavailable('STORE_UNAVAILABLE', 'the store (Redis) cannot be reached, or cannot serve now', {
@@ -46,8 +46,9 @@ export async function storeCall<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-function isPassing({ message, syscall }: NodeJS.ErrnoException): boolean {
-  return syscall !== undefined || PASSING.test(message) || AWAY.test(message);
+/** Whether an error says that Redis is away or cannot serve now. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof Error && ('syscall' in error || PASSING.test(error.message) || AWAY.test(error.message));
 }
 
 /** Whether an error is Redis' answer, or says that there was none. */

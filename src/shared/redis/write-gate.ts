@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Unavailable } from '../domain/errors.ts';
 import { type Refusal, refusalIn } from './refusal.ts';
+import { isPassing } from './store-call.ts';
 
 /** How often a Redis that refuses writes is asked whether it takes them again. */
 const PROBE_MS = 500;
@@ -99,7 +100,7 @@ export class WriteGate {
     }
   }
 
-  /** A Redis that is away, or fails otherwise, is no reason to wait here: whoever calls it sees for itself. */
+  /** Nothing is known of a Redis that is away: it is asked again. One that fails otherwise fails for whoever calls it. */
   async #takesWrites(): Promise<boolean> {
     try {
       await this.#options.probe();
@@ -110,7 +111,7 @@ export class WriteGate {
         this.#options.count(refusal.code);
         this.#refusal = refusal;
       }
-      return refusal === undefined;
+      return refusal === undefined && !isPassing(error);
     }
   }
 
