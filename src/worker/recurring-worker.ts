@@ -1,5 +1,6 @@
 import { Queue, Worker } from 'bullmq';
 import { failures } from './failures.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import type { Work } from './work.ts';
 import { workerOptions } from './worker-options.ts';
 
@@ -35,8 +36,9 @@ export async function startRecurringWorker(
       throw error;
     }
   });
-  const keeping = setInterval(() => void keep().catch(onQueueError), everyMs);
-  gate.onReopened(() => void keep().catch(onQueueError));
+  const keepAgain = oneAtATime(() => keep().catch(onQueueError));
+  const keeping = setInterval(keepAgain, everyMs);
+  gate.onReopened(keepAgain);
   return {
     async close() {
       clearInterval(keeping);

@@ -10,6 +10,7 @@ import type { Settings } from '../shared/settings.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import { startBatchWorker } from './batch-worker.ts';
 import { startExpiryWorker } from './expiry-worker.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import { startRecurringWorker } from './recurring-worker.ts';
 import { rewrapping } from './rewrapping.ts';
 import type { Work } from './work.ts';
@@ -38,7 +39,7 @@ export async function startWorker(
     onQueueError: runtime.onStoreError,
   };
   // What fell due meanwhile may have no alarm, because none could be set.
-  gate.onReopened(() => void sweep(work.ports, { graceMs: 0 }).catch(runtime.onStoreError));
+  gate.onReopened(oneAtATime(() => sweep(work.ports, { graceMs: 0 }).catch(runtime.onStoreError)));
   const expiries = startExpiryWorker(work);
   const batches = startBatchWorker(work);
   const sweeping = await startRecurringWorker(work, {
