@@ -11,8 +11,8 @@ import { encodedKey } from './sealing/parse-keyring.ts';
 import { textField } from './text-field.ts';
 
 /** What becomes a timer must have a lower maximum: those of Node wait for 24.8 days at most, and a longer one for 1 ms. */
-const seconds = (what: string, fallback: number, max = 31_536_000) =>
-  z.coerce.number().positive().max(max).default(fallback).describe(`${what}, in seconds`);
+const seconds = (what: string, fallback: number, max = 31_536_000, min = 0) =>
+  z.coerce.number().positive().min(min).max(max).default(fallback).describe(`${what}, in seconds`);
 
 const flag = (what: string) =>
   anyCase(['true', 'false'])
@@ -74,9 +74,11 @@ export const Settings = z
       .default(0)
       .describe('Replicas that must have a record before it counts: what a failover keeps (see [Redis](#redis))'),
     LEASEHOLD_REDIS_TIMEOUT: seconds(
-      'Deadline of one command to Redis, and of a connection to it: calls fail after it while Redis is silent',
+      'Deadline of one command to Redis, and of a connection to it, 1.5 to 30: calls fail after it while Redis is silent',
       2,
       30,
+      // Replicas are waited for within it.
+      1.5,
     ),
     LEASEHOLD_ALLOW_VOLATILE_REDIS: flag(
       'For development: only warn about a Redis that evicts keys or does not log its writes',

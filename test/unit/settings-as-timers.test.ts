@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { startTimeoutMs } from '../../src/shared/redis/connect-redis.ts';
 import { readSettings, Settings } from '../../src/shared/settings.ts';
 
 // Node's timers hold 32 bits: one of more than 24.8 days ends at once.
@@ -32,4 +33,14 @@ test.each(COMPARED)('%s may be a year', (name) => {
 
 test('the time for which a stopping process waits may be a day', () => {
   expect(reading('LEASEHOLD_DRAIN_TIMEOUT', 86_400)).toMatchObject({ LEASEHOLD_DRAIN_TIMEOUT: 86_400 });
+});
+
+test.each([0.5, 1.4, 30.1])('a command to Redis has no deadline of %d s', (value) => {
+  expect(() => reading('LEASEHOLD_REDIS_TIMEOUT', value)).toThrow('LEASEHOLD_REDIS_TIMEOUT');
+});
+
+test.each([1.5, 2, 10, 30])('a command to Redis may take %d s, also at the start', (value) => {
+  const { LEASEHOLD_REDIS_TIMEOUT: timeout } = reading('LEASEHOLD_REDIS_TIMEOUT', value);
+  expect(timeout).toBe(value);
+  expect(startTimeoutMs(timeout * 1000)).toBeGreaterThan(timeout * 1000);
 });

@@ -2,7 +2,7 @@ import { Unavailable } from '../domain/errors.ts';
 import type { RedisClient } from './connect-redis.ts';
 import type { ScriptRunner } from './script-runner.ts';
 
-/** How long replicas may take to acknowledge; below the deadline of a command. */
+/** How long replicas may take to acknowledge; below the least deadline of a command (LEASEHOLD_REDIS_TIMEOUT). */
 const ACKNOWLEDGED_WITHIN_MS = 1_000;
 
 interface Call extends PromiseWithResolvers<unknown> {

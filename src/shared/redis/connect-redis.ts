@@ -12,7 +12,9 @@ export type RedisUse = 'calls' | 'queue' | 'jobs';
 /** Longer than BullMQ's longest wait for a job, 10 s: a server that is silent for so long is not there any more. */
 const JOBS_SILENCE_MS = 15_000;
 
+/** So long a connection may take at the start, and longer where a single command may. */
 const START_TIMEOUT_MS = 10_000;
+const BEYOND_COMMAND_MS = 1_000;
 const MAX_RECONNECT_DELAY_MS = 1_000;
 
 /** How often a connection to a single Redis that turned out to be read-only is made anew. */
@@ -59,7 +61,7 @@ export class RedisConnections {
       client.on(event, hear);
     }
     try {
-      await Promise.race([ready(client), tooLate()]);
+      await Promise.race([ready(client), tooLate(startTimeoutMs(this.#timeoutMs))]);
       // ioredis would go on with database 0.
       throwIf(heard.find(({ message }) => NO_SUCH_DATABASE.test(message)));
     } catch (error) {
@@ -94,9 +96,14 @@ async function ready(client: RedisClient): Promise<void> {
 }
 
 /** Where no Sentinel answers, or none knows the master, ioredis would ask them for ever. */
-async function tooLate(): Promise<never> {
-  await sleep(START_TIMEOUT_MS, undefined, { ref: false });
-  throw new Error(`Redis could not be reached within ${START_TIMEOUT_MS / 1000} s`);
+async function tooLate(afterMs: number): Promise<never> {
+  await sleep(afterMs, undefined, { ref: false });
+  throw new Error(`Redis could not be reached within ${afterMs / 1000} s`);
+}
+
+/** How long to wait for a Redis at the start, where a command may take `timeoutMs`. */
+export function startTimeoutMs(timeoutMs: number): number {
+  return Math.max(START_TIMEOUT_MS, timeoutMs + BEYOND_COMMAND_MS);
 }
 
 function createClient(address: RedisAddress, use: RedisUse, timeoutMs: number): RedisClient {
