@@ -85,6 +85,10 @@ export class MemoryCluster implements Cluster {
     return { token, expireTime: exp * 1000 };
   }
 
+  async clockAheadMs(): Promise<number> {
+    return 0;
+  }
+
   async readServiceAccount(account: ServiceAccountName): Promise<void> {
     const call = accountCall('get', account);
     this.#admit(call);

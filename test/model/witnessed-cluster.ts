@@ -73,6 +73,10 @@ export class WitnessedCluster implements Cluster {
     return this.#process.call(this.#to, () => this.#cluster.mintToken(account, wish));
   }
 
+  clockAheadMs(): Promise<number> {
+    return this.#cluster.clockAheadMs();
+  }
+
   readServiceAccount(account: ServiceAccountName): Promise<void> {
     return this.#process.call(this.#to, () => this.#cluster.readServiceAccount(account));
   }

@@ -133,3 +133,46 @@ test.each([1_000, 120_000])('a clock that wavers every %d ms fills no log', (eve
   }
   expect(said().length).toBeLessThanOrEqual(HOUR_MS / 60_000);
 });
+
+/** Ten answers with such a Date, in ten seconds. */
+function hearDates(aheadMs: number) {
+  for (let index = 0; index < 10; index++) {
+    answer(inWords(aheadMs));
+    now += 1_000;
+  }
+}
+
+test.each<[what: string, hear: () => unknown, aheadMs: number]>([
+  ['nothing', () => undefined, 0],
+  ['a single Date', () => answer(inWords(HOUR_MS)), HOUR_MS],
+  ['only Dates that are behind, as those of a cache', () => answer('Tue, 15 Nov 1994 08:12:31 GMT'), 0],
+  ['a token', () => ahead(jwt(-HOUR_MS)), -HOUR_MS],
+  [
+    'a token, and that the clock was set since',
+    () => {
+      hearDates(-HOUR_MS);
+      ahead(jwt(-HOUR_MS));
+      hearDates(0);
+    },
+    0,
+  ],
+  [
+    'a token, and the Dates of a proxy',
+    () => {
+      hearDates(HOUR_MS);
+      ahead(jwt(0));
+      hearDates(HOUR_MS);
+    },
+    0,
+  ],
+])('how far ahead it is, after %s', (_, hear, aheadMs) => {
+  hear();
+  expect(Math.abs(clock.aheadMs - aheadMs)).toBeLessThan(2_000);
+});
+
+test('it is asked once, and only where nothing was heard of it', () => {
+  expect([clock.mayBeAsked(), clock.mayBeAsked()]).toEqual([true, false]);
+  const heard = new ClusterClock(CLUSTER, () => now, keepLog().log);
+  heard.heardDate(inWords(0), { sentAt: now, answeredAt: now });
+  expect(heard.mayBeAsked()).toBe(false);
+});

@@ -9,6 +9,7 @@ import { countTokenRenewal } from '../telemetry/metrics.ts';
 import { inSpan } from '../telemetry/span.ts';
 import { ExpiryWarnings } from './expiry-warnings.ts';
 import { renewClusterToken } from './renew-cluster-token.ts';
+import { readClaims } from './token-claims.ts';
 import { wantedRenewal } from './token-renewal.ts';
 
 /** Configs that are seen to at the same time. */
@@ -26,7 +27,7 @@ export class ClusterTokens {
 
   constructor(ports: Ports) {
     this.#ports = ports;
-    this.#warnings = new ExpiryWarnings(ports);
+    this.#warnings = new ExpiryWarnings(ports.log);
   }
 
   /** Goes through all configs once. Throws Unavailable. */
@@ -43,11 +44,19 @@ export class ClusterTokens {
 
   async #see(config: DirectConfig): Promise<void> {
     const renewal = wantedRenewal(config.access);
-    const isDue = renewal !== undefined && renewal.dueTime <= this.#ports.clock.now();
+    const now = await this.#nowAt(config.access);
+    const isDue = renewal !== undefined && renewal.dueTime <= now;
     const isRenewed = isDue && (await this.#renew(config, () => renewClusterToken(this.#ports, config, renewal)));
     if (!isRenewed) {
-      this.#warnings.look(config);
+      this.#warnings.look(config, now);
     }
+  }
+
+  /** The time by which the API server judges a token; ours where it has no end. */
+  async #nowAt(access: DirectAccess): Promise<number> {
+    const ends = readClaims(access.token)?.expireTime !== undefined;
+    const aheadMs = ends ? await this.#ports.clusters.at(access).clockAheadMs() : 0;
+    return this.#ports.clock.now() + aheadMs;
   }
 
   /** Returns whether there is a newer token now. */

@@ -10,20 +10,20 @@ const LAST_MS = 7 * A_DAY_MS;
 
 /** Warns in the log of cluster tokens that are about to expire, once a day for each. */
 export class ExpiryWarnings {
-  readonly #ports: Ports;
+  readonly #log: Ports['log'];
   /** When it was last said, by the id of the access. */
   #saidAt = new Map<string, number>();
 
-  constructor(ports: Ports) {
-    this.#ports = ports;
+  constructor(log: Ports['log']) {
+    this.#log = log;
   }
 
-  look({ name, access }: Config & { access: DirectAccess }): void {
-    const now = this.#ports.clock.now();
+  /** `now`: by the clock of the API server. */
+  look({ name, access }: Config & { access: DirectAccess }, now: number): void {
     const expireTime = readClaims(access.token)?.expireTime;
     if (expireTime !== undefined && isNear(access, expireTime, now) && !this.#wasSaid(access, now)) {
       this.#saidAt.set(access.id, now);
-      this.#ports.log.warn(
+      this.#log.warn(
         { config: name, expireTime: new Date(expireTime).toISOString() },
         `the cluster token of a config ${expireTime <= now ? 'has expired' : 'is about to expire'}: ${adviceFor(access)}`,
       );

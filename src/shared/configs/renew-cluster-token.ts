@@ -20,21 +20,31 @@ export async function renewClusterToken(
   config: Config & { access: DirectAccess },
   { account, audiences, seconds, expireTime }: TokenRenewal,
 ): Promise<void> {
-  const now = ports.clock.now();
-  if (expireTime <= now) {
-    throw new NotRenewed(
-      `the cluster token expired at ${new Date(expireTime).toISOString()}, and cannot be renewed any more: give the config another one (UpdateConfig, direct.token)`,
-    );
-  }
-  const minted = await ports.clusters.at(config.access).mintToken(account, { audiences, seconds });
+  const cluster = ports.clusters.at(config.access);
+  const nowThere = async () => ports.clock.now() + (await cluster.clockAheadMs());
+  const minted = await cluster.mintToken(account, { audiences, seconds }).catch(async (error: unknown) => {
+    throw isUnknown(error) && expireTime <= (await nowThere()) ? tooLate(expireTime, error) : error;
+  });
   const access: DirectAccess = { ...config.access, id: uuidv7(), token: minted.token };
-  requireSuccessor(account, minted.token, now);
+  requireSuccessor(account, minted.token, await nowThere());
   await tryOut(ports, access);
   await ports.configs.keepAccess(access);
   await ports.configs.replace({ ...config, access, version: config.version + 1 });
   ports.log.info(
     { config: config.name, expireTime: new Date(minted.expireTime).toISOString() },
     'cluster token renewed',
+  );
+}
+
+/** Whether the API server does not know the token that it was shown. By what clock, only it can say. */
+function isUnknown(error: unknown): error is ClusterRefused {
+  return error instanceof ClusterRefused && error.refusal.status === 401;
+}
+
+function tooLate(expireTime: number, cause: ClusterRefused): NotRenewed {
+  return new NotRenewed(
+    `the cluster token expired at ${new Date(expireTime).toISOString()}, and cannot be renewed any more: give the config another one (UpdateConfig, direct.token)`,
+    { cause },
   );
 }
 

@@ -53,6 +53,9 @@ export class ClusterClock {
   /** The first of the readings of Date that agree with each other, and the latest. */
   #dates: { first: Reading; last: Reading } | undefined;
   #token: Reading | undefined;
+  /** Whether Date said the same as the last token: otherwise it comes from something in between. */
+  #isDateTheirs = true;
+  #wasAsked = false;
   /** When a reading that was off came last, where that was told and the clock does not count as right again. */
   #offAt: number | undefined;
 
@@ -88,10 +91,12 @@ export class ClusterClock {
   heardToken(token: Secret, assumedTime: number, exchange: Exchange): number {
     const said = issueTimeOf(token);
     const own = reading(said ?? assumedTime, exchange);
-    if (said === undefined && !(this.#dates && agree(this.#dates.last, own))) {
+    const agrees = this.#dates !== undefined && agree(this.#dates.last, own);
+    if (said === undefined && !agrees) {
       return 0;
     }
     this.#token = own;
+    this.#isDateTheirs = agrees;
     this.#tell(own);
     return own.aheadMs;
   }
@@ -101,6 +106,28 @@ export class ClusterClock {
     if (Math.abs(aheadMs) > MAX_SKEW_MS) {
       throw new ClusterClockDiffers(call, this.#cluster, Math.round(aheadMs / 1000));
     }
+  }
+
+  /**
+   * How far the clock is ahead, as far as is known, for what depends on when a token of the cluster ends. That is by the
+   * newer of the last token and Date, where the two agreed when that token came. Before any token, Date alone may make
+   * things happen sooner, and never later.
+   */
+  get aheadMs(): number {
+    const date = this.#dates;
+    if (!this.#token) {
+      return Math.max(0, date?.last.aheadMs ?? 0);
+    }
+    const isNewer =
+      date && this.#isDateTheirs && date.last.at - date.first.at >= SPAN_MS && date.last.at > this.#token.at;
+    return isNewer ? date.last.aheadMs : this.#token.aheadMs;
+  }
+
+  /** Says true, once, where nothing was heard of the clock. */
+  mayBeAsked(): boolean {
+    const may = !this.#wasAsked && !this.#token && !this.#dates;
+    this.#wasAsked = true;
+    return may;
   }
 
   /** Whether the last token was made at a time that is too far from ours, so that the next one will be, too, unless the clock was set. */

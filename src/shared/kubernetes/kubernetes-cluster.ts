@@ -106,6 +106,14 @@ export class KubernetesCluster implements Cluster {
     return { token, expireTime: expireTime - aheadMs };
   }
 
+  async clockAheadMs(): Promise<number> {
+    const { clock } = this.#server;
+    if (clock?.mayBeAsked()) {
+      await this.#hearTime();
+    }
+    return clock?.aheadMs ?? 0;
+  }
+
   /** Where the last token showed another time than ours, the API server is asked once more before anything is made. */
   async #requireSameTime(call: ClusterCall): Promise<void> {
     const { clock } = this.#server;
@@ -113,13 +121,19 @@ export class KubernetesCluster implements Cluster {
       return;
     }
     const askedAt = clock.now();
+    await this.#hearTime(call.namespace);
+    clock.requireSetSince(call, askedAt);
+  }
+
+  /** Where no answer comes, nothing is heard: the next call tells why. */
+  async #hearTime(namespace?: string): Promise<void> {
     try {
-      // Every token may ask it, and whatever the answer is, it has a Date. Where there is none, the call itself will tell.
+      // Every token may ask it, and whatever the answer is, it has a Date.
       await this.mayI({
         verb: 'create',
         apiGroup: '',
         resource: 'serviceaccounts/token',
-        namespace: call.namespace,
+        namespace,
         objectName: undefined,
         purpose: 'to hear its time',
       });
@@ -128,7 +142,6 @@ export class KubernetesCluster implements Cluster {
         throw error;
       }
     }
-    clock.requireSetSince(call, askedAt);
   }
 
   async readServiceAccount(account: ServiceAccountName): Promise<void> {

@@ -63,6 +63,11 @@ export interface Cluster {
   /** Removes an object. Success where it is gone already, and where its name now belongs to an object of another uid. */
   remove(object: ObjectName): Promise<void>;
   mintToken(account: ServiceAccountName, wish: TokenWish): Promise<MintedToken>;
+  /**
+   * How far the API server's clock, by which its tokens end, is ahead of ours, in milliseconds; 0 where nothing can be known.
+   * Never fails: a cluster that was never heard is asked once.
+   */
+  clockAheadMs(): Promise<number>;
   /** Fails with ClusterRefused (404) where the service account does not exist. */
   readServiceAccount(account: ServiceAccountName): Promise<void>;
   /**

@@ -14,7 +14,7 @@ const RIGHT: Skew = { aheadMs: 0 };
 
 let world: World;
 beforeAll(async () => {
-  world = await openWorld({}, 'direct');
+  world = await openWorld({ LEASEHOLD_TOKEN_RENEWAL_INTERVAL: '1' }, 'direct');
 });
 afterAll(() => world?.stop());
 
@@ -131,5 +131,21 @@ test('a config on a cluster whose clock is off cannot be created, and nothing st
     reason: 'CLOCKS_DIFFER',
   });
   expect((await liveLeases('off-from-the-start')).leases).toEqual([]);
+  server.stop();
+});
+
+test('a cluster token is renewed when its API server, which is ahead, is about to end it', async () => {
+  // The server is a true one, which would not take tokens that were shifted.
+  const server = await startSkewedServer(world.cluster, { aheadMs: 8 * MINUTE_MS, inTokens: false });
+  const { config, requester } = await setUpDynamic(world, 'renewed-in-time');
+  const token = await world.admin.mintToken(requester.account, { expirationSeconds: 600 });
+  const { value } = directAccess({ url: server.url, caPem: server.caPem }, token);
+  const access = { $case: 'direct' as const, value: { ...value, renewToken: true } };
+  const created = await world.configs.createConfig({ config: { ...config, access } });
+  await eventually(async () => {
+    const { tokenExpireTime, tokenRenewalError } = await world.configs.getConfig({ name: 'renewed-in-time' });
+    expect(tokenRenewalError).toBe('');
+    expect(tokenExpireTime?.getTime()).toBeGreaterThan(created.tokenExpireTime?.getTime() ?? 0);
+  });
   server.stop();
 });
