@@ -26,7 +26,6 @@ import { RedisGatewayLinks } from './redis/redis-gateway-links.ts';
 import { RedisGatewayStore } from './redis/redis-gateway-store.ts';
 import { RedisLeaseStore } from './redis/redis-lease-store.ts';
 import { RedisRenewalNotes } from './redis/redis-renewal-notes.ts';
-import { refusalIn } from './redis/refusal.ts';
 import { HeardScripts, PlainScripts, type ScriptRunner } from './redis/script-runner.ts';
 import { isStoreError } from './redis/store-call.ts';
 import { WriteGate } from './redis/write-gate.ts';
@@ -86,7 +85,7 @@ async function wire(
   settings: Settings,
   log: Logger,
   connections: RedisConnections,
-  onStoreError: (error: Error) => void,
+  tellOfTrouble: (error: Error) => void,
 ): Promise<Runtime> {
   const redis = await connections.open('calls');
   const keys = new Keys(settings.LEASEHOLD_INSTALLATION);
@@ -94,7 +93,9 @@ async function wire(
   await requirePermissions(redis, keys, settings);
   const clock = await openClock(redis, keys, settings, log);
   const gate = openGate(redis, keys, log);
-  const scripts = new HeardScripts(await openScripts(redis, connections, settings), (error) => gate.heard(error));
+  const hear = (error: unknown) => void gate.heard(error);
+  const onStoreError = (error: Error) => void (gate.heard(error) || tellOfTrouble(error));
+  const scripts = new HeardScripts(await openScripts(redis, connections, settings), hear);
   const queueRedis = await connections.open('queue');
 
   const damage = new DamageReports((error) => log.error({ err: error }, 'a record in Redis is damaged'));
@@ -106,7 +107,7 @@ async function wire(
     connectTimeoutMs: settings.LEASEHOLD_CLUSTER_CONNECT_TIMEOUT * 1000,
     callTimeoutMs: settings.LEASEHOLD_CLUSTER_CALL_TIMEOUT * 1000,
   };
-  const gatewayLinks = new RedisGatewayLinks(redis, keys);
+  const gatewayLinks = new RedisGatewayLinks(redis, new HeardScripts(new PlainScripts(redis), hear), keys);
   const relayCa = await watchRelayCa(settings, log);
   const peers = new Peers({
     bearer: () => keyring.derive(PEER_BEARER),
@@ -176,14 +177,8 @@ async function wire(
   };
 }
 
-/** What the gate tells of, and what a process does that is stopped, is not told again. */
 function tellOf(log: Logger): (error: Error) => void {
-  const tell = withoutRepeats((error, repeats) => log.warn({ err: error, repeats }, 'trouble with Redis'));
-  return (error) => {
-    if (!refusalIn(error)) {
-      tell(error);
-    }
-  };
+  return withoutRepeats((error, repeats) => log.warn({ err: error, repeats }, 'trouble with Redis'));
 }
 
 function openGate(redis: RedisClient, keys: Keys, log: Logger): WriteGate {

@@ -88,7 +88,7 @@ describe('RedisGatewayLinks', () => {
     const keys = freshKeys();
     return {
       store: new RedisGatewayStore(redis, scripts, keys, noReports()),
-      links: new RedisGatewayLinks(redis, keys),
+      links: new RedisGatewayLinks(redis, scripts, keys),
     };
   });
 });

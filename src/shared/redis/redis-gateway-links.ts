@@ -7,7 +7,7 @@ import type { RedisClient } from './connect-redis.ts';
 import type { Keys } from './keys.ts';
 import { LinkRecord } from './records.ts';
 import { loadScript } from './script.ts';
-import { PlainScripts } from './script-runner.ts';
+import type { ScriptRunner } from './script-runner.ts';
 import { storeCall } from './store-call.ts';
 
 const announceScript = loadScript('announce-link');
@@ -25,12 +25,12 @@ const FORGOTTEN_MS = 60_000;
  */
 export class RedisGatewayLinks implements GatewayLinks {
   readonly #redis: RedisClient;
-  readonly #scripts: PlainScripts;
+  readonly #scripts: ScriptRunner;
   readonly #keys: Keys;
 
-  constructor(redis: RedisClient, keys: Keys) {
+  constructor(redis: RedisClient, scripts: ScriptRunner, keys: Keys) {
     this.#redis = redis;
-    this.#scripts = new PlainScripts(redis);
+    this.#scripts = scripts;
     this.#keys = keys;
   }
 

@@ -5,6 +5,9 @@ import { promisify } from 'node:util';
 import { Status } from 'nice-grpc';
 import { expect, inject, test } from 'vitest';
 import { LeaseState } from '../../../src/gen/leasehold/v1/lease.ts';
+import { createRuntime } from '../../../src/shared/runtime.ts';
+import { readSettings } from '../../../src/shared/settings.ts';
+import { createLogger } from '../../../src/shared/telemetry/logger.ts';
 import type { NativeRedis } from '../../servers/native-redis.ts';
 import { startRestartableRedis } from '../../servers/redis-server.ts';
 import { Admin } from '../../support/admin.ts';
@@ -170,4 +173,41 @@ test.concurrent.each(REFUSALS)('Redis refuses writes because %s', { timeout: 240
   expect(await client.leases.issueLease({ config: 'dynamic' })).toMatchObject({
     lease: { state: LeaseState.LEASE_STATE_ACTIVE },
   });
+});
+
+test('a process that writes nothing but the links of gateways says so as well, once', async () => {
+  await using stack = new AsyncDisposableStack();
+  const redis = await openRedis();
+  stack.defer(() => redis.stop());
+  const lines: string[] = [];
+  const log = createLogger('server', 'info', { write: (line: string) => lines.push(line) });
+  const runtime = await createRuntime(readSettings(leaseholdEnvironment(redis.url)), log);
+  stack.defer(() => runtime.close());
+  const { gateways, gatewayLinks } = runtime.ports;
+  const gateway = { name: 'edge', uid: 'uid' };
+  await gateways.create({ ...gateway, createTime: 0 });
+  await gateways.keepToken(gateway, 'hash', 60_000);
+  const identity = await gateways.enrol('hash', { id: 'identity', publicKey: 'key' });
+  const link = {
+    id: 'link',
+    gateway,
+    identityId: identity?.id ?? '',
+    instanceId: 'agent',
+    version: '1',
+    connectTime: 0,
+    server: 'relay:1',
+  };
+  expect(await gatewayLinks.announce(link)).toBe(true);
+  await redis.command('CONFIG', 'SET', 'maxmemory', '1mb');
+  for (let times = 0; times < 3; times++) {
+    await expect(gatewayLinks.announce(link)).rejects.toThrow('Redis refuses writes: its memory is used up');
+  }
+  expect(lines.filter((line) => line.includes('Redis refuses writes'))).toHaveLength(1);
+  runtime.onStoreError(new Error("READONLY You can't write against a read only replica."));
+  expect(lines.filter((line) => line.includes('trouble with Redis'))).toEqual([]);
+
+  await redis.command('CONFIG', 'SET', 'maxmemory', '0');
+  await eventually(async () => expect(lines.join('')).toContain('Redis takes writes again'));
+  runtime.onStoreError(new Error("OOM command not allowed when used memory > 'maxmemory'."));
+  expect(await runtime.gate.pass()).toBe(true);
 });
