@@ -26,7 +26,7 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY src/shared/domain src/shared/domain
 COPY src/shared/telemetry src/shared/telemetry
 COPY src/shared/tunnel src/shared/tunnel
-COPY src/shared/run-process.ts src/shared/parse-settings.ts src/shared/text-field.ts src/shared/proxy-environment.ts src/shared/
+COPY src/shared/run-process.ts src/shared/parse-settings.ts src/shared/text-field.ts src/shared/any-case.ts src/shared/log-level.ts src/shared/proxy-environment.ts src/shared/
 COPY --from=dependencies /app/src/gen/leasehold/tunnel src/gen/leasehold/tunnel
 COPY src/gateway src/gateway
 CMD ["src/gateway/main.ts"]
