@@ -75,15 +75,24 @@ function itself({ namespace, name }: Account) {
   return { verb: 'create', resource: 'serviceaccounts', subresource: 'token', namespace, name };
 }
 
-/** A worker to which it is later. */
-async function workerOfLater() {
+/**
+ * A worker to which it is later, until it has renewed the token of that config: to a later one the new token would be due
+ * again at once, and an API server of 1.20 gives the same token to who asks for the same in the same second.
+ */
+async function workerOfLater(name: string) {
   const logs: string[] = [];
   const log = createLogger('worker', 'info', { write: (line: string) => logs.push(line) });
   await world.stopWorker();
-  const worker = await startWorker(world.settings, log, (ports) => ({
-    ...ports,
-    clock: { ...ports.clock, now: () => Date.now() + LATER_MS },
-  }));
+  let laterMs = LATER_MS;
+  const worker = await startWorker(world.settings, log, (ports) => {
+    const { configs } = ports;
+    const replace = configs.replace.bind(configs);
+    configs.replace = (config) => {
+      laterMs = config.name === name ? 0 : laterMs;
+      return replace(config);
+    };
+    return { ...ports, clock: { ...ports.clock, now: () => Date.now() + laterMs } };
+  });
   return {
     logs,
     async stop() {
@@ -189,7 +198,7 @@ test('a token is renewed by the worker in time, and leases of before are taken d
   await permit(setup);
   const created = await world.configs.createConfig({ config: setup.config });
   const { lease } = await world.leases.issueLease({ config: 'renewed' });
-  const worker = await workerOfLater();
+  const worker = await workerOfLater('renewed');
   await eventually(async () => {
     const { tokenExpireTime, etag } = await world.configs.getConfig({ name: 'renewed' });
     expect(tokenExpireTime?.getTime()).toBeGreaterThan(created.tokenExpireTime?.getTime() ?? 0);
@@ -208,7 +217,7 @@ test('a renewal that the cluster forbids is shown until it is allowed again', as
   const created = await world.configs.createConfig({ config });
   await world.admin.rbac.deleteNamespacedRoleBinding({ namespace: account.namespace, name: 'leasehold-renew-token' });
   await world.admin.waitUntilMay(account, itself(account), false);
-  const worker = await workerOfLater();
+  const worker = await workerOfLater('forbidden');
   await eventually(async () => {
     const read = await world.configs.getConfig({ name: 'forbidden' });
     expect(read.tokenRenewalError).toContain('cannot create resource "serviceaccounts/token"');
@@ -222,9 +231,8 @@ test('a renewal that the cluster forbids is shown until it is allowed again', as
     expect(read.tokenExpireTime?.getTime()).toBeGreaterThan(created.tokenExpireTime?.getTime() ?? 0);
   });
   await worker.stop();
-  // To this worker a new token is due at once: what becomes of renewing that, too, is another matter.
   const told = worker.logs.filter((line) => line.includes('"config":"forbidden"') && line.includes('not renewed'));
-  expect(told.filter((line) => line.includes('cannot create resource'))).toHaveLength(1);
+  expect(told).toHaveLength(1);
   expect(worker.logs.join('')).not.toContain('eyJ');
 });
 
@@ -233,7 +241,7 @@ test('a dynamic config renews as well', async () => {
   const token = await world.admin.mintToken(requester.account, { expirationSeconds: TOKEN_SECONDS });
   const created = await world.configs.createConfig({ config: { ...config, access: withRenewal(token) } });
   const { lease } = await world.leases.issueLease({ config: 'dynamic' });
-  const worker = await workerOfLater();
+  const worker = await workerOfLater('dynamic');
   await eventually(async () => {
     const { tokenExpireTime } = await world.configs.getConfig({ name: 'dynamic' });
     expect(tokenExpireTime?.getTime()).toBeGreaterThan(created.tokenExpireTime?.getTime() ?? 0);
