@@ -206,9 +206,11 @@ describe('answers that the API server of the tests cannot give', () => {
   let server: AnsweringServer;
   afterEach(() => server.stop());
 
-  /** An API server that does all it is asked, except that it answers calls of this method and path as told. */
+  /** An API server that does all it is asked, but shows nothing, and answers calls of this method and path as told. */
   async function clusterThatRefuses(method: string, path: RegExp, status: number, body: V1Status): Promise<void> {
-    server = await startAnsweringServer((request, response) => void answer(request, response));
+    server = await startAnsweringServer((request, response) =>
+      request.method === 'GET' ? hide(response) : void answer(request, response),
+    );
     const answer = async (request: IncomingMessage, response: ServerResponse) => {
       const text = Buffer.concat(await Array.fromAsync(request as AsyncIterable<Buffer>)).toString();
       const refused = request.method === method && path.test(request.url ?? '');
@@ -217,6 +219,10 @@ describe('answers that the API server of the tests cannot give', () => {
       });
       response.end(JSON.stringify(refused ? body : done(request.method ?? '', JSON.parse(text))));
     };
+  }
+
+  function hide(response: ServerResponse): void {
+    response.writeHead(403).end(JSON.stringify(failure(403, 'Forbidden', 'User "x" cannot get resource "roles"')));
   }
 
   function done(method: string, body: { metadata?: object }): object {
