@@ -50,8 +50,8 @@ async function setScene(stack: AsyncDisposableStack, site: Site, { mayReadNamesp
 }
 
 /**
- * In the midst of issuing the cluster begins to refuse. What is refused leaves no lease that lives, and none is cut off. An
- * issue that had made an object when the fault came waits for the repair: it is judged with the others.
+ * In the midst of issuing the cluster begins to refuse. What is refused leaves no lease that lives, and none is cut off. Only an
+ * issue that had made an object when the fault came may wait for the repair: it is judged with the others.
  */
 export async function whileIssuing(site: Site, fault: Fault): Promise<Trial> {
   await using stack = new AsyncDisposableStack();
@@ -62,6 +62,7 @@ export async function whileIssuing(site: Site, fault: Fault): Promise<Trial> {
   const callers = startCallers(handedOut, client, { config, ttlSeconds: TTL, callers: CALLERS });
   await callers.more(LEASES);
   const repair = await fault.strike(scene, callers);
+  const struckAt = Date.now();
   await callers.moreRefused(LEASES);
   await callers.stop();
   for (const { reason = '' } of callers.refused) {
@@ -70,7 +71,8 @@ export async function whileIssuing(site: Site, fault: Fault): Promise<Trial> {
   await eventually(async () => {
     const told = new Set(handedOut.map(({ id }) => id));
     const untold = (await liveLeases(installation)).filter(
-      ({ id, objects }) => !told.has(id) && objects.every(({ uid }) => uid === undefined),
+      ({ id, objects, createTime }) =>
+        !told.has(id) && (createTime >= struckAt || objects.every(({ uid }) => uid === undefined)),
     );
     expect(untold.map(({ state, lastError }) => `${state}: ${lastError}`)).toEqual([]);
   });

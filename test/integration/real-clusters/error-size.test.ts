@@ -183,7 +183,9 @@ test('what is cut is the text, not the reason', async () => {
     reason: 'CLUSTER_FORBIDDEN',
     metadata: { verb: 'delete', http_status: '403', advice: expect.any(String) },
   });
-  expect(rejection.metadata['cluster_message']).toMatch(/no: 網.*\.\.\.$/s);
+  expect(rejection.metadata['cluster_message']).toMatch(
+    /^the cluster token cannot delete resource "serviceaccounts": no: 網.*\.\.\.$/s,
+  );
 });
 
 test('what fits is told whole', async () => {
