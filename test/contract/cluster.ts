@@ -173,8 +173,8 @@ export function describeCluster(open: () => Promise<OpenCluster>): void {
     const opened = await open();
     const { account, binding } = sampleObjects(opened);
     const permission = { verb: 'create', apiGroup: '', resource: 'serviceaccounts', purpose: 'test' } as const;
-    expect(await opened.cluster.mayI(permission)).toMatchObject({ allowed: true });
-    expect(await opened.cluster.rehearse(binding, account)).toMatchObject({ allowed: true });
+    expect(await opened.cluster.canI(permission)).toMatchObject({ allowed: true });
+    expect(await opened.cluster.dryRunCreate(binding, account)).toMatchObject({ allowed: true });
     expect(await opened.outsider.look(binding)).toBeUndefined();
   });
 }

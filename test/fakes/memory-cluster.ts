@@ -145,12 +145,12 @@ export class MemoryCluster implements Cluster {
     }
   }
 
-  async mayI(): Promise<Verdict> {
+  async canI(): Promise<Verdict> {
     this.#admit({ verb: 'create', apiGroup: 'authorization.k8s.io', resource: 'selfsubjectaccessreviews' });
     return { allowed: true, reason: '' };
   }
 
-  async rehearse(object: LeaseObject): Promise<Verdict> {
+  async dryRunCreate(object: LeaseObject): Promise<Verdict> {
     this.#admit(callOn(object, 'create'));
     return { allowed: true, reason: '' };
   }

@@ -104,12 +104,12 @@ export class WitnessedCluster implements Cluster {
     }
   }
 
-  mayI(permission: Permission): Promise<Verdict> {
-    return this.#process.call(this.#to, () => this.#cluster.mayI(permission));
+  canI(permission: Permission): Promise<Verdict> {
+    return this.#process.call(this.#to, () => this.#cluster.canI(permission));
   }
 
-  rehearse(object: LeaseObject, account: ServiceAccountName): Promise<Verdict> {
-    return this.#process.call(this.#to, () => this.#cluster.rehearse(object, account));
+  dryRunCreate(object: LeaseObject, account: ServiceAccountName): Promise<Verdict> {
+    return this.#process.call(this.#to, () => this.#cluster.dryRunCreate(object, account));
   }
 
   #checkMarks(object: LeaseObject, lease: Lease | undefined, marks: Marks): void {

@@ -87,7 +87,7 @@ test('so do tokens, accounts that are read, and questions', async () => {
   await cluster.mintToken(account, { audiences: ['vault'], seconds: 600, boundTo: { name, uid: 'u-1' } });
   await cluster.mintToken({ namespace, name: 'deployer' }, { audiences: [], seconds: 4_000_000_000 });
   await cluster.readServiceAccount({ namespace, name: 'deployer' });
-  await cluster.mayI({ verb: 'create', apiGroup: '', resource: 'serviceaccounts/token', namespace, purpose: 'test' });
+  await cluster.canI({ verb: 'create', apiGroup: '', resource: 'serviceaccounts/token', namespace, purpose: 'test' });
   expect(admitted.splice(0)).toHaveLength(4);
 });
 
@@ -102,7 +102,7 @@ test.each(['Role', 'ClusterRole'] as const)('so does a %s that is looked at, wha
 
 test.each(objects.slice(2))('so does the rehearsal of a $kind', async (object) => {
   const check = `leasehold-check-${id}`;
-  await expect(cluster.rehearse({ ...object, name: check }, { namespace, name: check })).resolves.toMatchObject({
+  await expect(cluster.dryRunCreate({ ...object, name: check }, { namespace, name: check })).resolves.toMatchObject({
     allowed: true,
   });
   expect(admitted.splice(0)).toHaveLength(1);

@@ -191,7 +191,7 @@ describe('a renewal that fails', () => {
   });
 
   test.each<[string, (cluster: Cluster) => Partial<Cluster>, string]>([
-    ['is not let in', () => ({ mayI: away }), 'it is away'],
+    ['is not let in', () => ({ canI: away }), 'it is away'],
     [
       'is of another account',
       minting(accountToken({ sub: 'system:serviceaccount:kube-system:root', iat: 1, exp: 4e9 })),
@@ -247,7 +247,7 @@ test('tries are counted by what became of them', async () => {
   await store('counted');
   await clock.advance(HOUR_S * 700);
   const tokens = new ClusterTokens(ports);
-  change = () => ({ mayI: () => Promise.reject(new ClusterUnreachable(MINTING, 'it is away')) });
+  change = () => ({ canI: () => Promise.reject(new ClusterUnreachable(MINTING, 'it is away')) });
   await tokens.run();
   await tokens.run();
   change = () => ({});
@@ -267,7 +267,7 @@ function minting(token: Secret): () => Partial<Cluster> {
 test.each([
   'before mintToken',
   'after mintToken',
-  'after mayI',
+  'after canI',
   'before keepAccess',
   'after keepAccess',
   'before replace',
@@ -278,7 +278,7 @@ test.each([
     await store('blue');
     await clock.advance(HOUR_S * 700);
     const dying = dyingAt(moment);
-    change = (cluster) => ({ mintToken: dying(cluster, 'mintToken'), mayI: dying(cluster, 'mayI') });
+    change = (cluster) => ({ mintToken: dying(cluster, 'mintToken'), canI: dying(cluster, 'canI') });
     const { configs } = ports;
     const watched = { keepAccess: dying(configs, 'keepAccess'), replace: dying(configs, 'replace') };
     const mortal = new Proxy(configs, {

@@ -1,7 +1,7 @@
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { askPermissions, refuseLacking } from '../../src/shared/configs/ask-permissions.ts';
+import { dryRunCreations } from '../../src/shared/configs/dry-run-creations.ts';
 import { lookAtObjects } from '../../src/shared/configs/named-objects.ts';
-import { rehearseCreations } from '../../src/shared/configs/rehearse-creations.ts';
 import type { Config, DirectAccess } from '../../src/shared/domain/config.ts';
 import { permissionsFor } from '../../src/shared/domain/permissions.ts';
 import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clusters.ts';
@@ -79,7 +79,7 @@ describe('by admission', () => {
   });
 
   test.each(REFUSALS)('a token of a static credential: %s', async (_, answer) => {
-    expect(await rehearseCreations(clusterWhere('create serviceaccounts/token', answer), configOn(STATIC))).toEqual([
+    expect(await dryRunCreations(clusterWhere('create serviceaccounts/token', answer), configOn(STATIC))).toEqual([
       expect.stringMatching(/admission (?:policy|webhook) denied the call/),
     ]);
   });
@@ -92,7 +92,7 @@ describe('by admission', () => {
 
   test('a binding, in words of the API server about roles', async () => {
     const answer = byWebhook(403, 'attempting to grant RBAC permissions not currently held');
-    expect(await rehearseCreations(clusterWhere('create rolebindings', answer), configOn(DYNAMIC))).toEqual([
+    expect(await dryRunCreations(clusterWhere('create rolebindings', answer), configOn(DYNAMIC))).toEqual([
       expect.stringContaining('refuses to create a RoleBinding'),
     ]);
   });
@@ -102,7 +102,7 @@ describe('by authorization', () => {
   test('a binding to a role that the token may not hand out', async () => {
     const why = 'user "leasehold" (groups=["a"]) is attempting to grant RBAC permissions not currently held:\n{}';
     const cluster = clusterWhere('create rolebindings', { status: 403, body: forbidden(ROLE_BINDINGS, 'x', why) });
-    await expect(rehearseCreations(cluster, configOn(DYNAMIC))).rejects.toMatchObject({
+    await expect(dryRunCreations(cluster, configOn(DYNAMIC))).rejects.toMatchObject({
       reason: 'CLUSTER_ROLE_NOT_GRANTABLE',
     });
   });

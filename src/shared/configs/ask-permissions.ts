@@ -35,7 +35,7 @@ export async function askPermissions(cluster: Cluster, permissions: readonly Per
 
 async function ask(cluster: Cluster, permission: Permission): Promise<Answer> {
   try {
-    return { ...permission, ...(await cluster.mayI(permission)) };
+    return { ...permission, ...(await cluster.canI(permission)) };
   } catch (error) {
     if (!isNoAnswer(error)) {
       throw error;

@@ -12,7 +12,7 @@ import { lookAtObjects, type ObjectCheck } from './named-objects.ts';
 import { rbacManifest } from './rbac-manifest.ts';
 import { renewalPermissions } from './token-renewal.ts';
 
-/** Bindings that are rehearsed at the same time. */
+/** Dry runs of bindings at the same time. */
 const REHEARSALS_AT_ONCE = 4;
 
 type CheckedPermission = Permission & Verdict;
@@ -87,10 +87,10 @@ async function orByRoleHeld(
 ): Promise<CheckedPermission> {
   return answer.allowed || answer.verb !== 'bind' || credential.kind !== 'dynamic'
     ? answer
-    : { ...answer, ...(await rehearseBinding(cluster, credential, answer.namespace)) };
+    : { ...answer, ...(await dryRunBinding(cluster, credential, answer.namespace)) };
 }
 
-function rehearseBinding(
+function dryRunBinding(
   cluster: Cluster,
   credential: DynamicCredential,
   namespace: string | undefined,
@@ -101,5 +101,5 @@ function rehearseBinding(
     namespace === undefined
       ? ({ kind: 'ClusterRoleBinding', name, role: credential.role } as const)
       : ({ kind: 'RoleBinding', namespace, name, role: credential.role } as const);
-  return cluster.rehearse(binding, account);
+  return cluster.dryRunCreate(binding, account);
 }

@@ -7,7 +7,7 @@ import { MIN_TOKEN_SECONDS } from '../domain/ttl.ts';
 import type { Cluster } from '../ports/cluster.ts';
 import { lookAtObjects, warningsOf } from './named-objects.ts';
 
-/** Creations that are rehearsed at the same time. */
+/** Dry runs at the same time. */
 const AT_ONCE = 4;
 
 /**
@@ -15,7 +15,7 @@ const AT_ONCE = 4;
  * in words for people. What is handed out by a token, and not kept, is minted. Throws ClusterRefused where the refusal
  * is the token's fault: it is not let in, or it may not hand out the role.
  */
-export async function rehearseCreations(cluster: Cluster, config: Config): Promise<string[]> {
+export async function dryRunCreations(cluster: Cluster, config: Config): Promise<string[]> {
   const { credential } = config;
   const objects = warningsOf(await lookAtObjects(cluster, credential));
   const refused =
@@ -26,12 +26,12 @@ export async function rehearseCreations(cluster: Cluster, config: Config): Promi
             { audiences: config.audiences, seconds: MIN_TOKEN_SECONDS },
           ),
         )
-      : await rehearseObjects(cluster, config);
+      : await dryRunObjects(cluster, config);
   return [...objects, ...refused];
 }
 
-async function rehearseObjects(cluster: Cluster, { access, credential }: Config): Promise<string[]> {
-  const rehearsals = namespacesOf(credential).flatMap((namespace) => {
+async function dryRunObjects(cluster: Cluster, { access, credential }: Config): Promise<string[]> {
+  const creations = namespacesOf(credential).flatMap((namespace) => {
     const name = `leasehold-check-${uuidv7()}`;
     return planObjects(credential, namespace, name)
       .filter(({ kind }) => access.kind === 'direct' || isBinding(kind))
@@ -40,19 +40,19 @@ async function rehearseObjects(cluster: Cluster, { access, credential }: Config)
   const limit = pLimit(AT_ONCE);
   let isSick = false;
   const refusals = await Promise.all(
-    rehearsals.map(({ object, account }) =>
+    creations.map(({ object, account }) =>
       limit(async () => {
         // A cluster that does not answer, because its webhooks hang for instance, is not asked over and over.
         if (isSick) {
           return [];
         }
-        const rehearsing = cluster.rehearse(object, account);
-        const problems = await refusalOf(rehearsing);
+        const running = cluster.dryRunCreate(object, account);
+        const problems = await refusalOf(running);
         isSick ||= problems.length > 0;
         if (problems.length > 0) {
           return problems;
         }
-        const { allowed, reason } = await rehearsing;
+        const { allowed, reason } = await running;
         if (allowed) {
           return [];
         }
@@ -68,7 +68,7 @@ async function rehearseObjects(cluster: Cluster, { access, credential }: Config)
   return refusals.flat();
 }
 
-/** An agent lets nothing else be rehearsed. */
+/** An agent lets nothing else be tried by dry run. */
 function isBinding(kind: string): boolean {
   return kind === 'RoleBinding' || kind === 'ClusterRoleBinding';
 }

@@ -3,7 +3,7 @@ import { isIntact, type StoredConfig } from '../domain/damaged-config.ts';
 import { MIN_TOKEN_SECONDS } from '../domain/ttl.ts';
 import type { Ports } from '../ports/ports.ts';
 import { askPermissions, refuseLacking } from './ask-permissions.ts';
-import { refusalOf } from './rehearse-creations.ts';
+import { refusalOf } from './dry-run-creations.ts';
 import { renewalPermissions, wantedRenewal } from './token-renewal.ts';
 
 /**

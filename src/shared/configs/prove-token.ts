@@ -5,7 +5,7 @@ import { type Permission, permissionsFor } from '../domain/permissions.ts';
 import { listed } from '../domain/shorten.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Answer, askPermissions, refuseLacking } from './ask-permissions.ts';
-import { rehearseCreations } from './rehearse-creations.ts';
+import { dryRunCreations } from './dry-run-creations.ts';
 import { readClaims } from './token-claims.ts';
 import { within } from './within.ts';
 
@@ -15,7 +15,7 @@ const MAX_WARNINGS = 16;
 /**
  * Proves that the token of `after` is let in and may do what leases need, without creating anything: a cluster that
  * refuses creations now, for a reason that is not the token's, must not keep a dead token from being replaced.
- * Creations are only rehearsed, and what the cluster says of them is returned as warnings.
+ * Creations are only tried by dry run, and what the cluster says of them is returned as warnings.
  *
  * Throws ClusterRefused where the token is not let in (401) or lacks a permission (403), or another ClusterError where
  * that cannot be asked.
@@ -26,8 +26,8 @@ export async function proveToken(ports: Ports, before: StoredConfig, after: Conf
   const answers = await askPermissions(cluster, needed);
   const gone = await requirePermissions(ports, { before, after, answers });
   const there = namespacesOf(after.credential).filter((namespace) => !gone.includes(namespace));
-  const rehearsed = there.length > 0 ? await rehearseCreations(cluster, within(after, there)) : [];
-  const warnings = [...unaskedWarnings(answers), ...goneWarnings(gone), ...rehearsed];
+  const dryRunWarnings = there.length > 0 ? await dryRunCreations(cluster, within(after, there)) : [];
+  const warnings = [...unaskedWarnings(answers), ...goneWarnings(gone), ...dryRunWarnings];
   const more = warnings.length - MAX_WARNINGS;
   return more > 0 ? [...warnings.slice(0, MAX_WARNINGS), `and ${more} more of this kind`] : warnings;
 }
@@ -40,7 +40,7 @@ async function requirePermissions(
   ports: Ports,
   { before, after, answers }: { before: StoredConfig; after: Config; answers: readonly Answer[] },
 ): Promise<string[]> {
-  // Who lacks `bind` may hold all that the role grants: the rehearsal of a binding tells.
+  // Who lacks `bind` may hold all that the role grants: the dry run of a binding tells.
   const asked = answers.filter(({ verb }) => verb !== 'bind');
   const groups = [...Map.groupBy(asked, ({ namespace }) => namespace)].map(([namespace, needed]) => ({
     namespace,
@@ -69,7 +69,7 @@ async function lackedBefore(ports: Ports, before: StoredConfig, permission: Perm
     return undefined;
   }
   try {
-    const { allowed } = await ports.clusters.at(before.access).mayI(permission);
+    const { allowed } = await ports.clusters.at(before.access).canI(permission);
     return !allowed;
   } catch (error) {
     if (!(error instanceof ClusterError)) {

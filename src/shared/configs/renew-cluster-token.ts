@@ -72,7 +72,7 @@ function requireSuccessor({ namespace, name }: TokenRenewal['account'], token: S
 async function tryOut(ports: Ports, access: DirectAccess): Promise<void> {
   try {
     for (const permission of renewalPermissions(access)) {
-      await ports.clusters.at(access).mayI(permission);
+      await ports.clusters.at(access).canI(permission);
     }
   } catch (error) {
     const status = error instanceof ClusterRefused ? error.refusal.status : 401;

@@ -129,7 +129,7 @@ export class KubernetesCluster implements Cluster {
   async #hearTime(namespace?: string): Promise<void> {
     try {
       // Every token may ask it, and whatever the answer is, it has a Date.
-      await this.mayI({
+      await this.canI({
         verb: 'create',
         apiGroup: '',
         resource: 'serviceaccounts/token',
@@ -202,7 +202,7 @@ export class KubernetesCluster implements Cluster {
     }
   }
 
-  async mayI(permission: Permission): Promise<Verdict> {
+  async canI(permission: Permission): Promise<Verdict> {
     const call: ClusterCall = {
       verb: 'create',
       apiGroup: 'authorization.k8s.io',
@@ -213,7 +213,7 @@ export class KubernetesCluster implements Cluster {
     return { allowed: allowed && !denied, reason };
   }
 
-  async rehearse(object: LeaseObject, account: ServiceAccountName): Promise<Verdict> {
+  async dryRunCreate(object: LeaseObject, account: ServiceAccountName): Promise<Verdict> {
     const call: ClusterCall = { verb: 'create', ...resourceOf(object) };
     try {
       const answer = await this.#server.call(call, {

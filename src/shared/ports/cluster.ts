@@ -82,9 +82,9 @@ export interface Cluster {
   /** The objects in a place that carry all these labels, page after page. Fails with ClusterRefused (403) where it may not list. */
   listMarked(place: Place, labels: Readonly<Record<string, string>>): AsyncIterable<FoundObject[]>;
   /** Asks the authorizer about our own token (SelfSubjectAccessReview). */
-  mayI(permission: Permission): Promise<Verdict>;
+  canI(permission: Permission): Promise<Verdict>;
   /** Asks the API server to go through the creation of an object without keeping it (dry run). */
-  rehearse(object: LeaseObject, account: ServiceAccountName): Promise<Verdict>;
+  dryRunCreate(object: LeaseObject, account: ServiceAccountName): Promise<Verdict>;
 }
 
 export interface Clusters {
