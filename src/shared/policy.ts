@@ -11,12 +11,14 @@ const CALLS_IN_A_TAKE_DOWN = 2;
 /** An alarm is set by the first sweep that sees it, and by another where that one comes late. */
 const HORIZON_IN_SWEEPS = 2;
 
-/** How many leases are taken, as the settings say. */
+/** How many leases are taken and kept, as the settings say. */
 export function leaseLimitsOf(settings: Settings): LeaseLimits {
   return {
     perConfig: settings.LEASEHOLD_MAX_LEASES_PER_CONFIG,
     perPrincipal: settings.LEASEHOLD_MAX_LEASES_PER_PRINCIPAL,
     issueRate: settings.LEASEHOLD_ISSUE_RATE,
+    endedPerPrincipal: settings.LEASEHOLD_MAX_ENDED_LEASES_PER_PRINCIPAL,
+    ended: settings.LEASEHOLD_MAX_ENDED_LEASES,
   };
 }
 

@@ -75,15 +75,25 @@ export function describeRequestMemory(open: OpenStores): void {
     expect(await stores.leases.record(sampleLease(config), KEY)).toMatchObject({ id: first.id, state: 'EXPIRED' });
   });
 
-  test('the id of a lease that is forgotten by now is refused', async () => {
-    const first = sampleLease(config);
+  test('the id of a lease is forgotten with it, and only while it leads there', async () => {
+    const first = sampleLease(config, { requestId: KEY.requestId });
     await stores.leases.record(first, KEY);
     await stores.leases.save(revoking(first));
     await stores.leases.save(ended(revoking(first), START - RETENTION_MS - 1));
-    const last = sampleLease(config);
-    await stores.leases.record(last);
-    await stores.leases.save(revoking(last));
-    await stores.leases.save(ended(revoking(last)));
-    await expect(stores.leases.record(sampleLease(config), KEY)).rejects.toMatchObject({ reason: 'REQUEST_ID_REUSED' });
+    expect(await stores.leases.forgetEnded(START)).toBe(1);
+    const second = sampleLease(config, { requestId: KEY.requestId });
+    expect(await stores.leases.record(second, KEY)).toBeUndefined();
+    expect(await stores.leases.record(sampleLease(config), KEY)).toEqual(second);
+  });
+
+  test('the id of a failed lease stays with the one that took it when the failed one is forgotten', async () => {
+    const failed = sampleLease(config, { requestId: KEY.requestId });
+    const second = sampleLease(config, { requestId: KEY.requestId });
+    await stores.leases.record(failed, KEY);
+    await stores.leases.save(revoking(failed, 'FAILED'));
+    expect(await stores.leases.record(second, KEY)).toBeUndefined();
+    await stores.leases.save(ended(revoking(failed, 'FAILED'), START - RETENTION_MS - 1));
+    expect(await stores.leases.forgetEnded(START)).toBe(1);
+    expect(await stores.leases.record(sampleLease(config), KEY)).toEqual(second);
   });
 }

@@ -14,6 +14,12 @@ export interface Stores {
 export type OpenStores = (retentionMs: number, limits: LeaseLimits) => Stores;
 
 /** More than any test reaches. */
-export const GENEROUS: LeaseLimits = { perConfig: 1_000_000, perPrincipal: 1_000_000, issueRate: 1_000_000 };
+export const GENEROUS: LeaseLimits = {
+  perConfig: 1_000_000,
+  perPrincipal: 1_000_000,
+  issueRate: 1_000_000,
+  endedPerPrincipal: 1_000_000,
+  ended: 1_000_000,
+};
 
 export const RETENTION_MS = 24 * 60 * 60 * 1000;

@@ -1,11 +1,24 @@
 import { Aborted, AlreadyExists, configIsBeingDeleted } from '../../src/shared/domain/errors.ts';
 import { attentionTime, hasEnded, type Lease } from '../../src/shared/domain/lease.ts';
-import { configIsFull, isTooEarly, type LeaseLimits, principalIsFull } from '../../src/shared/domain/lease-limits.ts';
+import { historyOf } from '../../src/shared/domain/lease-history.ts';
+import {
+  configIsFull,
+  isTooEarly,
+  KEPT_WHEN_FULL,
+  type LeaseLimits,
+  principalIsFull,
+} from '../../src/shared/domain/lease-limits.ts';
 import type { Appointment } from '../../src/shared/ports/alarm.ts';
 import type { LeaseQuery, LeaseStore, RequestKey } from '../../src/shared/ports/lease-store.ts';
 import type { KeptLease, MemoryRecords } from './memory-records.ts';
 
-const UNLIMITED: LeaseLimits = { perConfig: Infinity, perPrincipal: Infinity, issueRate: Infinity };
+const UNLIMITED: LeaseLimits = {
+  perConfig: Infinity,
+  perPrincipal: Infinity,
+  issueRate: Infinity,
+  endedPerPrincipal: Infinity,
+  ended: Infinity,
+};
 
 const REQUEST_MEMORY_MS = 24 * 60 * 60 * 1000;
 
@@ -36,8 +49,7 @@ export class MemoryLeaseStore implements LeaseStore {
     journal.set(leases, lease.id, keep(lease, key));
     this.#records.use(lease.accessId, 1);
     if (request && key !== undefined) {
-      const goneAt = this.#records.now() + REQUEST_MEMORY_MS;
-      journal.set(requests, key, { fingerprint: request.fingerprint, leaseId: lease.id, goneAt });
+      journal.set(requests, key, { fingerprint: request.fingerprint, leaseId: lease.id, goneAt: Infinity });
     }
     return undefined;
   }
@@ -55,7 +67,10 @@ export class MemoryLeaseStore implements LeaseStore {
     if (lease.endAs === 'FAILED') {
       this.#freeRequest(lease.id, kept);
     }
-    journal.set(leases, lease.id, keep(lease, kept.request));
+    if (hasEnded(lease)) {
+      this.#makeRoom(lease);
+    }
+    journal.set(leases, lease.id, keep(hasEnded(lease) ? historyOf(lease) : lease, kept.request));
     if (lease.accessId !== kept.accessId) {
       this.#records.use(lease.accessId, 1);
       if (kept.formerAccessId !== undefined) {
@@ -63,9 +78,17 @@ export class MemoryLeaseStore implements LeaseStore {
       }
     }
     if (hasEnded(lease)) {
-      this.#end(lease);
+      this.#end(lease, kept);
     }
     return true;
+  }
+
+  async forgetEnded(now: number): Promise<number> {
+    const old = this.#ended().filter(([, { endTime }]) => (endTime ?? Infinity) <= now - this.#retentionMs);
+    for (const [id] of old) {
+      this.#forget(id);
+    }
+    return old.length;
   }
 
   async get(id: string): Promise<Lease | undefined> {
@@ -141,20 +164,47 @@ export class MemoryLeaseStore implements LeaseStore {
     }
   }
 
-  #end(lease: Lease): void {
-    const { journal, leases, now } = this.#records;
+  /** Where the principal has as many ended leases as it may, those that were issued first are forgotten. */
+  #makeRoom({ principal, purpose, endTime = 0 }: Lease): void {
+    void this.forgetEnded(endTime);
+    if (purpose === 'trial') {
+      return;
+    }
+    const ended = this.#ended();
+    const isFull = ended.length >= this.#limits.ended;
+    const most = Math.min(this.#limits.endedPerPrincipal, isFull ? KEPT_WHEN_FULL : Infinity);
+    const own = ended.filter(([, kept]) => kept.principal === principal).map(([id]) => id);
+    for (const id of own.sort().slice(0, Math.max(0, own.length + 1 - most))) {
+      this.#forget(id);
+    }
+  }
+
+  #end(lease: Lease, { request }: KeptLease): void {
+    const { journal, leases, requests, now } = this.#records;
     this.#records.use(lease.accessId, -1);
     if (lease.formerAccessId !== undefined) {
       this.#records.use(lease.formerAccessId, -1);
     }
-    for (const [id, { endTime }] of leases) {
-      if (endTime !== undefined && endTime <= now() - this.#retentionMs) {
-        journal.delete(leases, id);
-      }
+    const remembered = request === undefined ? undefined : requests.get(request);
+    if (request !== undefined && remembered?.leaseId === lease.id) {
+      journal.set(requests, request, { ...remembered, goneAt: now() + REQUEST_MEMORY_MS });
     }
     if (lease.purpose === 'trial') {
       journal.delete(leases, lease.id);
     }
+  }
+
+  #forget(id: string): void {
+    const { journal, leases } = this.#records;
+    const kept = leases.get(id);
+    if (kept) {
+      this.#freeRequest(id, kept);
+      journal.delete(leases, id);
+    }
+  }
+
+  #ended(): [string, KeptLease][] {
+    return [...this.#records.leases].filter(([, { live }]) => !live);
   }
 
   #live(): Lease[] {
@@ -163,7 +213,7 @@ export class MemoryLeaseStore implements LeaseStore {
 }
 
 function keep(lease: Lease, request: string | undefined): KeptLease {
-  const { version, config, accessId, formerAccessId, endTime } = lease;
+  const { version, principal, config, accessId, formerAccessId, endTime } = lease;
   const listed = lease.purpose !== 'trial';
   return {
     json: JSON.stringify(lease),
@@ -171,6 +221,7 @@ function keep(lease: Lease, request: string | undefined): KeptLease {
     live: !hasEnded(lease),
     listed,
     endTime,
+    principal,
     config,
     accessId,
     formerAccessId,

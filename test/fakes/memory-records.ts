@@ -9,6 +9,7 @@ export interface KeptLease {
   /** A trial is not. */
   listed: boolean;
   endTime: number | undefined;
+  principal: string;
   config: string;
   accessId: string;
   formerAccessId: string | undefined;

@@ -21,6 +21,7 @@ import { describeBatchStore } from '../contract/batch-store.ts';
 import { describeConfigStore } from '../contract/config-store.ts';
 import { describeGatewayLinks } from '../contract/gateway-links.ts';
 import { describeGatewayStore } from '../contract/gateway-store.ts';
+import { describeLeaseHistory } from '../contract/lease-history.ts';
 import { describeLeaseLimits } from '../contract/lease-limits.ts';
 import { describeLeaseStore } from '../contract/lease-store.ts';
 import { describeRenewalNotes } from '../contract/renewal-notes.ts';
@@ -54,6 +55,7 @@ function noReports(): DamageReports {
 describe('RedisLeaseStore and RedisConfigStore', () => {
   describeLeaseStore(openStores);
   describeRequestMemory(openStores);
+  describeLeaseHistory(openStores);
   describeLeaseLimits(openStores);
   describeConfigStore(openStores);
 });

@@ -66,6 +66,10 @@ export class WitnessedLeases implements LeaseStore {
     return this.#process.call(STORE, () => this.#world.leases.admitRenewal(principal));
   }
 
+  forgetEnded(now: number): Promise<number> {
+    return this.#process.call(STORE, () => this.#world.leases.forgetEnded(now));
+  }
+
   get(id: string): Promise<Lease | undefined> {
     return this.#process.call(STORE, () => this.#world.leases.get(id));
   }

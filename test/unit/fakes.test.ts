@@ -6,6 +6,7 @@ import { describeCluster, type OpenCluster } from '../contract/cluster.ts';
 import { describeConfigStore } from '../contract/config-store.ts';
 import { describeGatewayLinks } from '../contract/gateway-links.ts';
 import { describeGatewayStore } from '../contract/gateway-store.ts';
+import { describeLeaseHistory } from '../contract/lease-history.ts';
 import { describeLeaseLimits } from '../contract/lease-limits.ts';
 import { describeLeaseStore } from '../contract/lease-store.ts';
 import { describeMarkedObjects } from '../contract/marked-objects.ts';
@@ -29,6 +30,7 @@ import { VirtualClock } from '../fakes/virtual-clock.ts';
 describe('MemoryLeaseStore and MemoryConfigStore', () => {
   describeLeaseStore(openStores);
   describeRequestMemory(openStores);
+  describeLeaseHistory(openStores);
   describeLeaseLimits(openStores);
   describeConfigStore(openStores);
 });

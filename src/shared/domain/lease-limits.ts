@@ -1,6 +1,6 @@
 import { ResourceExhausted } from './errors.ts';
 
-/** How many leases are taken. Trial leases are not counted, and always taken. */
+/** How many leases are taken, and how many are kept after their end. Trial leases are not counted, and always taken. */
 export interface LeaseLimits {
   /** Leases on one config that live at the same time. */
   perConfig: number;
@@ -8,7 +8,17 @@ export interface LeaseLimits {
   perPrincipal: number;
   /** Issues and renewals of one principal in a second. As many may come at once. */
   issueRate: number;
+  /** Ended leases that are kept of one principal; for one more, the first issued of its own is forgotten. */
+  endedPerPrincipal: number;
+  /** Ended leases that are kept of all principals before each new one costs its principal, down to KEPT_WHEN_FULL. */
+  ended: number;
 }
+
+/**
+ * Ended leases that a principal keeps while there are as many as `ended` of all: whoever comes last still sees how its
+ * latest leases ended, and nobody loses one because of another's.
+ */
+export const KEPT_WHEN_FULL = 100;
 
 /** Nobody knows when a lease will end and make room. */
 const RETRY_WHEN_FULL_MS = 10_000;

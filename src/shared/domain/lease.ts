@@ -6,7 +6,9 @@ export type LeaseState = 'PENDING' | 'ACTIVE' | 'REVOKING' | EndedState;
 /** Of leases that have not ended. */
 export const LIVE_STATES: readonly LeaseState[] = ['PENDING', 'ACTIVE', 'REVOKING'];
 
-export const LEASE_STATES: readonly LeaseState[] = [...LIVE_STATES, 'EXPIRED', 'REVOKED', 'FAILED'];
+export const ENDED_STATES: readonly EndedState[] = ['EXPIRED', 'REVOKED', 'FAILED'];
+
+export const LEASE_STATES: readonly LeaseState[] = [...LIVE_STATES, ...ENDED_STATES];
 
 /** An object in the cluster that is made for a lease. Its uid is known once it was created. */
 export type LeaseObject =

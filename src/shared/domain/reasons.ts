@@ -27,7 +27,7 @@ export const REASONS = {
   LEASE_NOT_FOUND: [
     'NOT_FOUND',
     'there is no such lease, or it ended long ago',
-    'look at the ID; ended leases are kept for `LEASEHOLD_ENDED_RETENTION`',
+    'look at the ID; ended leases are kept for `LEASEHOLD_ENDED_RETENTION`, and only the latest of a caller',
   ],
   BATCH_NOT_FOUND: [
     'NOT_FOUND',

@@ -10,10 +10,13 @@ const PAGE = 500;
 
 const AT_ONCE = 32;
 
+/** Of leases that are forgotten in one run: those that ended long ago must not hold up what is due. */
+const MAX_SLICES = 100;
+
 /**
  * Sets the alarms of what will want attention soon, and, anew, of what wants attention and does not get it because its
- * job was lost: leases that are overdue or were left half-issued, and batches that have not ended. Costs as much as is
- * due, however many leases there are. `graceMs`: how long what is due is left to its alarm. Returns how many were overdue.
+ * job was lost: leases that are overdue or were left half-issued, and batches that have not ended. Forgets leases that were
+ * kept for their time, which would stay where no further lease ends. Costs as much as is due, however many leases there are. `graceMs`: how long what is due is left to its alarm. Returns how many were overdue.
  * Throws Unavailable.
  */
 export async function sweep(ports: Ports, { graceMs = GRACE_MS }: { graceMs?: number } = {}): Promise<number> {
@@ -29,7 +32,17 @@ export async function sweep(ports: Ports, { graceMs = GRACE_MS }: { graceMs?: nu
   for (const batch of await ports.batches.unfinished()) {
     await ports.alarm.wakeForBatch(batch);
   }
+  await forgetEnded(ports, now);
   return missed.length;
+}
+
+async function forgetEnded(ports: Ports, now: number): Promise<void> {
+  let slices = 0;
+  let forgotten: number;
+  do {
+    forgotten = await ports.leases.forgetEnded(now);
+    slices += 1;
+  } while (forgotten > 0 && slices < MAX_SLICES);
 }
 
 /** In the order of their times. All are read before any is woken: pages of what is taken down meanwhile would leave gaps. */

@@ -56,7 +56,7 @@ export class Keys {
     return `${this.#prefix}:configs`;
   }
 
-  /** Hash: version, data, and what the scripts need of it: indexes, access, request. */
+  /** Hash: data; while it lives also version, and what the scripts need of it: indexes, access, former, request. */
   lease(id: string): string {
     return `${this.#prefix}:lease:${id}`;
   }
@@ -91,12 +91,12 @@ export class Keys {
     return `${this.#prefix}:due`;
   }
 
-  /** Sorted set of ended leases by their ends: the oldest are forgotten first. */
+  /** Sorted set of ended leases by their ends: the oldest are forgotten first (forget-lease.lua). */
   get ended(): string {
     return `${this.#prefix}:ended`;
   }
 
-  /** Hash: fingerprint, leaseId. */
+  /** Hash: fingerprint, leaseId. Goes with the record of that lease, or 24 hours after its end. */
   request(principal: string, requestId: string): string {
     return `${this.#prefix}:request:${requestId}:${principal}`;
   }

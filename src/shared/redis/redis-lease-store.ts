@@ -1,7 +1,15 @@
 import { z } from 'zod';
 import { Aborted, AlreadyExists, configIsBeingDeleted } from '../domain/errors.ts';
-import { attentionTime, LEASE_STATES, type Lease, type LeaseState, LIVE_STATES } from '../domain/lease.ts';
-import { configIsFull, isTooEarly, type LeaseLimits, principalIsFull } from '../domain/lease-limits.ts';
+import {
+  attentionTime,
+  ENDED_STATES,
+  LEASE_STATES,
+  type Lease,
+  type LeaseState,
+  LIVE_STATES,
+} from '../domain/lease.ts';
+import { historyOf } from '../domain/lease-history.ts';
+import { configIsFull, isTooEarly, KEPT_WHEN_FULL, type LeaseLimits, principalIsFull } from '../domain/lease-limits.ts';
 import type { Appointment } from '../ports/alarm.ts';
 import type { LeaseQuery, LeaseStore, RequestKey } from '../ports/lease-store.ts';
 import type { RedisClient } from './connect-redis.ts';
@@ -16,13 +24,17 @@ import { storeCall } from './store-call.ts';
 
 const recordScript = loadScript('record-lease', 'issue-rate');
 const saveScript = loadScript('save-lease');
-const endScript = loadScript('end-lease');
+const endScript = loadScript('end-lease', 'forget-lease');
+const forgetScript = loadScript('forget-ended', 'forget-lease');
 const admitScript = loadScript('admit-renewal', 'issue-rate');
 
 const RecordAnswer = z.tuple([z.enum(['ok', 'seen', 'reused', 'gone', 'deleting', 'full', 'early'])]).rest(z.string());
 
-/** How long a request_id leads to its lease. */
+/** How long a request_id leads to a lease that has ended, where the lease is kept so long. */
 const REQUEST_MEMORY_MS = 24 * 60 * 60 * 1000;
+
+/** Leases that one script forgets: about 2 ms in which Redis does nothing else. */
+const FORGOTTEN_AT_ONCE = 100;
 
 /** Records of leases in Redis. Each is in the indexes of its state; ended ones are forgotten after a time. */
 export class RedisLeaseStore implements LeaseStore {
@@ -70,7 +82,6 @@ export class RedisLeaseStore implements LeaseStore {
         // A trial runs before its config is stored.
         lease.purpose === 'trial' ? '' : lease.configUid,
         request?.fingerprint ?? '',
-        REQUEST_MEMORY_MS,
         JSON.stringify(this.#roomsOf(lease)),
         lease.purpose === 'trial' ? '' : this.#keys.issueRate(lease.principal),
         this.#limits.issueRate,
@@ -105,39 +116,17 @@ export class RedisLeaseStore implements LeaseStore {
   }
 
   async save(lease: Lease): Promise<boolean> {
-    const indexes = JSON.stringify(this.#indexesOf(lease));
-    const versions = [lease.version - 1, lease.version];
-    const requestIsFree = lease.endAs === 'FAILED' ? '1' : '0';
-    const answer =
-      lease.endTime === undefined
-        ? await saveScript(
-            this.#scripts,
-            [this.#keys.lease(lease.id), this.#keys.due, this.#keys.access(lease.accessId)],
-            [
-              lease.id,
-              ...versions,
-              JSON.stringify(lease),
-              indexes,
-              attentionTime(lease),
-              requestIsFree,
-              UNUSED_ACCESS_MS,
-            ],
-          )
-        : await endScript(
-            this.#scripts,
-            [this.#keys.lease(lease.id), this.#keys.due, this.#keys.ended],
-            [
-              lease.id,
-              ...versions,
-              JSON.stringify(lease),
-              indexes,
-              lease.endTime,
-              lease.endTime - this.#retentionMs,
-              UNUSED_ACCESS_MS,
-              requestIsFree,
-            ],
-          );
+    const answer = await (lease.endTime === undefined ? this.#saveLive(lease) : this.#saveEnded(lease, lease.endTime));
     return answer === 1;
+  }
+
+  async forgetEnded(now: number): Promise<number> {
+    const forgotten = await forgetScript(
+      this.#unacknowledged,
+      [this.#keys.ended],
+      [now - this.#retentionMs, FORGOTTEN_AT_ONCE],
+    );
+    return Number(forgotten);
   }
 
   async get(id: string): Promise<Lease | undefined> {
@@ -173,6 +162,48 @@ export class RedisLeaseStore implements LeaseStore {
     );
     // A lease that changes its state while we read may stand in two pages.
     return [...new Set(pages.flat())].sort().reverse().slice(0, limit);
+  }
+
+  #saveLive(lease: Lease): Promise<unknown> {
+    return saveScript(
+      this.#scripts,
+      [this.#keys.lease(lease.id), this.#keys.due, this.#keys.access(lease.accessId)],
+      [
+        lease.id,
+        lease.version - 1,
+        lease.version,
+        JSON.stringify(lease),
+        JSON.stringify(this.#indexesOf(lease)),
+        attentionTime(lease),
+        lease.endAs === 'FAILED' ? '1' : '0',
+        UNUSED_ACCESS_MS,
+      ],
+    );
+  }
+
+  #saveEnded(lease: Lease, endTime: number): Promise<unknown> {
+    return endScript(
+      this.#scripts,
+      [
+        this.#keys.lease(lease.id),
+        this.#keys.due,
+        this.#keys.ended,
+        ...ENDED_STATES.map((state) => this.#keys.leasesBy(lease.principal, state)),
+      ],
+      [
+        lease.id,
+        lease.version - 1,
+        JSON.stringify(historyOf(lease)),
+        JSON.stringify(this.#indexesOf(lease)),
+        endTime,
+        endTime - this.#retentionMs,
+        UNUSED_ACCESS_MS,
+        lease.endAs === 'FAILED' ? 0 : REQUEST_MEMORY_MS,
+        this.#limits.endedPerPrincipal,
+        this.#limits.ended,
+        KEPT_WHEN_FULL,
+      ],
+    );
   }
 
   async #earlier(id: string): Promise<Lease> {

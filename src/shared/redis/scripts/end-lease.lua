@@ -1,47 +1,51 @@
--- Stores the last version of a lease, gives up its use of its accesses, and forgets a few of the leases that ended long ago.
--- KEYS: lease, due, ended.
--- ARGV: id, version before, version, data, indexes (JSON; empty for a lease that is not listed: it is forgotten at once),
+-- Stores what is kept of a lease that ends, gives up its use of its accesses, and makes room for it: a few of the leases that
+-- ended long ago are forgotten, and, where its principal has as many as it may, the first of that principal's own.
+-- KEYS: lease, due, ended, the sorted sets of its principal's ended leases.
+-- ARGV: id, version before, data, indexes (JSON; empty for a lease that is not listed: it is forgotten at once),
 --       end time, time before which ended leases are forgotten, grace of an unused access in ms,
---       '1' where the request must not lead to this lease any more.
--- Returns 1, or 0 where the version before is not the stored one.
+--       time in ms for which its request is remembered ('0': the request must not lead to it any more),
+--       most ended leases of a principal, most of all principals, most of a principal while there are as many as that.
+-- Returns 1, or 0 where the version before is not the stored one. With forget-lease.lua before it.
 local FORGET_AT_ONCE = 10
 
-local function forget(leaseKey, id)
-  local indexes = redis.call('HGET', leaseKey, 'indexes')
-  if indexes then
-    for _, index in ipairs(cjson.decode(indexes)) do
-      redis.call('ZREM', index, id)
-    end
-  end
-  redis.call('DEL', leaseKey)
-end
-
-local stored = redis.call('HMGET', KEYS[1], 'version', 'access', 'request', 'former')
+local stored = redis.call('HMGET', KEYS[1], 'version', 'access', 'request', 'former', 'indexes')
 if stored[1] ~= ARGV[2] then
   return 0
 end
+-- A removal comes first: a Redis whose memory is used up refuses a script at its first write only, and only where that may
+-- take memory (`deny-oom`). This script gives back more than it takes, so leases end there, too.
+redis.call('ZREM', KEYS[2], ARGV[1])
+for _, index in ipairs(cjson.decode(stored[5])) do
+  redis.call('ZREM', index, ARGV[1])
+end
+redis.call('DEL', KEYS[1])
 for _, access in ipairs({ stored[2], stored[4] or nil }) do
   if redis.call('HINCRBY', access, 'uses', -1) <= 0 then
-    redis.call('PEXPIRE', access, ARGV[8])
+    redis.call('PEXPIRE', access, ARGV[7])
   end
 end
-if ARGV[9] == '1' and stored[3] and redis.call('HGET', stored[3], 'leaseId') == ARGV[1] then
-  redis.call('DEL', stored[3])
+-- A time of 0 removes it.
+if stored[3] and redis.call('HGET', stored[3], 'leaseId') == ARGV[1] then
+  redis.call('PEXPIRE', stored[3], ARGV[8])
 end
-redis.call('ZREM', KEYS[2], ARGV[1])
-forget(KEYS[1], ARGV[1])
-local indexes = cjson.decode(ARGV[5])
-if #indexes > 0 then
-  redis.call('HSET', KEYS[1], 'version', ARGV[3], 'data', ARGV[4], 'indexes', ARGV[5])
-  for _, index in ipairs(indexes) do
-    redis.call('ZADD', index, 0, ARGV[1])
-  end
-  redis.call('ZADD', KEYS[3], ARGV[6], ARGV[1])
+
+local prefix = string.sub(KEYS[1], 1, -(#'lease:' + #ARGV[1] + 1))
+forget_before(prefix, ARGV[6], FORGET_AT_ONCE)
+local indexes = cjson.decode(ARGV[4])
+if #indexes == 0 then
+  return 1
 end
--- All lease keys are one prefix and the id.
-local prefix = string.sub(KEYS[1], 1, -(#ARGV[1] + 1))
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[7], 'LIMIT', 0, FORGET_AT_ONCE)) do
-  forget(prefix .. id, id)
-  redis.call('ZREM', KEYS[3], id)
+local own = { unpack(KEYS, 4) }
+local count = 0
+for _, index in ipairs(own) do
+  count = count + redis.call('ZCARD', index)
 end
+local isFull = redis.call('ZCARD', KEYS[3]) >= tonumber(ARGV[10])
+local most = isFull and math.min(ARGV[9], ARGV[11]) or tonumber(ARGV[9])
+forget_first(prefix, own, math.min(count + 1 - most, FORGET_AT_ONCE))
+redis.call('HSET', KEYS[1], 'data', ARGV[3])
+for _, index in ipairs(indexes) do
+  redis.call('ZADD', index, 0, ARGV[1])
+end
+redis.call('ZADD', KEYS[3], ARGV[5], ARGV[1])
 return 1

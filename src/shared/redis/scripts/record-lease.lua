@@ -1,8 +1,9 @@
 -- Makes a PENDING lease durable, with its indexes and its use of the access.
 -- KEYS: lease, access, config, due, and the request where there is one.
 -- ARGV: id, data, due time, indexes (JSON), uid that the config must have ('' for any), fingerprint of the request,
---       time in ms for which the request is remembered, what must have room (JSON: name, indexes of live leases, most),
---       key of the issue rate ('' for none), issues in a second.
+--       what must have room (JSON: name, indexes of live leases, most), key of the issue rate ('' for none), issues in a
+--       second.
+-- The request is remembered as long as the lease lives: the script that ends the lease lets it go.
 -- Returns {'ok'}, {'seen', lease id}, {'reused', lease id} (another fingerprint), {'gone'} (config or access is),
 -- {'deleting'} (a call that deletes the config takes its leases down),
 -- {'full', name} or {'early', ms to wait}. With issue-rate.lua before it.
@@ -27,7 +28,7 @@ if deletions then
     end
   end
 end
-for _, room in ipairs(cjson.decode(ARGV[8])) do
+for _, room in ipairs(cjson.decode(ARGV[7])) do
   local count = 0
   for _, index in ipairs(room.indexes) do
     count = count + redis.call('ZCARD', index)
@@ -37,7 +38,7 @@ for _, room in ipairs(cjson.decode(ARGV[8])) do
   end
 end
 -- The last question, because its yes is counted.
-local wait = ARGV[9] == '' and 0 or admit(ARGV[9], ARGV[10])
+local wait = ARGV[8] == '' and 0 or admit(ARGV[8], ARGV[9])
 if wait > 0 then
   return { 'early', tostring(wait) }
 end
@@ -51,6 +52,5 @@ redis.call('PERSIST', KEYS[2])
 if KEYS[5] then
   redis.call('HSET', KEYS[1], 'request', KEYS[5])
   redis.call('HSET', KEYS[5], 'fingerprint', ARGV[6], 'leaseId', ARGV[1])
-  redis.call('PEXPIRE', KEYS[5], ARGV[7])
 end
 return { 'ok' }

@@ -1,0 +1,53 @@
+-- A library: forgets leases that have ended. `prefix` is that of all keys of the installation; the names are those of keys.ts.
+-- The principal is part of two of them, and may be long: the record holds it once, in its data, and no list of its indexes.
+local ENDED_STATES = { 'EXPIRED', 'REVOKED', 'FAILED' }
+
+-- Removes the record, its index entries, and its request where that still leads to it. Of a record that cannot be read, the
+-- index entries by config stay; readers of indexes skip them.
+local function forget(prefix, id)
+  local key = prefix .. 'lease:' .. id
+  local isWhole, lease = pcall(cjson.decode, redis.call('HGET', key, 'data') or '')
+  redis.call('DEL', key)
+  redis.call('ZREM', prefix .. 'ended', id)
+  for _, state in ipairs(ENDED_STATES) do
+    redis.call('ZREM', prefix .. 'leases:' .. state, id)
+  end
+  if not isWhole or type(lease) ~= 'table' or not lease.config or not lease.principal or not lease.state then
+    return
+  end
+  redis.call('ZREM', prefix .. 'leases-of:' .. lease.config .. ':' .. lease.state, id)
+  redis.call('ZREM', prefix .. 'leases-by:' .. lease.principal .. ':' .. lease.state, id)
+  redis.call('ZREM', prefix .. 'leases-of-by:' .. lease.config .. ':' .. lease.principal .. ':' .. lease.state, id)
+  local request = lease.requestId and prefix .. 'request:' .. lease.requestId .. ':' .. lease.principal
+  if request and redis.call('HGET', request, 'leaseId') == id then
+    redis.call('DEL', request)
+  end
+end
+
+-- Forgets up to `most` of those that ended before `time`, the first that ended first. Returns how many.
+local function forget_before(prefix, time, most)
+  local ids = redis.call('ZRANGEBYSCORE', prefix .. 'ended', '-inf', time, 'LIMIT', 0, most)
+  for _, id in ipairs(ids) do
+    forget(prefix, id)
+  end
+  return #ids
+end
+
+-- Forgets up to `most` of those in `indexes`, sorted sets of one principal's ended leases, the first that was issued first.
+local function forget_first(prefix, indexes, most)
+  for _ = 1, most do
+    local first, where
+    for _, index in ipairs(indexes) do
+      local id = redis.call('ZRANGE', index, 0, 0)[1]
+      if id and (not first or id < first) then
+        first, where = id, index
+      end
+    end
+    if not first then
+      return
+    end
+    -- Also where its record cannot be read: the next round must find another.
+    redis.call('ZREM', where, first)
+    forget(prefix, first)
+  end
+end
