@@ -133,7 +133,16 @@ export function describeLeaseHistory(open: OpenStores): void {
     const { last, kept } = await keptOf({});
     const { id, principal, configUid, namespace, serviceAccount, createTime, expireTime, endTime } = last;
     const objects = last.objects.map(({ uid, ...object }) => object);
-    const said = { id, principal, config: 'blue', configUid, namespace, serviceAccount, state: 'REVOKED', endAs: 'REVOKED' };
+    const said = {
+      id,
+      principal,
+      config: 'blue',
+      configUid,
+      namespace,
+      serviceAccount,
+      state: 'REVOKED',
+      endAs: 'REVOKED',
+    };
     expect(kept).toMatchObject({ ...said, createTime, expireTime, endTime, objects });
     expect(JSON.stringify(kept)).not.toMatch(/uid-|traceparent|settleTime/);
     const forced = await keptOf({ forced: true, lastError: 'the cluster is gone' });

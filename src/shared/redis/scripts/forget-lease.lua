@@ -2,24 +2,31 @@
 -- The principal is part of two of them, and may be long: the record holds it once, in its data, and no list of its indexes.
 local ENDED_STATES = { 'EXPIRED', 'REVOKED', 'FAILED' }
 
+local function is_whole(lease)
+  return type(lease) == 'table'
+    and type(lease.config) == 'string'
+    and type(lease.principal) == 'string'
+    and type(lease.state) == 'string'
+end
+
 -- Removes the record, its index entries, and its request where that still leads to it. Of a record that cannot be read, the
 -- index entries by config stay; readers of indexes skip them.
 local function forget(prefix, id)
   local key = prefix .. 'lease:' .. id
-  local isWhole, lease = pcall(cjson.decode, redis.call('HGET', key, 'data') or '')
+  local isJson, lease = pcall(cjson.decode, redis.call('HGET', key, 'data') or '')
   redis.call('DEL', key)
   redis.call('ZREM', prefix .. 'ended', id)
   for _, state in ipairs(ENDED_STATES) do
     redis.call('ZREM', prefix .. 'leases:' .. state, id)
   end
-  if not isWhole or type(lease) ~= 'table' or not lease.config or not lease.principal or not lease.state then
+  if not (isJson and is_whole(lease)) then
     return
   end
   redis.call('ZREM', prefix .. 'leases-of:' .. lease.config .. ':' .. lease.state, id)
   redis.call('ZREM', prefix .. 'leases-by:' .. lease.principal .. ':' .. lease.state, id)
   redis.call('ZREM', prefix .. 'leases-of-by:' .. lease.config .. ':' .. lease.principal .. ':' .. lease.state, id)
-  local request = lease.requestId and prefix .. 'request:' .. lease.requestId .. ':' .. lease.principal
-  if request and redis.call('HGET', request, 'leaseId') == id then
+  local request = prefix .. 'request:' .. tostring(lease.requestId) .. ':' .. lease.principal
+  if redis.call('HGET', request, 'leaseId') == id then
     redis.call('DEL', request)
   end
 end
