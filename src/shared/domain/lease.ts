@@ -1,4 +1,5 @@
 import type { RoleRef } from './config.ts';
+import { shorten } from './shorten.ts';
 
 export type EndedState = 'EXPIRED' | 'REVOKED' | 'FAILED';
 export type LeaseState = 'PENDING' | 'ACTIVE' | 'REVOKING' | EndedState;
@@ -9,6 +10,12 @@ export const LIVE_STATES: readonly LeaseState[] = ['PENDING', 'ACTIVE', 'REVOKIN
 export const ENDED_STATES: readonly EndedState[] = ['EXPIRED', 'REVOKED', 'FAILED'];
 
 export const LEASE_STATES: readonly LeaseState[] = [...LIVE_STATES, ...ENDED_STATES];
+
+/**
+ * Characters of `lastError`: all that an API server may say, with the call and the advice around it. Whoever writes longer
+ * errors, such as a gateway of a tenant, must not make records large.
+ */
+export const MAX_LAST_ERROR = 2_000;
 
 /** An object in the cluster that is made for a lease. Its uid is known once it was created. */
 export type LeaseObject =
@@ -173,7 +180,13 @@ export function noteFailure(
 ): Lease {
   const { lastError, nextTryTime, stalledAfter } = failure;
   const tries = (lease.tries ?? 0) + 1;
-  return { ...next(lease), tries, lastError, nextTryTime, stalled: tries >= stalledAfter };
+  return {
+    ...next(lease),
+    tries,
+    lastError: shorten(lastError, MAX_LAST_ERROR),
+    nextTryTime,
+    stalled: tries >= stalledAfter,
+  };
 }
 
 /** REVOKING stays so: what kept it from being taken down may be over, so tries and waits begin anew at `nextTryTime`. */
@@ -193,7 +206,7 @@ export function end(lease: Lease & { endAs: EndedState }, now: number): Lease {
 
 /** REVOKING -> its end, by an operator's word, though `lastError` kept the objects from being confirmed gone. */
 export function endByForce(lease: Lease & { endAs: EndedState }, now: number, lastError: string): Lease {
-  return { ...next(lease), ...ended(lease, now), lastError, forced: true };
+  return { ...next(lease), ...ended(lease, now), lastError: shorten(lastError, MAX_LAST_ERROR), forced: true };
 }
 
 function ended(lease: { endAs: EndedState }, now: number): Partial<Lease> {
