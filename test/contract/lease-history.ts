@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { EndedState, Lease } from '../../src/shared/domain/lease.ts';
-import { ENDED_STATES } from '../../src/shared/domain/lease.ts';
+import { ENDED_STATES, type EndedState, end, endByForce, type Lease } from '../../src/shared/domain/lease.ts';
 import { KEPT_WHEN_FULL, type LeaseLimits } from '../../src/shared/domain/lease-limits.ts';
 import { active, ended, revoking, START, sampleConfig, sampleLease } from './samples.ts';
 import { GENEROUS, type OpenStores, RETENTION_MS } from './stores.ts';
@@ -121,16 +120,16 @@ export function describeLeaseHistory(open: OpenStores): void {
 
   test('keeps who had what, where, until when and how it ended; after an end by force also what may remain', async () => {
     const { leases, config } = await openWith({});
-    const keptOf = async (changes: Partial<Lease>) => {
+    const keptOf = async (ending: (lease: Lease & { endAs: EndedState }) => Lease) => {
       const held = active(sampleLease(config, { traceparent: '00-1-2-01' }));
       await leases.record({ ...held, version: 1 });
       const going = { ...revoking({ ...held, version: 1 }), settleTime: START };
       await leases.save(going);
-      const last = { ...ended(going), ...changes };
+      const last = ending({ ...going, endAs: 'REVOKED' });
       await leases.save(last);
-      return { last, kept: await leases.get(last.id) };
+      return { going, last, kept: await leases.get(last.id) };
     };
-    const { last, kept } = await keptOf({});
+    const { last, kept } = await keptOf((lease) => end(lease, START));
     const { id, principal, configUid, namespace, serviceAccount, createTime, expireTime, endTime } = last;
     const objects = last.objects.map(({ uid, ...object }) => object);
     const said = {
@@ -145,7 +144,8 @@ export function describeLeaseHistory(open: OpenStores): void {
     };
     expect(kept).toMatchObject({ ...said, createTime, expireTime, endTime, objects });
     expect(JSON.stringify(kept)).not.toMatch(/uid-|traceparent|settleTime/);
-    const forced = await keptOf({ forced: true, lastError: 'the cluster is gone' });
-    expect(forced.kept).toMatchObject({ forced: true, lastError: 'the cluster is gone', objects: forced.last.objects });
+    const forced = await keptOf((lease) => endByForce(lease, START, 'the cluster is gone'));
+    const { objects: remaining } = forced.going;
+    expect(forced.kept).toMatchObject({ forced: true, lastError: 'the cluster is gone', objects: remaining });
   });
 }

@@ -1,6 +1,5 @@
 import { Aborted, AlreadyExists, configIsBeingDeleted } from '../../src/shared/domain/errors.ts';
 import { attentionTime, hasEnded, type Lease } from '../../src/shared/domain/lease.ts';
-import { historyOf } from '../../src/shared/domain/lease-history.ts';
 import {
   configIsFull,
   isTooEarly,
@@ -70,7 +69,7 @@ export class MemoryLeaseStore implements LeaseStore {
     if (hasEnded(lease)) {
       this.#makeRoom(lease);
     }
-    journal.set(leases, lease.id, keep(hasEnded(lease) ? historyOf(lease) : lease, kept.request));
+    journal.set(leases, lease.id, keep(lease, kept.request));
     if (lease.accessId !== kept.accessId) {
       this.#records.use(lease.accessId, 1);
       if (kept.formerAccessId !== undefined) {
@@ -179,11 +178,11 @@ export class MemoryLeaseStore implements LeaseStore {
     }
   }
 
-  #end(lease: Lease, { request }: KeptLease): void {
+  #end(lease: Lease, { request, formerAccessId }: KeptLease): void {
     const { journal, leases, requests, now } = this.#records;
     this.#records.use(lease.accessId, -1);
-    if (lease.formerAccessId !== undefined) {
-      this.#records.use(lease.formerAccessId, -1);
+    if (formerAccessId !== undefined) {
+      this.#records.use(formerAccessId, -1);
     }
     const remembered = request === undefined ? undefined : requests.get(request);
     if (request !== undefined && remembered?.leaseId === lease.id) {

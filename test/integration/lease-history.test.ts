@@ -85,6 +85,9 @@ test('a record that cannot be read does not keep the history from being bounded'
     await end(lease);
     await redis.hset(keys.lease(lease.id), 'data', damage);
   }
+  const overwritten = await issue();
+  await end(overwritten);
+  await redis.set(keys.lease(overwritten.id), 'no hash');
   for (let made = 0; made < 6; made++) {
     await end(await issue());
   }

@@ -89,7 +89,7 @@ export class WitnessedLeases implements LeaseStore {
     if (isSaved && before) {
       this.#checkStep(before, lease);
       if (before.state !== lease.state) {
-        const traceId = lease.traceparent?.split('-')[1] ?? 'none';
+        const traceId = before.traceparent?.split('-')[1] ?? 'none';
         history.require(span?.leadsTo(traceId) ?? false, 9, () => `${describe(lease)} was reached untraced`);
       }
       if (lease.state === 'ACTIVE') {

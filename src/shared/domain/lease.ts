@@ -201,12 +201,31 @@ export function awaitSettling(lease: Lease, settleTime: number): Lease {
 
 /** REVOKING -> its end, once every object is confirmed gone. */
 export function end(lease: Lease & { endAs: EndedState }, now: number): Lease {
-  return { ...next(lease), ...ended(lease, now), lastError: undefined };
+  return historyOf({ ...next(lease), ...ended(lease, now), lastError: undefined });
 }
 
 /** REVOKING -> its end, by an operator's word, though `lastError` kept the objects from being confirmed gone. */
 export function endByForce(lease: Lease & { endAs: EndedState }, now: number, lastError: string): Lease {
-  return { ...next(lease), ...ended(lease, now), lastError: shorten(lastError, MAX_LAST_ERROR), forced: true };
+  const error = shorten(lastError, MAX_LAST_ERROR);
+  return historyOf({ ...next(lease), ...ended(lease, now), lastError: error, forced: true });
+}
+
+/**
+ * What is told and kept of a lease that has ended: who had what, where, from when until when, and how it ended. What only
+ * served to take it down is left out; there are many more of these records than of live leases. One that was ended by
+ * force keeps the uids: what remains in the cluster is still to be found.
+ */
+function historyOf(lease: Lease): Lease {
+  const objects = lease.forced ? lease.objects : lease.objects.map((object) => ({ ...object, uid: undefined }));
+  return {
+    ...lease,
+    objects,
+    namespaceUid: lease.forced ? lease.namespaceUid : undefined,
+    formerAccessId: undefined,
+    hasFurtherTokens: undefined,
+    settleTime: undefined,
+    traceparent: undefined,
+  };
 }
 
 function ended(lease: { endAs: EndedState }, now: number): Partial<Lease> {

@@ -10,7 +10,7 @@ const PAGE = 500;
 
 const AT_ONCE = 32;
 
-/** Of leases that are forgotten in one run: those that ended long ago must not hold up what is due. */
+/** Of leases that are forgotten in one run, each of a few ms: those that ended long ago must not hold up what is due. */
 const MAX_SLICES = 100;
 
 /**
@@ -21,6 +21,8 @@ const MAX_SLICES = 100;
  */
 export async function sweep(ports: Ports, { graceMs = GRACE_MS }: { graceMs?: number } = {}): Promise<number> {
   const now = ports.clock.now();
+  // First, because it gives memory back, also where a full Redis takes no alarms.
+  await forgetEnded(ports, now);
   const due = await allDue(ports, now + ports.policy.alarmHorizonMs);
   const missed = due.filter(({ at }) => at < now - graceMs);
   await setAlarms(ports, due.slice(missed.length));
@@ -32,7 +34,6 @@ export async function sweep(ports: Ports, { graceMs = GRACE_MS }: { graceMs?: nu
   for (const batch of await ports.batches.unfinished()) {
     await ports.alarm.wakeForBatch(batch);
   }
-  await forgetEnded(ports, now);
   return missed.length;
 }
 

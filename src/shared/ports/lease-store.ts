@@ -32,8 +32,8 @@ export interface LeaseStore {
   admitRenewal(principal: string): Promise<void>;
   /**
    * Stores `lease` over the version before it. False where that is no longer the stored one. The request id of one that
-   * is on its way to FAILED is free again. Of one that has ended `historyOf` is kept, for a time, and only so many of a
-   * principal: of these the first issued is forgotten first, and its request id with it.
+   * is on its way to FAILED is free again. One that has ended is kept for a time, and only so many of a principal:
+   * the first issued is forgotten first, and its request id with it.
    */
   save(lease: Lease): Promise<boolean>;
   /** Forgets a slice of the leases that have been kept for their time by `now`. Returns how many; 0: all of them are. */

@@ -8,7 +8,6 @@ import {
   type LeaseState,
   LIVE_STATES,
 } from '../domain/lease.ts';
-import { historyOf } from '../domain/lease-history.ts';
 import { configIsFull, isTooEarly, KEPT_WHEN_FULL, type LeaseLimits, principalIsFull } from '../domain/lease-limits.ts';
 import type { Appointment } from '../ports/alarm.ts';
 import type { LeaseQuery, LeaseStore, RequestKey } from '../ports/lease-store.ts';
@@ -193,7 +192,7 @@ export class RedisLeaseStore implements LeaseStore {
       [
         lease.id,
         lease.version - 1,
-        JSON.stringify(historyOf(lease)),
+        JSON.stringify(lease),
         JSON.stringify(this.#indexesOf(lease)),
         endTime,
         endTime - this.#retentionMs,

@@ -10,10 +10,10 @@ local function is_whole(lease)
 end
 
 -- Removes the record, its index entries, and its request where that still leads to it. Of a record that cannot be read, the
--- index entries by config stay; readers of indexes skip them.
+-- index entries by config stay; readers of indexes skip them. It must not stop the scripts that forget: leases end in them.
 local function forget(prefix, id)
   local key = prefix .. 'lease:' .. id
-  local isJson, lease = pcall(cjson.decode, redis.call('HGET', key, 'data') or '')
+  local isJson, lease = pcall(cjson.decode, redis.pcall('HGET', key, 'data'))
   redis.call('DEL', key)
   redis.call('ZREM', prefix .. 'ended', id)
   for _, state in ipairs(ENDED_STATES) do
@@ -26,7 +26,7 @@ local function forget(prefix, id)
   redis.call('ZREM', prefix .. 'leases-by:' .. lease.principal .. ':' .. lease.state, id)
   redis.call('ZREM', prefix .. 'leases-of-by:' .. lease.config .. ':' .. lease.principal .. ':' .. lease.state, id)
   local request = prefix .. 'request:' .. tostring(lease.requestId) .. ':' .. lease.principal
-  if redis.call('HGET', request, 'leaseId') == id then
+  if redis.pcall('HGET', request, 'leaseId') == id then
     redis.call('DEL', request)
   end
 end
