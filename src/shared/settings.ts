@@ -132,12 +132,12 @@ export const Settings = z
     ),
     LEASEHOLD_ENDED_RETENTION: seconds('How long ended leases are kept in the store', 2_592_000),
     LEASEHOLD_MAX_ENDED_LEASES_PER_PRINCIPAL: count(
-      'Ended leases of one caller that are kept; for one more, the first issued of the same caller is forgotten early, 1 to 10000000',
+      'Ended leases kept of one caller, 1 to 10000000; for one more, the first issued of that caller is forgotten',
       10_000,
       10_000_000,
     ),
     LEASEHOLD_MAX_ENDED_LEASES: count(
-      'Ended leases of all callers that are kept; beyond it a caller whose lease ends keeps its latest 100 only, 1 to 100000000',
+      'Ended leases kept of all callers, 1 to 100000000; beyond it a caller whose lease ends keeps its latest 100',
       1_000_000,
       100_000_000,
     ),

@@ -12,8 +12,8 @@ export const ENDED_STATES: readonly EndedState[] = ['EXPIRED', 'REVOKED', 'FAILE
 export const LEASE_STATES: readonly LeaseState[] = [...LIVE_STATES, ...ENDED_STATES];
 
 /**
- * Characters of `lastError`: all that an API server may say, with the call and the advice around it. Whoever writes longer
- * errors, such as a gateway of a tenant, must not make records large.
+ * Characters of `lastError`: all that an API server may say, with the call and the advice around it. Whoever writes
+ * longer errors, such as a gateway of a tenant, must not make records large.
  */
 export const MAX_LAST_ERROR = 2_000;
 
@@ -211,9 +211,9 @@ export function endByForce(lease: Lease & { endAs: EndedState }, now: number, la
 }
 
 /**
- * What is told and kept of a lease that has ended: who had what, where, from when until when, and how it ended. What only
- * served to take it down is left out; there are many more of these records than of live leases. One that was ended by
- * force keeps the uids: what remains in the cluster is still to be found.
+ * What is told and kept of a lease that has ended: who had what, where, from when until when, and how it ended. What
+ * only served to take it down is left out; there are many more of these records than of live leases. One that was ended
+ * by force keeps the uids: what remains in the cluster is still to be found.
  */
 function historyOf(lease: Lease): Lease {
   const objects = lease.forced ? lease.objects : lease.objects.map((object) => ({ ...object, uid: undefined }));

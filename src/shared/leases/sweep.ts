@@ -10,14 +10,15 @@ const PAGE = 500;
 
 const AT_ONCE = 32;
 
-/** Of leases that are forgotten in one run, each of a few ms: those that ended long ago must not hold up what is due. */
+/** Of leases that are forgotten in one run, each a few ms long: they must not hold up what is due. */
 const MAX_SLICES = 100;
 
 /**
  * Sets the alarms of what will want attention soon, and, anew, of what wants attention and does not get it because its
- * job was lost: leases that are overdue or were left half-issued, and batches that have not ended. Forgets leases that were
- * kept for their time, which would stay where no further lease ends. Costs as much as is due, however many leases there are. `graceMs`: how long what is due is left to its alarm. Returns how many were overdue.
- * Throws Unavailable.
+ * job was lost: leases that are overdue or were left half-issued, and batches that have not ended. Forgets ended leases
+ * that were kept for their time, which would stay while no further lease ends. Costs as much as is due, however many
+ * leases there are. `graceMs`: how long what is due is left to its alarm. Returns how many were overdue. Throws
+ * Unavailable.
  */
 export async function sweep(ports: Ports, { graceMs = GRACE_MS }: { graceMs?: number } = {}): Promise<number> {
   const now = ports.clock.now();

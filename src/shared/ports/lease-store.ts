@@ -36,7 +36,7 @@ export interface LeaseStore {
    * the first issued is forgotten first, and its request id with it.
    */
   save(lease: Lease): Promise<boolean>;
-  /** Forgets a slice of the leases that have been kept for their time by `now`. Returns how many; 0: all of them are. */
+  /** Forgets some of the leases that have been kept for their time by `now`. Returns how many; 0: none is left. */
   forgetEnded(now: number): Promise<number>;
   /** Throws RecordDamaged. */
   get(id: string): Promise<Lease | undefined>;

@@ -1,5 +1,5 @@
--- Stores what is kept of a lease that ends, gives up its use of its accesses, and makes room for it: a few of the leases that
--- ended long ago are forgotten, and, where its principal has as many as it may, the first of that principal's own.
+-- Stores the last version of a lease, gives up its use of its accesses, and makes room for it: a few of the leases that
+-- ended long ago are forgotten, and, where its principal has as many ended ones as it may, the first issued of these.
 -- KEYS: lease, due, ended, the sorted sets of its principal's ended leases.
 -- ARGV: id, version before, data, indexes (JSON; empty for a lease that is not listed: it is forgotten at once),
 --       end time, time before which ended leases are forgotten, grace of an unused access in ms,
@@ -12,8 +12,8 @@ local stored = redis.call('HMGET', KEYS[1], 'version', 'access', 'request', 'for
 if stored[1] ~= ARGV[2] then
   return 0
 end
--- A removal comes first: a Redis whose memory is used up refuses a script at its first write only, and only where that may
--- take memory (`deny-oom`). This script gives back more than it takes, so leases end there, too.
+-- A removal comes first: a Redis whose memory is used up refuses a script at its first write only, and only where that
+-- may take memory (`denyoom`). This script gives back more than it takes, so leases end there, too.
 redis.call('ZREM', KEYS[2], ARGV[1])
 for _, index in ipairs(cjson.decode(stored[5])) do
   redis.call('ZREM', index, ARGV[1])
@@ -40,8 +40,10 @@ local count = 0
 for _, index in ipairs(own) do
   count = count + redis.call('ZCARD', index)
 end
-local isFull = redis.call('ZCARD', KEYS[3]) >= tonumber(ARGV[10])
-local most = isFull and math.min(ARGV[9], ARGV[11]) or tonumber(ARGV[9])
+local most = tonumber(ARGV[9])
+if redis.call('ZCARD', KEYS[3]) >= tonumber(ARGV[10]) then
+  most = math.min(most, tonumber(ARGV[11]))
+end
 forget_first(prefix, own, math.min(count + 1 - most, FORGET_AT_ONCE))
 redis.call('HSET', KEYS[1], 'data', ARGV[3])
 for _, index in ipairs(indexes) do

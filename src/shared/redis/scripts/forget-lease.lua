@@ -1,5 +1,6 @@
--- A library: forgets leases that have ended. `prefix` is that of all keys of the installation; the names are those of keys.ts.
--- The principal is part of two of them, and may be long: the record holds it once, in its data, and no list of its indexes.
+-- A library: forgets leases that have ended. `prefix` is that of all keys of the installation; the names are those of
+-- keys.ts. The principal is part of two of them, and may be long: an ended record has it once, in its data, and has no
+-- list of its indexes.
 local ENDED_STATES = { 'EXPIRED', 'REVOKED', 'FAILED' }
 
 local function is_whole(lease)
@@ -9,8 +10,9 @@ local function is_whole(lease)
     and type(lease.state) == 'string'
 end
 
--- Removes the record, its index entries, and its request where that still leads to it. Of a record that cannot be read, the
--- index entries by config stay; readers of indexes skip them. It must not stop the scripts that forget: leases end in them.
+-- Removes the record, its index entries, and its request where that still leads to it. A record that cannot be read
+-- must not stop the scripts that forget, since leases end in them: its index entries by config stay, and readers skip
+-- them.
 local function forget(prefix, id)
   local key = prefix .. 'lease:' .. id
   local isJson, lease = pcall(cjson.decode, redis.pcall('HGET', key, 'data'))
@@ -40,7 +42,7 @@ local function forget_before(prefix, time, most)
   return #ids
 end
 
--- Forgets up to `most` of those in `indexes`, sorted sets of one principal's ended leases, the first that was issued first.
+-- Forgets up to `most` of those in `indexes`, sorted sets of one principal's ended leases, the first issued first.
 local function forget_first(prefix, indexes, most)
   for _ = 1, most do
     local first, where

@@ -1,8 +1,8 @@
 -- Makes a PENDING lease durable, with its indexes and its use of the access.
 -- KEYS: lease, access, config, due, and the request where there is one.
 -- ARGV: id, data, due time, indexes (JSON), uid that the config must have ('' for any), fingerprint of the request,
---       what must have room (JSON: name, indexes of live leases, most), key of the issue rate ('' for none), issues in a
---       second.
+--       what must have room (JSON: name, indexes of live leases, most), key of the issue rate ('' for none),
+--       issues in a second.
 -- The request is remembered as long as the lease lives: the script that ends the lease lets it go.
 -- Returns {'ok'}, {'seen', lease id}, {'reused', lease id} (another fingerprint), {'gone'} (config or access is),
 -- {'deleting'} (a call that deletes the config takes its leases down),
