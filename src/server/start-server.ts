@@ -55,7 +55,7 @@ export async function startServer(
   const { around = (ports) => ports } = options;
   const doors = await (options.openDoors ?? openDoors)(settings, log);
   const runtime = await createRuntime(settings, log);
-  const ports = around(runtime.ports);
+  const ports = around(await runtime.portsBelowHighWater());
   const audit = auditTo(log);
   const health = HealthState();
   // Each caller that watches it is one.

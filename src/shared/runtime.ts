@@ -5,6 +5,7 @@ import { parsedAt } from './domain/malformed.ts';
 import { EgressGuard } from './kubernetes/egress/egress-guard.ts';
 import { KubernetesClusters } from './kubernetes/kubernetes-clusters.ts';
 import { openKeyring } from './open-keyring.ts';
+import { openMemoryRoom } from './open-memory-room.ts';
 import { leaseLimitsOf, policyOf } from './policy.ts';
 import type { Ports } from './ports/ports.ts';
 import { warnOfProxies } from './proxy-environment.ts';
@@ -18,6 +19,7 @@ import { DamageReports } from './redis/damage-reports.ts';
 import { explainStart } from './redis/explain-start.ts';
 import { KeyCustody, type Rewrapping } from './redis/key-custody.ts';
 import { Keys } from './redis/keys.ts';
+import type { MemoryRoom } from './redis/memory-room.ts';
 import { RedisAccesses } from './redis/redis-accesses.ts';
 import { RedisBatchStore } from './redis/redis-batch-store.ts';
 import { askTime, RedisClock } from './redis/redis-clock.ts';
@@ -26,6 +28,7 @@ import { RedisGatewayLinks } from './redis/redis-gateway-links.ts';
 import { RedisGatewayStore } from './redis/redis-gateway-store.ts';
 import { RedisLeaseStore } from './redis/redis-lease-store.ts';
 import { RedisRenewalNotes } from './redis/redis-renewal-notes.ts';
+import { refuseGrowth } from './redis/refuse-growth.ts';
 import { HeardScripts, PlainScripts, type ScriptRunner } from './redis/script-runner.ts';
 import { isStoreError } from './redis/store-call.ts';
 import { WriteGate } from './redis/write-gate.ts';
@@ -47,6 +50,11 @@ export interface Runtime {
   keyring: Keyring;
   /** Brings what is sealed under older keys of the keyring under the primary. */
   rewrap(): Promise<Rewrapping>;
+  /**
+   * For a process that takes new things in: its ports, but what makes the store grow is refused from the high-water mark of
+   * Redis' memory on. Redis is watched for that until the runtime closes.
+   */
+  portsBelowHighWater(): Promise<Ports>;
   /** Whether Redis takes writes now. */
   gate: WriteGate;
   /** BullMQ's way to Redis, for queues and their workers. */
@@ -128,6 +136,34 @@ async function wire(
     () => clock.now(),
     onStoreError,
   );
+  const ports: Ports = {
+    configs: new RedisConfigStore(redis, scripts, keys, accesses, damage),
+    leases: new RedisLeaseStore(
+      redis,
+      scripts,
+      keys,
+      {
+        retentionMs: settings.LEASEHOLD_ENDED_RETENTION * 1000,
+        limits: leaseLimitsOf(settings),
+      },
+      damage,
+    ),
+    batches: new RedisBatchStore(redis, scripts, keys),
+    gateways: new RedisGatewayStore(redis, scripts, keys, damage),
+    gatewayLinks,
+    renewalNotes: new RedisRenewalNotes(redis, keys),
+    alarm,
+    clusters,
+    log,
+    clock: {
+      now: () => clock.now(),
+      sleep: async (ms, signal) => void (await sleep(ms, undefined, signal ? { signal } : {})),
+    },
+    random: Math.random,
+    policy: policyOf(settings),
+    installation: settings.LEASEHOLD_INSTALLATION,
+  };
+  let room: MemoryRoom | undefined;
   return {
     keys,
     relay,
@@ -136,37 +172,16 @@ async function wire(
     queueBackend: backend,
     onStoreError,
     rewrap: () => custody.rewrap(keyring),
-    ports: {
-      configs: new RedisConfigStore(redis, scripts, keys, accesses, damage),
-      leases: new RedisLeaseStore(
-        redis,
-        scripts,
-        keys,
-        {
-          retentionMs: settings.LEASEHOLD_ENDED_RETENTION * 1000,
-          limits: leaseLimitsOf(settings),
-        },
-        damage,
-      ),
-      batches: new RedisBatchStore(redis, scripts, keys),
-      gateways: new RedisGatewayStore(redis, scripts, keys, damage),
-      gatewayLinks,
-      renewalNotes: new RedisRenewalNotes(redis, keys),
-      alarm,
-      clusters,
-      log,
-      clock: {
-        now: () => clock.now(),
-        sleep: async (ms, signal) => void (await sleep(ms, undefined, signal ? { signal } : {})),
-      },
-      random: Math.random,
-      policy: policyOf(settings),
-      installation: settings.LEASEHOLD_INSTALLATION,
+    ports,
+    async portsBelowHighWater() {
+      room = await openMemoryRoom(redis, keys, settings, log);
+      return refuseGrowth(ports, room);
     },
     connectForJobs: () => connections.open('jobs'),
     async close() {
       closeKeyring();
       gate.close();
+      room?.close();
       clock.close();
       await alarm.close();
       connections.closeAll();

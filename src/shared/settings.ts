@@ -80,6 +80,24 @@ export const Settings = z
       // Replicas are waited for within it.
       1.5,
     ),
+    LEASEHOLD_REDIS_HIGH_WATER: z.coerce
+      .number()
+      .int()
+      .min(10)
+      .max(95)
+      .default(75)
+      .describe(
+        "Percentage of Redis' memory, 10 to 95, from which on nothing is issued or created: what is above is kept for take-downs (see [docs/redis.md](docs/redis.md#the-high-water-mark))",
+      ),
+    LEASEHOLD_REDIS_MAX_MEMORY: z.coerce
+      .number()
+      .int()
+      .min(16)
+      .max(16_777_216)
+      .optional()
+      .describe(
+        'Memory of Redis in MiB, 16 to 16777216, where its own `maxmemory` is unset or higher. Unset: `maxmemory` alone; without either a Redis that fills up is not noticed before it refuses writes',
+      ),
     LEASEHOLD_ALLOW_VOLATILE_REDIS: flag(
       'For development: only warn about a Redis that evicts keys or does not log its writes',
     ),

@@ -144,6 +144,11 @@ export const REASONS = {
     'wait for the end of earlier calls',
   ],
   // Leasehold's own parts
+  STORE_ALMOST_FULL: [
+    'RESOURCE_EXHAUSTED',
+    'Redis has reached its high-water mark: nothing is issued or created, while revocations and reads go on',
+    'repeat the call once leases have ended; an operator can raise `maxmemory` (docs/redis.md)',
+  ],
   STORE_UNAVAILABLE: [
     'UNAVAILABLE',
     'Redis cannot be reached or cannot write',

@@ -52,21 +52,20 @@ export async function grant(
 
 /** Record before act: from here on the worker can take the lease down, whatever becomes of us. */
 async function record(ports: Ports, pending: Lease, request: RequestKey | undefined): Promise<Lease | undefined> {
-  const [recorded, alarmed] = await Promise.allSettled([
-    ports.leases.record(pending, request),
-    setFirstAlarm(ports, pending),
-  ]);
-  if (recorded.status === 'rejected') {
-    throw recorded.reason;
+  const earlier = await ports.leases.record(pending, request);
+  if (earlier) {
+    return earlier;
   }
-  if (alarmed.status === 'rejected') {
-    await undo(ports, pending, { cause: alarmed.reason, standing: NOTHING, mayStillAppear: false });
-    throw alarmed.reason;
+  try {
+    await setFirstAlarm(ports, pending);
+  } catch (error) {
+    await undo(ports, pending, { cause: error, standing: NOTHING, mayStillAppear: false });
+    throw error;
   }
-  return recorded.value;
+  return undefined;
 }
 
-/** Rings for nothing where there turns out to be no record. */
+/** Only once there is a record: the jobs of refused calls would fill the store, past every limit on leases. */
 async function setFirstAlarm(ports: Ports, { id: leaseId, expireTime: at }: Lease): Promise<void> {
   if (isNear(ports, at)) {
     await ports.alarm.set([{ leaseId, at }]);

@@ -36,9 +36,15 @@ const CODE = /^(?:ERR Error running script.*-)?(OOM|MISCONF|READONLY|NOREPLICAS)
 
 /** The refusal that an error of Redis, or the error that it led to, tells of; undefined where it tells of something else. */
 export function refusalIn(error: unknown): Refusal | undefined {
+  return answerIn(error)?.refusal;
+}
+
+/** The same, with the error that Redis itself answered: one for each write, however often it is wrapped and told of. */
+export function answerIn(error: unknown): { refusal: Refusal; answer: Error } | undefined {
   if (!(error instanceof Error)) {
     return undefined;
   }
   const code = CODE.exec(error.message)?.[1];
-  return REFUSALS.find((refusal) => refusal.code === code) ?? refusalIn(error.cause);
+  const refusal = REFUSALS.find((candidate) => candidate.code === code);
+  return refusal ? { refusal, answer: error } : answerIn(error.cause);
 }

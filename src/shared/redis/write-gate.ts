@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Unavailable } from '../domain/errors.ts';
-import { type Refusal, refusalIn } from './refusal.ts';
+import { answerIn, type Refusal, refusalIn } from './refusal.ts';
 import { isPassing } from './store-call.ts';
 
 /** How often a Redis that refuses writes is asked whether it takes them again. */
@@ -16,7 +16,7 @@ export interface WriteGateOptions {
   onRefused(refusal: Refusal): void;
   /** Told once when they are taken again. */
   onAccepted(refusal: Refusal): void;
-  /** Told of each write that was refused, those of the probe among them. */
+  /** Told once of each write that was refused, those of the probe among them. */
   count(code: Refusal['code']): void;
 }
 
@@ -33,6 +33,8 @@ export class WriteGate {
   #reopened = Promise.withResolvers<void>();
   #told: { refusal: Refusal; at: number } | undefined;
   #isTold = false;
+  /** A script tells of its error, and so does whoever called it. */
+  readonly #counted = new WeakSet<Error>();
 
   constructor(options: WriteGateOptions) {
     this.#options = options;
@@ -40,11 +42,15 @@ export class WriteGate {
 
   /** Hears of an error of Redis. Returns whether it says that writes are refused. */
   heard(error: unknown): boolean {
-    const refusal = refusalIn(error);
-    if (!refusal) {
+    const heard = answerIn(error);
+    if (!heard) {
       return false;
     }
-    this.#options.count(refusal.code);
+    const { refusal, answer } = heard;
+    if (!this.#counted.has(answer)) {
+      this.#counted.add(answer);
+      this.#options.count(refusal.code);
+    }
     if (this.#refusal === undefined && !this.#end.signal.aborted) {
       this.#refusal = refusal;
       this.#reopened = Promise.withResolvers();

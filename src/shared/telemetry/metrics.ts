@@ -54,6 +54,32 @@ export function recordClockOffset(aheadMs: number, of: 'process' | { cluster: st
   clockOffset.record(aheadMs / 1000, attributes);
 }
 
+let storeUsed: Gauge | undefined;
+let storeLimit: Gauge | undefined;
+let storeIsAlmostFull: Gauge | undefined;
+
+/** The memory of Redis as its limit counts it, in bytes, and whether it is above the high-water mark. */
+export function recordStoreMemory({ used, limit }: { used: number; limit: number | undefined }, isAlmostFull: boolean) {
+  const meter = metrics.getMeter('leasehold');
+  storeUsed ??= meter.createGauge('leasehold.store.memory.used', {
+    description: 'Memory that Redis uses, as its own limit counts it',
+    unit: 'By',
+  });
+  storeLimit ??= meter.createGauge('leasehold.store.memory.limit', {
+    description: 'Memory that Redis may use: maxmemory, or LEASEHOLD_REDIS_MAX_MEMORY where that is less',
+    unit: 'By',
+  });
+  storeIsAlmostFull ??= meter.createGauge('leasehold.store.almost_full', {
+    description: '1 while Redis is above the high-water mark and nothing is issued or created, else 0',
+    unit: '1',
+  });
+  storeUsed.record(used);
+  if (limit !== undefined) {
+    storeLimit.record(limit);
+  }
+  storeIsAlmostFull.record(isAlmostFull ? 1 : 0);
+}
+
 let attached: UpDownCounter | undefined;
 
 /** `change`: 1 or -1. */

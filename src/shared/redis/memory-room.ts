@@ -1,0 +1,115 @@
+import { ResourceExhausted } from '../domain/errors.ts';
+import type { MemoryUse } from './memory-use.ts';
+
+/** How often Redis is asked. What is written in between is counted here. */
+const MEASURE_EVERY_MS = 500;
+
+/** Percentage points below the mark at which the store may grow again, so that it does not go to and fro. */
+const RESUME_BELOW = 2;
+
+/** Room comes with the ends of leases, or with an operator: neither is a matter of milliseconds. */
+const RETRY_MS = 10_000;
+
+export interface MemoryRoomOptions {
+  /** Percentage of the limit from which on nothing may grow. */
+  highWater: number;
+  measure(): Promise<MemoryUse>;
+  onMeasured(use: MemoryUse, isAlmostFull: boolean): void;
+  /** Told once when the mark is reached, and once when there is room again. */
+  onAlmostFull(use: MemoryUse): void;
+  onRoomAgain(use: MemoryUse): void;
+  /** Told where Redis could not be asked; until it can be, what is written is counted on top of the last measurement. */
+  onError(error: Error): void;
+}
+
+/**
+ * Room in Redis for what makes the store grow. Redis answers OOM to a take-down just as to an issue, so the memory above a
+ * high-water mark is kept for take-downs: writes that grow the store ask here first.
+ */
+export class MemoryRoom {
+  readonly #options: MemoryRoomOptions;
+  #use: MemoryUse = { used: 0, limit: undefined };
+  #isAlmostFull = false;
+  /** Bytes of writes that the last measurement may have missed, and of those among them that have returned since. */
+  #unmeasured = 0;
+  #landed = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  private constructor(options: MemoryRoomOptions) {
+    this.#options = options;
+  }
+
+  /** Measures once before it returns. A Redis that cannot be asked is told of, and keeps nobody from starting. */
+  static async open(options: MemoryRoomOptions): Promise<MemoryRoom> {
+    const room = new MemoryRoom(options);
+    await room.#measure();
+    // One that is slow to answer is asked again only after its answer.
+    let asking = false;
+    room.#timer = setInterval(async () => {
+      if (!asking) {
+        asking = true;
+        await room.#measure();
+        asking = false;
+      }
+    }, MEASURE_EVERY_MS).unref();
+    return room;
+  }
+
+  /** Whether Redis has no limit that is known: then it cannot be seen to fill up. */
+  get isUnlimited(): boolean {
+    return this.#use.limit === undefined;
+  }
+
+  /** Runs a write that makes the store grow by about so many bytes. Throws ResourceExhausted instead at the mark. */
+  async grow<T>(bytes: number, write: () => Promise<T>): Promise<T> {
+    const { used, limit } = this.#use;
+    if (this.#isAlmostFull || (limit !== undefined && used + this.#unmeasured + bytes >= this.#share(limit, 0))) {
+      throw new ResourceExhausted(
+        'STORE_ALMOST_FULL',
+        'the store is almost full: nothing new is issued or stored until leases end, or an operator raises maxmemory ' +
+          'of Redis; revocations, renewals and reads go on',
+        { subject: 'store', retryAfterMs: RETRY_MS },
+      );
+    }
+    this.#unmeasured += bytes;
+    try {
+      return await write();
+    } finally {
+      this.#landed += bytes;
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #measure(): Promise<void> {
+    // What had returned before Redis was asked is in its answer.
+    const included = this.#landed;
+    try {
+      this.#use = await this.#options.measure();
+    } catch (error) {
+      this.#options.onError(error as Error);
+      return;
+    }
+    this.#landed -= included;
+    this.#unmeasured -= included;
+    this.#judge(this.#use);
+  }
+
+  #judge(use: MemoryUse): void {
+    const { used, limit } = use;
+    const wasAlmostFull = this.#isAlmostFull;
+    this.#isAlmostFull = limit !== undefined && used >= this.#share(limit, wasAlmostFull ? RESUME_BELOW : 0);
+    this.#options.onMeasured(use, this.#isAlmostFull);
+    if (this.#isAlmostFull && !wasAlmostFull) {
+      this.#options.onAlmostFull(use);
+    } else if (wasAlmostFull && !this.#isAlmostFull) {
+      this.#options.onRoomAgain(use);
+    }
+  }
+
+  #share(limit: number, pointsBelow: number): number {
+    return (limit * (this.#options.highWater - pointsBelow)) / 100;
+  }
+}
