@@ -18,7 +18,12 @@ export async function openMemoryRoom(
   const { LEASEHOLD_REDIS_HIGH_WATER: highWater, LEASEHOLD_REDIS_MAX_MEMORY: maxMebibytes } = settings;
   const scripts = new PlainScripts(redis);
   const otherLimit = maxMebibytes && maxMebibytes * 1024 * 1024;
-  const fields = ({ used, limit }: MemoryUse) => ({ usedBytes: used, limitBytes: limit, highWater });
+  const fields = ({ used, reserved, limit }: MemoryUse) => ({
+    usedBytes: used,
+    reservedBytes: reserved,
+    limitBytes: limit,
+    highWater,
+  });
   const room = await MemoryRoom.open({
     highWater,
     measure: () => askMemoryUse(scripts, keys, otherLimit),

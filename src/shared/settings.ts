@@ -85,9 +85,9 @@ export const Settings = z
       .int()
       .min(10)
       .max(95)
-      .default(75)
+      .default(80)
       .describe(
-        "Percentage of Redis' memory, 10 to 95, from which on nothing is issued or created: what is above is kept for take-downs (see [docs/redis.md](docs/redis.md#the-high-water-mark))",
+        "Percentage of Redis' memory, 10 to 95, from which on nothing is issued or created, while take-downs go on (see [docs/redis.md](docs/redis.md#the-high-water-mark))",
       ),
     LEASEHOLD_REDIS_MAX_MEMORY: z.coerce
       .number()

@@ -1,4 +1,5 @@
 import { Queue, Worker } from 'bullmq';
+import { FEW_EVENTS } from '../shared/queue/queues.ts';
 import { failures } from './failures.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 import type { Work } from './work.ts';
@@ -24,7 +25,7 @@ export async function startRecurringWorker(
   { queueName, everyMs, run }: Recurring,
 ): Promise<{ close(): Promise<void> }> {
   const { ports, gate, connection, prefix, backend, onQueueError } = work;
-  const queue = new Queue(queueName, { connection, prefix }, backend);
+  const queue = new Queue(queueName, { connection, prefix, streams: FEW_EVENTS }, backend);
   const worker = new Worker(queueName, async () => void (await run()), workerOptions(work), backend);
   queue.on('error', onQueueError);
   worker.on('error', onQueueError);

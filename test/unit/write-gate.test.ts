@@ -7,10 +7,12 @@ const FULL = new Error("OOM command not allowed when used memory > 'maxmemory'."
 
 let refuses: Error | undefined;
 let told: string[];
+let counted: string[];
 let gate: WriteGate;
 beforeEach(() => {
   refuses = undefined;
   told = [];
+  counted = [];
   gate = new WriteGate({
     async probe() {
       if (refuses) {
@@ -19,7 +21,7 @@ beforeEach(() => {
     },
     onRefused: ({ code }) => told.push(`refuses ${code}`),
     onAccepted: ({ code }) => told.push(`takes ${code}`),
-    count: () => undefined,
+    count: (code) => counted.push(code),
   });
 });
 afterEach(() => gate.close());
@@ -85,6 +87,28 @@ test('a probe that fails in any other way lets go whoever waits', async () => {
   refuses = new Error('NOPERM No permissions to access a key');
   gate.heard(FULL);
   expect(await gate.pass()).toBe(true);
+});
+
+test.each([
+  ['is told of by its script and by its caller', (answer: Error) => [answer, answer]],
+  [
+    'is wrapped on its way',
+    (answer: Error) => [answer, new Unavailable('STORE_UNAVAILABLE', 'the store', { cause: answer })],
+  ],
+  [
+    'is wrapped twice',
+    (answer: Error) => [
+      new Unavailable('STORE_UNAVAILABLE', 'the store', { cause: answer }),
+      new Error('the job failed', { cause: new Unavailable('STORE_UNAVAILABLE', 'the store', { cause: answer }) }),
+    ],
+  ],
+])('a refused write that %s is counted once', (_, tellingsOf) => {
+  for (const write of [1, 2]) {
+    for (const telling of tellingsOf(new Error(`${FULL.message} ${write}`))) {
+      expect(gate.heard(telling)).toBe(true);
+    }
+  }
+  expect(counted).toEqual(['OOM', 'OOM']);
 });
 
 test('a Redis that goes to and fro is not told again and again', { timeout: 30_000 }, async () => {

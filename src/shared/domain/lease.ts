@@ -1,5 +1,5 @@
 import type { RoleRef } from './config.ts';
-import { shorten } from './shorten.ts';
+import { shortLine } from './shorten.ts';
 
 export type EndedState = 'EXPIRED' | 'REVOKED' | 'FAILED';
 export type LeaseState = 'PENDING' | 'ACTIVE' | 'REVOKING' | EndedState;
@@ -12,10 +12,10 @@ export const ENDED_STATES: readonly EndedState[] = ['EXPIRED', 'REVOKED', 'FAILE
 export const LEASE_STATES: readonly LeaseState[] = [...LIVE_STATES, ...ENDED_STATES];
 
 /**
- * Characters of `lastError`: all that an API server may say, with the call and the advice around it. Whoever writes
- * longer errors, such as a gateway of a tenant, must not make records large.
+ * Characters of `lastError`, of three bytes at most: whoever writes longer errors, such as a gateway of a tenant, must not
+ * make records large.
  */
-export const MAX_LAST_ERROR = 2_000;
+export const MAX_LAST_ERROR = 640;
 
 /** An object in the cluster that is made for a lease. Its uid is known once it was created. */
 export type LeaseObject =
@@ -180,13 +180,7 @@ export function noteFailure(
 ): Lease {
   const { lastError, nextTryTime, stalledAfter } = failure;
   const tries = (lease.tries ?? 0) + 1;
-  return {
-    ...next(lease),
-    tries,
-    lastError: shorten(lastError, MAX_LAST_ERROR),
-    nextTryTime,
-    stalled: tries >= stalledAfter,
-  };
+  return { ...next(lease), tries, lastError: kept(lastError), nextTryTime, stalled: tries >= stalledAfter };
 }
 
 /** REVOKING stays so: what kept it from being taken down may be over, so tries and waits begin anew at `nextTryTime`. */
@@ -206,8 +200,7 @@ export function end(lease: Lease & { endAs: EndedState }, now: number): Lease {
 
 /** REVOKING -> its end, by an operator's word, though `lastError` kept the objects from being confirmed gone. */
 export function endByForce(lease: Lease & { endAs: EndedState }, now: number, lastError: string): Lease {
-  const error = shorten(lastError, MAX_LAST_ERROR);
-  return historyOf({ ...next(lease), ...ended(lease, now), lastError: error, forced: true });
+  return historyOf({ ...next(lease), ...ended(lease, now), lastError: kept(lastError), forced: true });
 }
 
 /**
@@ -226,6 +219,11 @@ function historyOf(lease: Lease): Lease {
     settleTime: undefined,
     traceparent: undefined,
   };
+}
+
+/** The words may be those of a cluster whose owner likes long ones, once for each of their leases. */
+function kept(lastError: string): string {
+  return shortLine(lastError, MAX_LAST_ERROR);
 }
 
 function ended(lease: { endAs: EndedState }, now: number): Partial<Lease> {

@@ -10,6 +10,11 @@ export function shorten(text: string, max: number): string {
   return `${whole.slice(0, Math.max(0, max - CUT.length)).replace(/[\uD800-\uDBFF]$/, '')}${CUT}`;
 }
 
+/** The same in one line: JSON would make six characters of each control character. */
+export function shortLine(text: string, max: number): string {
+  return shorten(text.replaceAll(/\p{Cc}+/gu, ' '), max);
+}
+
 /** Of a list in an error: it goes into headers, together with much else. */
 const MAX_LISTED = 16;
 const MAX_LISTED_LENGTH = 800;

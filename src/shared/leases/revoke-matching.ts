@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import type { BatchOutcome } from '../domain/batch.ts';
 import { Aborted, LeaseholdError, NotFound, Unavailable } from '../domain/errors.ts';
 import { isBeingIssued, type Lease } from '../domain/lease.ts';
+import { shortLine } from '../domain/shorten.ts';
 import type { Ports } from '../ports/ports.ts';
 import { liveLeases } from './live-leases.ts';
 import { isPassing, revoke } from './revoke.ts';
@@ -11,6 +12,9 @@ const AT_ONCE = 16;
 
 /** How often leases that are still being issued are looked at again. */
 const PENDING_POLL_MS = 250;
+
+/** Of what a batch reports of one lease; the record of the lease says more. */
+const MAX_ERROR = 200;
 
 /** For so long those are tried again that shall end by force, and could not be tried because their cluster was busy. */
 const BUSY_MS = 60_000;
@@ -56,7 +60,7 @@ async function revokeRound(ports: Ports, matching: Matching, tried: Set<string>,
             const outcome = await outcomeOf(ports, lease, matching, busyUntil);
             if (outcome) {
               tried.add(lease.id);
-              await matching.report(outcome);
+              await matching.report({ ...outcome, error: shortLine(outcome.error, MAX_ERROR) });
             } else {
               someAreLeft = true;
             }

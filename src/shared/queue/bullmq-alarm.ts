@@ -1,7 +1,7 @@
 import { createRedisBackend, type Job, type JobsOptions, Queue } from 'bullmq';
 import type { Alarm, Appointment } from '../ports/alarm.ts';
 import { storeCall } from '../redis/store-call.ts';
-import { BATCH_QUEUE, type BatchJob, EXPIRY_QUEUE, type ExpiryJob, type QueueSettings } from './queues.ts';
+import { BATCH_QUEUE, type BatchJob, EXPIRY_QUEUE, type ExpiryJob, FEW_EVENTS, type QueueSettings } from './queues.ts';
 
 /** Nothing is given up: a job is tried until it is done. How long to wait in between, the worker says. */
 const JOB_OPTIONS: JobsOptions = {
@@ -25,7 +25,7 @@ export class BullmqAlarm implements Alarm {
   /** `now`: by it the appointments are. */
   constructor(settings: QueueSettings, now: () => number, onError: (error: Error) => void) {
     const { connection, prefix, backend = createRedisBackend } = settings;
-    const options = { connection, prefix, defaultJobOptions: JOB_OPTIONS };
+    const options = { connection, prefix, defaultJobOptions: JOB_OPTIONS, streams: FEW_EVENTS };
     this.#expiries = new Queue<ExpiryJob>(EXPIRY_QUEUE, options, backend).on('error', onError);
     this.#batches = new Queue<BatchJob>(BATCH_QUEUE, options, backend).on('error', onError);
     this.#now = now;

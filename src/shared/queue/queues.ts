@@ -26,6 +26,9 @@ export const REWRAP_QUEUE = 'rewrap';
 /** The job that sees to the cluster tokens again and again. A queue of its own, for the same reason. */
 export const CLUSTER_TOKENS_QUEUE = 'cluster-tokens';
 
+/** Nobody reads the events of the queues; by default BullMQ keeps 10,000 of each, about 1 MB. */
+export const FEW_EVENTS = { events: { maxLen: 100 } };
+
 /** What both ends of a queue need to know. */
 export interface QueueSettings {
   connection: ConnectionOptions;

@@ -11,7 +11,7 @@ const RESUME_BELOW = 2;
 const RETRY_MS = 10_000;
 
 export interface MemoryRoomOptions {
-  /** Percentage of the limit from which on nothing may grow. */
+  /** Percentage of the limit from which on nothing may grow: what is used, and what take-downs may need besides. */
   highWater: number;
   measure(): Promise<MemoryUse>;
   onMeasured(use: MemoryUse, isAlmostFull: boolean): void;
@@ -23,12 +23,13 @@ export interface MemoryRoomOptions {
 }
 
 /**
- * Room in Redis for what makes the store grow. Redis answers OOM to a take-down just as to an issue, so the memory above a
- * high-water mark is kept for take-downs: writes that grow the store ask here first.
+ * Room in Redis for what makes the store grow. Redis answers OOM to a take-down just as to an issue. So each lease that lives
+ * has its take-down's memory reserved, and what is above a high-water mark is kept for the rest that must go on: writes
+ * that grow the store ask here first.
  */
 export class MemoryRoom {
   readonly #options: MemoryRoomOptions;
-  #use: MemoryUse = { used: 0, limit: undefined };
+  #use: MemoryUse = { used: 0, reserved: 0, limit: undefined };
   #isAlmostFull = false;
   /** Bytes of writes that the last measurement may have missed, and of those among them that have returned since. */
   #unmeasured = 0;
@@ -62,8 +63,9 @@ export class MemoryRoom {
 
   /** Runs a write that makes the store grow by about so many bytes. Throws ResourceExhausted instead at the mark. */
   async grow<T>(bytes: number, write: () => Promise<T>): Promise<T> {
-    const { used, limit } = this.#use;
-    if (this.#isAlmostFull || (limit !== undefined && used + this.#unmeasured + bytes >= this.#share(limit, 0))) {
+    const { used, reserved, limit } = this.#use;
+    const then = used + reserved + this.#unmeasured + bytes;
+    if (this.#isAlmostFull || (limit !== undefined && then >= this.#share(limit, 0))) {
       throw new ResourceExhausted(
         'STORE_ALMOST_FULL',
         'the store is almost full: nothing new is issued or stored until leases end, or an operator raises maxmemory ' +
@@ -98,9 +100,9 @@ export class MemoryRoom {
   }
 
   #judge(use: MemoryUse): void {
-    const { used, limit } = use;
+    const { used, reserved, limit } = use;
     const wasAlmostFull = this.#isAlmostFull;
-    this.#isAlmostFull = limit !== undefined && used >= this.#share(limit, wasAlmostFull ? RESUME_BELOW : 0);
+    this.#isAlmostFull = limit !== undefined && used + reserved >= this.#share(limit, wasAlmostFull ? RESUME_BELOW : 0);
     this.#options.onMeasured(use, this.#isAlmostFull);
     if (this.#isAlmostFull && !wasAlmostFull) {
       this.#options.onAlmostFull(use);

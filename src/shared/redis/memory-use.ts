@@ -5,11 +5,20 @@ import type { ScriptRunner } from './script-runner.ts';
 
 const memoryScript = loadScript('memory');
 
-const MemoryAnswer = z.tuple([z.coerce.number(), z.coerce.number(), z.coerce.number()]);
+const MemoryAnswer = z.tuple([z.coerce.number(), z.coerce.number(), z.coerce.number(), z.number()]);
+
+/**
+ * By how many bytes a lease grows at most while its cluster refuses to take it down: its record by `last_error` and the
+ * times of its tries (2.4 KB where each character takes three bytes), its job in the queue (1.0 KB), and the report of a
+ * batch (0.4 KB). docs/redis.md has the same figures.
+ */
+export const TAKE_DOWN_BYTES = 4_096;
 
 /** The memory of the Redis that holds the records, in bytes. */
 export interface MemoryUse {
   used: number;
+  /** What taking down all leases that live may need besides. Those that are being taken down have it already. */
+  reserved: number;
   /** undefined: it has none that we know of. */
   limit: number | undefined;
 }
@@ -24,7 +33,12 @@ export async function askMemoryUse(
   keys: Keys,
   otherLimit: number | undefined,
 ): Promise<MemoryUse> {
-  const [all, notCounted, maxmemory] = MemoryAnswer.parse(await memoryScript(scripts, [keys.due], []));
+  const indexes = [keys.leasesIn('PENDING'), keys.leasesIn('ACTIVE')];
+  const [all, notCounted, maxmemory, leases] = MemoryAnswer.parse(await memoryScript(scripts, indexes, []));
   const limits = [maxmemory, otherLimit ?? 0].filter((limit) => limit > 0);
-  return { used: all - notCounted, limit: limits.length > 0 ? Math.min(...limits) : undefined };
+  return {
+    used: all - notCounted,
+    reserved: leases * TAKE_DOWN_BYTES,
+    limit: limits.length > 0 ? Math.min(...limits) : undefined,
+  };
 }

@@ -1,9 +1,10 @@
 import type { Access } from '../domain/config.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { MemoryRoom } from './memory-room.ts';
+import { TAKE_DOWN_BYTES } from './memory-use.ts';
 
-/** A lease's indexes, its keys, its job in the queue, and the memory of its request. */
-const LEASE_OVERHEAD = 3_072;
+/** A lease's indexes, its keys, its job in the queue, the memory of its request, and what taking it down may need. */
+const LEASE_OVERHEAD = 3_072 + TAKE_DOWN_BYTES;
 
 /** Keys, and the envelope of what is sealed. */
 const OVERHEAD = 1_024;

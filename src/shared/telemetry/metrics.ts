@@ -55,14 +55,22 @@ export function recordClockOffset(aheadMs: number, of: 'process' | { cluster: st
 }
 
 let storeUsed: Gauge | undefined;
+let storeReserved: Gauge | undefined;
 let storeLimit: Gauge | undefined;
 let storeIsAlmostFull: Gauge | undefined;
 
 /** The memory of Redis as its limit counts it, in bytes, and whether it is above the high-water mark. */
-export function recordStoreMemory({ used, limit }: { used: number; limit: number | undefined }, isAlmostFull: boolean) {
+export function recordStoreMemory(
+  { used, reserved, limit }: { used: number; reserved: number; limit: number | undefined },
+  isAlmostFull: boolean,
+): void {
   const meter = metrics.getMeter('leasehold');
   storeUsed ??= meter.createGauge('leasehold.store.memory.used', {
     description: 'Memory that Redis uses, as its own limit counts it',
+    unit: 'By',
+  });
+  storeReserved ??= meter.createGauge('leasehold.store.memory.reserved', {
+    description: 'Memory of Redis that taking down the leases that live may need besides',
     unit: 'By',
   });
   storeLimit ??= meter.createGauge('leasehold.store.memory.limit', {
@@ -74,6 +82,7 @@ export function recordStoreMemory({ used, limit }: { used: number; limit: number
     unit: '1',
   });
   storeUsed.record(used);
+  storeReserved.record(reserved);
   if (limit !== undefined) {
     storeLimit.record(limit);
   }
