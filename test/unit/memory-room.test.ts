@@ -75,6 +75,24 @@ test('it is said once when the mark is reached, and once when there is room agai
   expect(await room.grow(10, written)).toBe('written');
 });
 
+test('a Redis that stays just below the mark, because what would pass it is refused, counts as almost full', async () => {
+  const room = await openRoom();
+  await measured({ used: 795, reserved: 0, limit: LIMIT });
+  await expect(room.grow(10, written)).rejects.toMatchObject(FULL);
+  await measured({ used: 795, reserved: 0, limit: LIMIT });
+  await measured({ used: 790, reserved: 0, limit: LIMIT });
+  await measured({ used: 770, reserved: 0, limit: LIMIT });
+  expect(told).toEqual(['almost full: 795', 'room again: 770']);
+});
+
+test('a burst that is refused in part, and found to be small, is not told of', async () => {
+  const room = await openRoom();
+  await Promise.allSettled(Array.from({ length: 20 }, () => room.grow(100, written)));
+  await measured({ used: 400, reserved: 0, limit: LIMIT });
+  expect(told).toEqual([]);
+  expect(await room.grow(100, written)).toBe('written');
+});
+
 test('a burst between two measurements does not pass the mark, and what Redis has counted is not counted twice', async () => {
   const room = await openRoom();
   const burst = await Promise.allSettled(Array.from({ length: 20 }, () => room.grow(100, written)));

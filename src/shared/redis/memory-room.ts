@@ -31,6 +31,8 @@ export class MemoryRoom {
   readonly #options: MemoryRoomOptions;
   #use: MemoryUse = { used: 0, reserved: 0, limit: undefined };
   #isAlmostFull = false;
+  /** Since the last measurement: Redis stays just below the mark where all that would pass it is refused here. */
+  #hasRefused = false;
   /** Bytes of writes that the last measurement may have missed, and of those among them that have returned since. */
   #unmeasured = 0;
   #landed = 0;
@@ -66,6 +68,7 @@ export class MemoryRoom {
     const { used, reserved, limit } = this.#use;
     const then = used + reserved + this.#unmeasured + bytes;
     if (this.#isAlmostFull || (limit !== undefined && then >= this.#share(limit, 0))) {
+      this.#hasRefused = true;
       throw new ResourceExhausted(
         'STORE_ALMOST_FULL',
         'the store is almost full: nothing new is issued or stored until leases end, or an operator raises maxmemory ' +
@@ -102,7 +105,9 @@ export class MemoryRoom {
   #judge(use: MemoryUse): void {
     const { used, reserved, limit } = use;
     const wasAlmostFull = this.#isAlmostFull;
-    this.#isAlmostFull = limit !== undefined && used + reserved >= this.#share(limit, wasAlmostFull ? RESUME_BELOW : 0);
+    const pointsBelow = wasAlmostFull || this.#hasRefused ? RESUME_BELOW : 0;
+    this.#hasRefused = false;
+    this.#isAlmostFull = limit !== undefined && used + reserved >= this.#share(limit, pointsBelow);
     this.#options.onMeasured(use, this.#isAlmostFull);
     if (this.#isAlmostFull && !wasAlmostFull) {
       this.#options.onAlmostFull(use);
