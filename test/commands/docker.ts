@@ -42,6 +42,7 @@ const Service = z.strictObject({
   security_opt: z.array(z.string()).optional(),
   restart: z.literal('unless-stopped').optional(),
   stop_grace_period: z.string().optional(),
+  mem_limit: z.string().optional(),
   hostname: z.string().optional(),
   tmpfs: z.array(z.string()).optional(),
 });
