@@ -138,8 +138,9 @@ test.concurrent.each(REFUSALS)('Redis refuses writes because %s', { timeout: 240
   await refusal.refuse(redis);
   const until = Date.now() + REFUSES_FOR_MS;
 
-  // What makes the store grow is refused before it reaches a Redis without memory.
-  expect(await rejectionOf(client.leases.renewLease({ id }))).toMatchObject({
+  // Of a batch, which is not refused at the high-water mark of memory, and which concerns no lease.
+  const batch = client.leases.batchRevokeLeases({ target: { $case: 'principal', value: 'somebody-else' } });
+  expect(await rejectionOf(Array.fromAsync(batch))).toMatchObject({
     code: Status.UNAVAILABLE,
     reason: 'STORE_UNAVAILABLE',
     message: expect.stringContaining(`Redis refuses writes: ${words}`),
