@@ -6,11 +6,11 @@ import type { Keys } from './keys.ts';
  * as a rule for ACL SETUSER.
  */
 export const COMMANDS: readonly string[] = [
-  ...['bzpopmin', 'del', 'eval', 'evalsha', 'exists', 'get', 'hdel', 'hexists', 'hget', 'hgetall'],
-  ...['hincrby', 'hkeys', 'hmget', 'hmset', 'hset', 'hsetnx', 'incr', 'info', 'llen', 'lpush', 'lrange', 'lrem'],
-  ...['ltrim', 'persist', 'pexpire', 'ping', 'pttl', 'rpoplpush', 'sadd', 'scard', 'set', 'smembers', 'srem', 'time'],
-  ...['xadd', 'xrange', 'xtrim', 'zadd', 'zcard', 'zpopmin', 'zrange', 'zrangebyscore', 'zrem', 'zremrangebyrank'],
-  ...['zremrangebyscore', 'zrevrange', 'zrevrangebyscore', 'zscore'],
+  ...['bzpopmin', 'del', 'eval', 'evalsha', 'exists', 'get', 'hdel', 'hexists', 'hget', 'hgetall', 'hincrby'],
+  ...['hkeys', 'hlen', 'hmget', 'hmset', 'hset', 'hsetnx', 'incr', 'info', 'llen', 'lpush', 'lrange', 'lrem'],
+  ...['ltrim', 'persist', 'pexpire', 'ping', 'pttl', 'rpoplpush', 'sadd', 'scard', 'set', 'smembers', 'srandmember'],
+  ...['srem', 'sscan', 'time', 'xadd', 'xlen', 'xrange', 'xtrim', 'zadd', 'zcard', 'zpopmin', 'zrange'],
+  ...['zrangebyscore', 'zrem', 'zremrangebyrank', 'zremrangebyscore', 'zrevrange', 'zrevrangebyscore', 'zscore'],
 ];
 
 /** Besides, where replicas must acknowledge what is written (LEASEHOLD_REDIS_REPLICAS). */

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
 import { DataLoss } from '../domain/errors.ts';
 import type { KeyEncryption } from '../ports/key-encryption.ts';
 import { rewrapEnvelope } from '../sealing/envelope.ts';
 import type { RedisClient } from './connect-redis.ts';
 import type { DamageReports } from './damage-reports.ts';
 import type { Keys } from './keys.ts';
+import { scanSet } from './scan-set.ts';
 import { loadScript } from './script.ts';
 import type { ScriptRunner } from './script-runner.ts';
 import { placeOf, readSealedAccess, writeSealedAccess } from './sealed-access.ts';
@@ -12,9 +14,6 @@ import { storeCall } from './store-call.ts';
 
 const leaveCheckScript = loadScript('leave-key-check');
 const rewrapScript = loadScript('rewrap-access');
-
-/** Accesses that are looked at together. */
-const PAGE = 100;
 
 const CHECK_BYTES = 16;
 
@@ -28,7 +27,8 @@ export interface Rewrapping {
 }
 
 /** What became of an access: `left` does not open, or changed at that moment; `gone` expired since it was found. */
-type Outcome = 'rewrapped' | 'left' | 'gone';
+const Outcome = z.enum(['rewrapped', 'left', 'gone']);
+type Outcome = z.infer<typeof Outcome>;
 
 /** Knows which key-encryption keys the accesses in Redis are sealed under, and brings them under the primary. */
 export class KeyCustody {
@@ -50,7 +50,7 @@ export class KeyCustody {
    */
   async check(encryption: KeyEncryption): Promise<void> {
     for (const keyId of await this.#knownKeys()) {
-      const count = encryption.keyIds.includes(keyId) ? 0 : (await this.#accessesUnder(keyId)).length;
+      const count = encryption.keyIds.includes(keyId) ? 0 : await this.#countAccessesUnder(keyId);
       if (count > 0) {
         throw new Error(
           `key ${JSON.stringify(keyId)} is missing: the accesses of ${count} configs, those of before among them, are ` +
@@ -73,16 +73,26 @@ export class KeyCustody {
     // A failover may have lost it since the start.
     await this.#leaveCheck(encryption);
     for (const keyId of (await this.#knownKeys()).filter((known) => known !== primary)) {
-      const ids = await this.#accessesUnder(keyId);
-      const outcomes = await inPages(ids, (id) => this.#rewrapOne(encryption, keyId, id));
-      const count = (wanted: Outcome) => outcomes.filter((outcome) => outcome === wanted).length;
-      run.rewrapped += count('rewrapped');
-      run.left += count('left');
-      if (count('rewrapped') > 0 && count('left') === 0) {
+      const { rewrapped, left } = await this.#rewrapUnder(encryption, keyId);
+      run.rewrapped += rewrapped;
+      run.left += left;
+      if (rewrapped > 0 && left === 0) {
         run.freed.push(keyId);
       }
     }
     return run;
+  }
+
+  async #rewrapUnder(encryption: KeyEncryption, keyId: string): Promise<Pick<Rewrapping, 'rewrapped' | 'left'>> {
+    // A member that the pages show twice is counted once.
+    const outcomes = new Map<string, Outcome>();
+    for await (const ids of this.#accessesUnder(keyId)) {
+      const unseen = ids.filter((id) => !outcomes.has(id));
+      const ends = await Promise.all(unseen.map((id) => this.#rewrapOne(encryption, keyId, id)));
+      unseen.forEach((id, index) => void outcomes.set(id, ends[index] ?? 'left'));
+    }
+    const count = (wanted: Outcome) => [...outcomes.values()].filter((outcome) => outcome === wanted).length;
+    return { rewrapped: count('rewrapped'), left: count('left') };
   }
 
   async #rewrapOne(encryption: KeyEncryption, keyId: string, id: string): Promise<Outcome> {
@@ -98,7 +108,7 @@ export class KeyCustody {
         [this.#keys.access(id), this.#keys.accessesUnder(keyId), this.#keys.accessesUnder(rewrapped.wrappedKey.keyId)],
         [id, data, writeSealedAccess(configUid, rewrapped)],
       );
-      return answer === 1 ? 'rewrapped' : 'left';
+      return Outcome.parse(answer);
     } catch (error) {
       if (!(error instanceof DataLoss)) {
         throw error;
@@ -112,16 +122,25 @@ export class KeyCustody {
     return storeCall(() => this.#redis.hkeys(this.#keys.keyChecks));
   }
 
-  /** Those that are still there. An access that expires stays in its set until somebody looks. */
-  async #accessesUnder(keyId: string): Promise<string[]> {
-    const set = this.#keys.accessesUnder(keyId);
-    const ids = await storeCall(() => this.#redis.smembers(set));
-    const areThere = await inPages(ids, (id) => storeCall(() => this.#redis.exists(this.#keys.access(id))));
-    const gone = ids.filter((_, index) => areThere[index] === 0);
-    for (let begin = 0; begin < gone.length; begin += PAGE) {
-      await storeCall(() => this.#redis.srem(set, ...gone.slice(begin, begin + PAGE)));
+  async #countAccessesUnder(keyId: string): Promise<number> {
+    const found = new Set<string>();
+    for await (const ids of this.#accessesUnder(keyId)) {
+      ids.forEach((id) => void found.add(id));
     }
-    return ids.filter((_, index) => areThere[index] !== 0);
+    return found.size;
+  }
+
+  /** Those that are still there, page after page. An access that expires stays in its set until somebody looks. */
+  async *#accessesUnder(keyId: string): AsyncGenerator<string[]> {
+    const set = this.#keys.accessesUnder(keyId);
+    for await (const ids of scanSet(this.#redis, set)) {
+      const areThere = await Promise.all(ids.map((id) => storeCall(() => this.#redis.exists(this.#keys.access(id)))));
+      const gone = ids.filter((_, index) => areThere[index] === 0);
+      if (gone.length > 0) {
+        await storeCall(() => this.#redis.srem(set, ...gone));
+      }
+      yield ids.filter((_, index) => areThere[index] !== 0);
+    }
   }
 
   /** Before anything is sealed under the primary, and no less durable than that: a key without a check is not looked for. */
@@ -154,13 +173,4 @@ export class KeyCustody {
 
 function checkPlaceOf(keyId: string): string {
   return JSON.stringify(['leasehold/key-check/v1', keyId]);
-}
-
-/** A page at once, one page after the other. */
-async function inPages<T>(ids: readonly string[], work: (id: string) => Promise<T>): Promise<T[]> {
-  const results: T[] = [];
-  for (let begin = 0; begin < ids.length; begin += PAGE) {
-    results.push(...(await Promise.all(ids.slice(begin, begin + PAGE).map(work))));
-  }
-  return results;
 }

@@ -126,6 +126,11 @@ export class Keys {
     return `${this.#prefix}:gateway-identities:${uid}`;
   }
 
+  /** Set of the uids of deleted gateways whose identities are still to go. */
+  get deletedGateways(): string {
+    return `${this.#prefix}:gateways-deleted`;
+  }
+
   /** Hash by the id of the link: when it was last announced, a blank, and the link. */
   gatewayLinks(uid: string): string {
     return `${this.#prefix}:gateway-links:${uid}`;

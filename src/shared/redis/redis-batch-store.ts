@@ -4,6 +4,7 @@ import type { BatchReports, BatchStore } from '../ports/batch-store.ts';
 import type { RedisClient } from './connect-redis.ts';
 import type { Keys } from './keys.ts';
 import { BatchRecord, OutcomeRecord } from './records.ts';
+import { scanSet } from './scan-set.ts';
 import { loadScript } from './script.ts';
 import type { ScriptRunner } from './script-runner.ts';
 import { storeCall } from './store-call.ts';
@@ -68,8 +69,12 @@ export class RedisBatchStore implements BatchStore {
     );
   }
 
-  unfinished(): Promise<string[]> {
-    return storeCall(() => this.#redis.smembers(this.#keys.unfinishedBatches));
+  async unfinished(): Promise<string[]> {
+    const ids = new Set<string>();
+    for await (const page of scanSet(this.#redis, this.#keys.unfinishedBatches)) {
+      page.forEach((id) => void ids.add(id));
+    }
+    return [...ids];
   }
 }
 

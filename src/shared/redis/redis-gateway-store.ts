@@ -7,6 +7,7 @@ import type { DamageReports } from './damage-reports.ts';
 import type { Keys } from './keys.ts';
 import { namesAfter, readPage } from './read-page.ts';
 import { GatewayRecord, IdentityRecord } from './records.ts';
+import { scanSet } from './scan-set.ts';
 import { loadScript } from './script.ts';
 import type { ScriptRunner } from './script-runner.ts';
 import { storeCall } from './store-call.ts';
@@ -16,6 +17,10 @@ const deleteScript = loadScript('delete-gateway');
 const revokeScript = loadScript('revoke-identities');
 const keepTokenScript = loadScript('keep-enrolment-token');
 const enrolScript = loadScript('enrol');
+const forgetScript = loadScript('forget-identities');
+
+/** Identities that one script looks at: it takes about a millisecond. */
+const SLICE = 500;
 
 /** Gateways in Redis. Whether an identity or a token counts, its gateway says: by its uid and its generation. */
 export class RedisGatewayStore implements GatewayStore {
@@ -55,10 +60,11 @@ export class RedisGatewayStore implements GatewayStore {
     });
   }
 
-  async delete(gateway: GatewayRef): Promise<void> {
-    const { name, uid } = gateway;
-    const keys = [this.#keys.gateway(name), this.#keys.gatewayNames, ...(await this.#identityKeys(uid))];
+  async delete({ name, uid }: GatewayRef): Promise<void> {
+    const keys = [this.#keys.gateway(name), this.#keys.gatewayNames, this.#keys.deletedGateways];
     expectOk(await deleteScript(this.#scripts, keys, [name, uid]), name);
+    await this.#forgetVoidIdentities(uid);
+    await this.#finishDeletions();
   }
 
   async keepToken({ name, uid }: GatewayRef, tokenHash: string, ttlMs: number): Promise<void> {
@@ -98,14 +104,27 @@ export class RedisGatewayStore implements GatewayStore {
   }
 
   async revokeIdentities({ name, uid }: GatewayRef): Promise<void> {
-    const keys = [this.#keys.gateway(name), ...(await this.#identityKeys(uid))];
-    expectOk(await revokeScript(this.#scripts, keys, [uid]), name);
+    expectOk(await revokeScript(this.#scripts, [this.#keys.gateway(name)], [uid]), name);
+    await this.#forgetVoidIdentities(uid);
   }
 
-  /** One that enrols meanwhile is left over, and counts no more than the others. */
-  async #identityKeys(uid: string): Promise<string[]> {
-    const ids = await storeCall(() => this.#redis.smembers(this.#keys.gatewayIdentities(uid)));
-    return [this.#keys.gatewayIdentities(uid), ...ids.map((id) => this.#keys.gatewayIdentity(id))];
+  /** Whoever stops in between leaves some over. They are void all the same, and go with the next deletion. */
+  async #forgetVoidIdentities(uid: string): Promise<void> {
+    const keys = [this.#keys.gatewayIdentities(uid), this.#keys.deletedGateways];
+    const [identity, gateway] = [this.#keys.gatewayIdentity(''), this.#keys.gateway('')];
+    let cursor = '0';
+    do {
+      cursor = String(await forgetScript(this.#scripts, keys, [uid, identity, gateway, cursor, SLICE]));
+    } while (cursor !== '0');
+  }
+
+  /** Deletions of others that stopped in between. */
+  async #finishDeletions(): Promise<void> {
+    for await (const uids of scanSet(this.#redis, this.#keys.deletedGateways)) {
+      for (const uid of uids) {
+        await this.#forgetVoidIdentities(uid);
+      }
+    }
   }
 }
 

@@ -1,9 +1,11 @@
--- Removes a gateway with its identities. Its enrolment tokens count no more without it.
--- KEYS: gateway, names of gateways, ids of its identities, identities... ARGV: name, uid.
+-- Removes a gateway. From here on none of its identities and enrollment tokens count; the identities go in slices
+-- (forget-identities.lua), and its uid is kept until that is done.
+-- KEYS: gateway, names of gateways, uids of deleted gateways whose identities are still to go. ARGV: name, uid.
 -- Returns 'ok' or 'gone' (there is none, or another of its name).
 if redis.call('HGET', KEYS[1], 'uid') ~= ARGV[2] then
   return 'gone'
 end
+redis.call('SADD', KEYS[3], ARGV[2])
 redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('DEL', KEYS[1], unpack(KEYS, 3))
+redis.call('DEL', KEYS[1])
 return 'ok'
