@@ -1,3 +1,4 @@
+import type { CallRates } from './domain/call-rates.ts';
 import type { LeaseLimits } from './domain/lease-limits.ts';
 import type { Policy } from './ports/ports.ts';
 import type { Settings } from './settings.ts';
@@ -19,6 +20,14 @@ export function leaseLimitsOf(settings: Settings): LeaseLimits {
     issueRate: settings.LEASEHOLD_ISSUE_RATE,
     endedPerPrincipal: settings.LEASEHOLD_MAX_ENDED_LEASES_PER_PRINCIPAL,
     ended: settings.LEASEHOLD_MAX_ENDED_LEASES,
+  };
+}
+
+/** How often a caller may have clusters called, as the settings say. */
+export function callRatesOf(settings: Settings): CallRates {
+  return {
+    questionsPerSecond: settings.LEASEHOLD_QUESTION_RATE,
+    trialsPerMinute: settings.LEASEHOLD_TRIAL_RATE,
   };
 }
 

@@ -6,7 +6,7 @@ import { EgressGuard } from './kubernetes/egress/egress-guard.ts';
 import { KubernetesClusters } from './kubernetes/kubernetes-clusters.ts';
 import { openKeyring } from './open-keyring.ts';
 import { openMemoryRoom } from './open-memory-room.ts';
-import { leaseLimitsOf, policyOf } from './policy.ts';
+import { callRatesOf, leaseLimitsOf, policyOf } from './policy.ts';
 import type { Ports } from './ports/ports.ts';
 import { warnOfProxies } from './proxy-environment.ts';
 import { BullmqAlarm } from './queue/bullmq-alarm.ts';
@@ -22,6 +22,7 @@ import { Keys } from './redis/keys.ts';
 import type { MemoryRoom } from './redis/memory-room.ts';
 import { RedisAccesses } from './redis/redis-accesses.ts';
 import { RedisBatchStore } from './redis/redis-batch-store.ts';
+import { RedisCallBudgets } from './redis/redis-call-budgets.ts';
 import { askTime, RedisClock } from './redis/redis-clock.ts';
 import { RedisConfigStore } from './redis/redis-config-store.ts';
 import { RedisGatewayLinks } from './redis/redis-gateway-links.ts';
@@ -149,6 +150,7 @@ async function wire(
       damage,
     ),
     batches: new RedisBatchStore(redis, scripts, keys),
+    callBudgets: new RedisCallBudgets(new HeardScripts(new PlainScripts(redis), hear), keys, callRatesOf(settings)),
     gateways: new RedisGatewayStore(redis, scripts, keys, damage),
     gatewayLinks,
     renewalNotes: new RedisRenewalNotes(redis, keys),

@@ -166,6 +166,16 @@ export const Settings = z
       1_000,
       1_000_000,
     ),
+    LEASEHOLD_QUESTION_RATE: count(
+      'Questions to clusters, for checks and trials of configs, of one caller in a second, at all servers together; the 1,000 of the largest config may come at once',
+      100,
+      1_000_000,
+    ),
+    LEASEHOLD_TRIAL_RATE: count(
+      'Trials of one caller in a minute, at all servers together: each create, change or check that calls a cluster with what the caller wrote. As many may come at once',
+      300,
+      1_000_000,
+    ),
     LEASEHOLD_MAX_CALLS_PER_PRINCIPAL: count('Calls of one caller at the same time, at each server', 256),
     LEASEHOLD_CALL_TIMEOUT: seconds('Longest that a call may take that is no stream', 120, 3_600),
     LEASEHOLD_SLOW_CALLER_TIMEOUT: seconds(

@@ -2,6 +2,7 @@ import type { Ports } from '../../src/shared/ports/ports.ts';
 import { POLICY } from '../model/policy.ts';
 import { MemoryAlarm } from './memory-alarm.ts';
 import { MemoryBatchStore } from './memory-batch-store.ts';
+import { MemoryCallBudgets } from './memory-call-budgets.ts';
 import { MemoryClusters } from './memory-clusters.ts';
 import { MemoryConfigStore } from './memory-config-store.ts';
 import { MemoryGatewayLinks } from './memory-gateway-links.ts';
@@ -21,6 +22,7 @@ export function memoryPorts(now: () => number = Date.now) {
     configs: new MemoryConfigStore(records),
     leases: new MemoryLeaseStore(records, DAY_MS),
     batches: new MemoryBatchStore(records),
+    callBudgets: new MemoryCallBudgets(now),
     gateways,
     gatewayLinks: new MemoryGatewayLinks(gateways),
     renewalNotes: new MemoryRenewalNotes(),

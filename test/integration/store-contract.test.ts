@@ -8,6 +8,7 @@ import { DamageReports } from '../../src/shared/redis/damage-reports.ts';
 import { Keys } from '../../src/shared/redis/keys.ts';
 import { RedisAccesses } from '../../src/shared/redis/redis-accesses.ts';
 import { RedisBatchStore } from '../../src/shared/redis/redis-batch-store.ts';
+import { RedisCallBudgets } from '../../src/shared/redis/redis-call-budgets.ts';
 import { RedisConfigStore } from '../../src/shared/redis/redis-config-store.ts';
 import { RedisGatewayLinks } from '../../src/shared/redis/redis-gateway-links.ts';
 import { RedisGatewayStore } from '../../src/shared/redis/redis-gateway-store.ts';
@@ -18,6 +19,7 @@ import { PlainScripts } from '../../src/shared/redis/script-runner.ts';
 import { Keyring } from '../../src/shared/sealing/keyring.ts';
 import { describeAlarm } from '../contract/alarm.ts';
 import { describeBatchStore } from '../contract/batch-store.ts';
+import { describeCallBudgets } from '../contract/call-budgets.ts';
 import { describeConfigStore } from '../contract/config-store.ts';
 import { describeGatewayLinks } from '../contract/gateway-links.ts';
 import { describeGatewayStore } from '../contract/gateway-store.ts';
@@ -81,6 +83,8 @@ function openStores(retentionMs: number, limits: LeaseLimits): Stores {
 }
 
 describe('RedisBatchStore', () => describeBatchStore(() => new RedisBatchStore(redis, scripts, freshKeys())));
+
+describe('RedisCallBudgets', () => describeCallBudgets((rates) => new RedisCallBudgets(scripts, freshKeys(), rates)));
 
 describe('RedisGatewayStore', () =>
   describeGatewayStore(() => new RedisGatewayStore(redis, scripts, freshKeys(), noReports())));

@@ -25,15 +25,21 @@ type Performances = { [K in Action['do']]: (stage: Stage, action: Extract<Action
 
 const PERFORMANCES: Performances = {
   'create config': ({ world }, { name, kind, cluster }) =>
-    world.start('create config', (ports) => world.useCases.createConfig(ports, draftOf(name, kind, cluster))),
+    world.start('create config', (ports) =>
+      world.useCases.createConfig(ports, draftOf(name, kind, cluster), 'platform'),
+    ),
 
   'update config': ({ world }, { name, change, revokesOldToken }) => {
     const before = world.storedConfig(name);
     world.start(
       'update config',
       async (ports) =>
-        world.useCases.updateConfig(ports, await findConfig(ports, name), '', (config) =>
-          changed(requireIntact(config), change),
+        world.useCases.updateConfig(
+          ports,
+          await findConfig(ports, name),
+          '',
+          (config) => changed(requireIntact(config), change),
+          'platform',
         ),
       {
         result: ({ config: { access } }) => {

@@ -1,5 +1,6 @@
 import type { Alarm, Appointment } from '../../src/shared/ports/alarm.ts';
 import type { Ports } from '../../src/shared/ports/ports.ts';
+import { MemoryCallBudgets } from '../fakes/memory-call-budgets.ts';
 import { MemoryRenewalNotes } from '../fakes/memory-renewal-notes.ts';
 import { POLICY } from './policy.ts';
 import type { Destination, Process } from './process.ts';
@@ -15,6 +16,7 @@ export function portsOf(world: World, process: Process): Ports {
     leases: new WitnessedLeases(world, process),
     configs: through(process, { service: 'store' }, world.configs),
     batches: through(process, { service: 'store' }, world.batches),
+    callBudgets: new MemoryCallBudgets(clock.now),
     gateways: world.gateways,
     gatewayLinks: world.gatewayLinks,
     // No cluster token of the model is to be renewed.

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { LeaseLimits } from '../../src/shared/domain/lease-limits.ts';
 import { describeAlarm } from '../contract/alarm.ts';
 import { describeBatchStore } from '../contract/batch-store.ts';
+import { describeCallBudgets } from '../contract/call-budgets.ts';
 import { describeCluster, type OpenCluster } from '../contract/cluster.ts';
 import { describeConfigStore } from '../contract/config-store.ts';
 import { describeGatewayLinks } from '../contract/gateway-links.ts';
@@ -16,6 +17,7 @@ import { sampleConfig } from '../contract/samples.ts';
 import type { Stores } from '../contract/stores.ts';
 import { MemoryAlarm } from '../fakes/memory-alarm.ts';
 import { MemoryBatchStore } from '../fakes/memory-batch-store.ts';
+import { MemoryCallBudgets } from '../fakes/memory-call-budgets.ts';
 import { MemoryClusters } from '../fakes/memory-clusters.ts';
 import { MemoryConfigStore } from '../fakes/memory-config-store.ts';
 import { MemoryGatewayLinks } from '../fakes/memory-gateway-links.ts';
@@ -48,6 +50,8 @@ function openStores(retentionMs: number, limits: LeaseLimits): Stores {
 }
 
 describe('MemoryBatchStore', () => describeBatchStore(() => new MemoryBatchStore(new MemoryRecords(Date.now))));
+
+describe('MemoryCallBudgets', () => describeCallBudgets((rates) => new MemoryCallBudgets(Date.now, rates)));
 
 describe('MemoryGatewayStore', () => describeGatewayStore(() => new MemoryGatewayStore()));
 

@@ -12,6 +12,7 @@ import {
   type UpdateConfigRequest,
 } from '../../gen/leasehold/v1/config_service.ts';
 import { accessFor } from '../../shared/configs/access-for.ts';
+import { chargeCheck, chargeTrial } from '../../shared/configs/charge-calls.ts';
 import { type CheckedConfig, type ConfigCheck, checkConfig } from '../../shared/configs/check-config.ts';
 import { createConfig } from '../../shared/configs/create-config.ts';
 import { deleteConfig } from '../../shared/configs/delete-config.ts';
@@ -51,7 +52,7 @@ export function configService(
       parse: ({ config }: CreateConfigRequest) => parseConfigDraft(config),
       on: (draft) => ({ resource: configResource(draft) }),
       conditions: (draft) => credentialConditions(draft),
-      run: async (draft) => written(ports, await createConfig(ports, draft)),
+      run: async (draft, _found, { name }) => written(ports, await createConfig(ports, draft, name)),
     }),
 
     getConfig: guard.unary('GetConfig', {
@@ -82,15 +83,15 @@ export function configService(
       on: ({ name }) => configOf(ports, name),
       conditions: (_wanted, { config }) => credentialConditions(config),
       async run({ wanted, paths }, { config }, caller) {
-        const updated = await updateConfig(ports, config, wanted.etag, (stored) => {
+        const change = (stored: StoredConfig) => {
           const current = paths.some(isOfAccess) ? stored : requireIntact(stored);
           const message = applyFieldMask(configMessage(current), wanted, paths);
           const draft = parseConfigDraft(message, isIntact(current) ? current.access : undefined);
           // What it becomes must be allowed as well: labels, above all, say who may use it.
           caller.require('UpdateConfig', configResource(draft), credentialConditions(draft));
           return { ...draft, access: paths.some(isOfAccess) ? draft.access : undefined };
-        });
-        return written(ports, updated);
+        };
+        return written(ports, await updateConfig(ports, config, wanted.etag, change, caller.name));
       },
     }),
 
@@ -117,7 +118,9 @@ export function configService(
           // It makes Leasehold call what the caller names, with what the caller gives: no less than to create it.
           caller.require('CreateConfig', resource, credentialConditions(target.draft));
         }
-        return checkMessage(await checkConfig(ports, await bind()));
+        const config = await bind();
+        await ('draft' in target ? chargeTrial : chargeCheck)(ports, caller.name, config);
+        return checkMessage(await checkConfig(ports, config));
       },
     }),
   };

@@ -4,6 +4,7 @@ import { AlreadyExists } from '../domain/errors.ts';
 import type { Ports } from '../ports/ports.ts';
 import { accessFor } from './access-for.ts';
 import { blameUrl } from './blame-url.ts';
+import { chargeTrial } from './charge-calls.ts';
 import { tryConfig } from './try-config.ts';
 import { tellWritten, type WrittenConfig } from './written-config.ts';
 
@@ -12,7 +13,7 @@ import { tellWritten, type WrittenConfig } from './written-config.ts';
  * that may not be called), FailedPrecondition (no such role), a ClusterError or Unavailable; then there is no config
  * and nothing stays in the cluster. The sealed access stays for an hour: a trial may still have to be taken down with it.
  */
-export async function createConfig(ports: Ports, draft: ConfigDraft): Promise<WrittenConfig> {
+export async function createConfig(ports: Ports, draft: ConfigDraft, principal: string): Promise<WrittenConfig> {
   if (await ports.configs.get(draft.name)) {
     throw new AlreadyExists('CONFIG_NAME_TAKEN', `there is a config ${JSON.stringify(draft.name)} already`);
   }
@@ -26,6 +27,7 @@ export async function createConfig(ports: Ports, draft: ConfigDraft): Promise<Wr
     createTime: now,
     updateTime: now,
   };
+  await chargeTrial(ports, principal, config);
   await ports.configs.keepAccess(config.access);
   const warnings = await blameUrl(tryConfig(ports, config));
   await ports.configs.create(config);

@@ -8,6 +8,7 @@ import { retryWaitingOn } from '../leases/retry-waiting.ts';
 import type { Ports } from '../ports/ports.ts';
 import { accessFor } from './access-for.ts';
 import { blameUrl } from './blame-url.ts';
+import { chargeTrial } from './charge-calls.ts';
 import { requireEtag } from './etag.ts';
 import { proveChange } from './prove-change.ts';
 import { tellWritten, type WrittenConfig } from './written-config.ts';
@@ -29,6 +30,7 @@ export async function updateConfig(
   current: StoredConfig,
   etag: string,
   change: (config: StoredConfig) => ConfigChange,
+  principal: string,
 ): Promise<WrittenConfig> {
   requireEtag(current, etag);
   const { access: wanted, ...draft } = change(current);
@@ -44,6 +46,7 @@ export async function updateConfig(
   };
   let warnings: string[] = [];
   if (!before || actsOtherwise(before, config)) {
+    await chargeTrial(ports, principal, config);
     await ports.configs.keepAccess(config.access);
     warnings = await blameUrl(proveChange(ports, current, config));
   }

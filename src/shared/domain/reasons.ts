@@ -138,6 +138,16 @@ export const REASONS = {
     'revoke leases that are not needed, or wait for their end',
   ],
   ISSUE_RATE_EXCEEDED: ['RESOURCE_EXHAUSTED', 'the caller issues leases too fast', 'wait as long as RetryInfo says'],
+  QUESTION_RATE_EXCEEDED: [
+    'RESOURCE_EXHAUSTED',
+    'the caller asks clusters too much: each check of a config costs a question for each permission',
+    'wait as long as RetryInfo says',
+  ],
+  TRIAL_RATE_EXCEEDED: [
+    'RESOURCE_EXHAUSTED',
+    'the caller tries configs on clusters too often',
+    'wait as long as RetryInfo says',
+  ],
   TOO_MANY_CALLS: [
     'RESOURCE_EXHAUSTED',
     'the caller has too many calls under way',

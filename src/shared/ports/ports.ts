@@ -1,6 +1,7 @@
 import type { RetryPolicy } from '../domain/retry-delay.ts';
 import type { Alarm } from './alarm.ts';
 import type { BatchStore } from './batch-store.ts';
+import type { CallBudgets } from './call-budgets.ts';
 import type { Clusters } from './cluster.ts';
 import type { ConfigStore } from './config-store.ts';
 import type { GatewayLinks, GatewayStore } from './gateway-store.ts';
@@ -38,6 +39,7 @@ export interface Ports {
   configs: ConfigStore;
   leases: LeaseStore;
   batches: BatchStore;
+  callBudgets: CallBudgets;
   gateways: GatewayStore;
   gatewayLinks: GatewayLinks;
   renewalNotes: RenewalNotes;

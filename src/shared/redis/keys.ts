@@ -86,6 +86,16 @@ export class Keys {
     return `${this.#prefix}:issue-rate:${principal}`;
   }
 
+  /** String: the same, of what a principal asks clusters. */
+  questionRate(principal: string): string {
+    return `${this.#prefix}:question-rate:${principal}`;
+  }
+
+  /** String: the same, of a principal's trials of configs. */
+  trialRate(principal: string): string {
+    return `${this.#prefix}:trial-rate:${principal}`;
+  }
+
   /** Sorted set of live leases by the time at which they want attention. */
   get due(): string {
     return `${this.#prefix}:due`;

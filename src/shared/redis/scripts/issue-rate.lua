@@ -1,15 +1,22 @@
 -- A library: how often something may happen (GCRA, the generic cell rate algorithm).
--- The key holds until when, in µs, what was admitted fills the rate; it may be a second ahead, so that `rate` may come at once.
+-- The key holds until when, in µs, what was admitted fills the rate; it may be `burst / rate` seconds ahead, so that
+-- `burst` may come at once.
 local SECOND = 1000000
 
--- Counts one more at `rate` in a second, and returns 0; or counts nothing, and returns for how many ms to wait.
-local function admit(key, rate)
+-- Counts `cost` more at `rate` in a second, and returns 0; or counts nothing, and returns for how many ms to wait.
+-- What costs more than `burst` is admitted when nothing is filled, and all that comes later waits for it; what costs more
+-- than `largest` counts as `largest`. Left out: a cost of 1; `burst` as `rate`; `largest` as `burst`.
+local function admit(key, rate, cost, burst, largest)
+  burst = tonumber(burst or rate)
+  largest = math.max(burst, tonumber(largest or burst))
+  cost = math.min(tonumber(cost or 1), largest)
+  local each = SECOND / rate
   local time = redis.call('TIME')
   local now = time[1] * SECOND + time[2]
   local stored = tonumber(redis.call('GET', key) or 0)
   -- One that is further ahead was set by a clock that has been put back since.
-  local filledUntil = (stored > now and stored <= now + SECOND and stored or now) + SECOND / rate
-  local wait = filledUntil - SECOND - now
+  local filledUntil = (stored > now and stored <= now + largest * each and stored or now) + cost * each
+  local wait = filledUntil - math.max(burst, cost) * each - now
   if wait > 0 then
     return math.ceil(wait / 1000)
   end
