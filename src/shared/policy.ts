@@ -1,5 +1,6 @@
 import type { CallRates } from './domain/call-rates.ts';
 import type { LeaseLimits } from './domain/lease-limits.ts';
+import { FIXED_QUOTAS, type Quotas } from './domain/quotas.ts';
 import type { Policy } from './ports/ports.ts';
 import type { Settings } from './settings.ts';
 
@@ -20,6 +21,15 @@ export function leaseLimitsOf(settings: Settings): LeaseLimits {
     issueRate: settings.LEASEHOLD_ISSUE_RATE,
     endedPerPrincipal: settings.LEASEHOLD_MAX_ENDED_LEASES_PER_PRINCIPAL,
     ended: settings.LEASEHOLD_MAX_ENDED_LEASES,
+  };
+}
+
+/** How much is stored for each caller, as the settings say. */
+export function quotasOf(settings: Settings): Quotas {
+  return {
+    ...FIXED_QUOTAS,
+    configsPerPrincipal: settings.LEASEHOLD_MAX_CONFIGS_PER_PRINCIPAL,
+    gatewaysPerPrincipal: settings.LEASEHOLD_MAX_GATEWAYS_PER_PRINCIPAL,
   };
 }
 

@@ -6,7 +6,7 @@ import { EgressGuard } from './kubernetes/egress/egress-guard.ts';
 import { KubernetesClusters } from './kubernetes/kubernetes-clusters.ts';
 import { openKeyring } from './open-keyring.ts';
 import { openMemoryRoom } from './open-memory-room.ts';
-import { callRatesOf, leaseLimitsOf, policyOf } from './policy.ts';
+import { callRatesOf, leaseLimitsOf, policyOf, quotasOf } from './policy.ts';
 import type { Ports } from './ports/ports.ts';
 import { warnOfProxies } from './proxy-environment.ts';
 import { BullmqAlarm } from './queue/bullmq-alarm.ts';
@@ -110,13 +110,14 @@ async function wire(
   const damage = new DamageReports((error) => log.error({ err: error }, 'a record in Redis is damaged'));
   const custody = new KeyCustody(redis, scripts, keys, damage);
   const { keyring, close: closeKeyring } = await openKeyring(settings, log, (candidate) => custody.check(candidate));
-  const accesses = new RedisAccesses(redis, scripts, keys, keyring, damage);
+  const quotas = quotasOf(settings);
+  const accesses = new RedisAccesses(redis, scripts, keys, keyring, damage, quotas);
   const limits = {
     connections: settings.LEASEHOLD_CLUSTER_CONNECTIONS,
     connectTimeoutMs: settings.LEASEHOLD_CLUSTER_CONNECT_TIMEOUT * 1000,
     callTimeoutMs: settings.LEASEHOLD_CLUSTER_CALL_TIMEOUT * 1000,
   };
-  const gatewayLinks = new RedisGatewayLinks(redis, new HeardScripts(new PlainScripts(redis), hear), keys);
+  const gatewayLinks = new RedisGatewayLinks(redis, new HeardScripts(new PlainScripts(redis), hear), keys, quotas);
   const relayCa = await watchRelayCa(settings, log);
   const peers = new Peers({
     bearer: () => keyring.derive(PEER_BEARER),
@@ -138,7 +139,7 @@ async function wire(
     onStoreError,
   );
   const ports: Ports = {
-    configs: new RedisConfigStore(redis, scripts, keys, accesses, damage),
+    configs: new RedisConfigStore(redis, scripts, keys, accesses, damage, quotas),
     leases: new RedisLeaseStore(
       redis,
       scripts,
@@ -149,9 +150,9 @@ async function wire(
       },
       damage,
     ),
-    batches: new RedisBatchStore(redis, scripts, keys),
+    batches: new RedisBatchStore(redis, scripts, keys, quotas),
     callBudgets: new RedisCallBudgets(new HeardScripts(new PlainScripts(redis), hear), keys, callRatesOf(settings)),
-    gateways: new RedisGatewayStore(redis, scripts, keys, damage),
+    gateways: new RedisGatewayStore(redis, scripts, keys, damage, quotas),
     gatewayLinks,
     renewalNotes: new RedisRenewalNotes(redis, keys),
     alarm,

@@ -1,20 +1,40 @@
 import type { Access, Config } from '../../src/shared/domain/config.ts';
 import { Aborted, AlreadyExists, DataLoss, FailedPrecondition } from '../../src/shared/domain/errors.ts';
+import { type Quotas, quotaReached } from '../../src/shared/domain/quotas.ts';
 import type { ConfigStore } from '../../src/shared/ports/config-store.ts';
-import { type MemoryRecords, UNUSED_ACCESS_MS } from './memory-records.ts';
+import { FORMER_ACCESS_MS, type MemoryRecords, UNUSED_ACCESS_MS } from './memory-records.ts';
+import { UNLIMITED_QUOTAS } from './unlimited-quotas.ts';
 
 /** Configs in memory. */
 export class MemoryConfigStore implements ConfigStore {
   readonly #records: MemoryRecords;
+  readonly #quotas: Quotas;
 
-  constructor(records: MemoryRecords) {
+  constructor(records: MemoryRecords, quotas = UNLIMITED_QUOTAS) {
     this.#records = records;
+    this.#quotas = quotas;
   }
 
-  async keepAccess(access: Access): Promise<void> {
-    if (!this.#records.access(access.id)) {
-      const goneAt = this.#records.now() + UNUSED_ACCESS_MS;
-      this.#records.journal.set(this.#records.accesses, access.id, { access, uses: 0, goneAt });
+  async keepAccess(access: Access, trialOf?: string): Promise<void> {
+    const { journal, accesses } = this.#records;
+    if (this.#records.access(access.id)) {
+      return;
+    }
+    const trials = [...accesses].filter(([id, kept]) => kept.trialOf === trialOf && this.#records.access(id));
+    if (trialOf !== undefined && trials.length >= this.#quotas.trialsPerPrincipal) {
+      throw quotaReached(this.#quotas, 'trialsPerPrincipal', `principal:${trialOf}`);
+    }
+    const goneAt = this.#records.now() + UNUSED_ACCESS_MS;
+    journal.set(accesses, access.id, { access, uses: 0, goneAt, trialOf });
+  }
+
+  async dropAccess({ id }: Access): Promise<void> {
+    const { journal, accesses } = this.#records;
+    const kept = this.#records.access(id);
+    if (kept && kept.uses > 0) {
+      journal.set(accesses, id, { ...kept, graceMs: 0 });
+    } else if (kept) {
+      journal.delete(accesses, id);
     }
   }
 
@@ -26,13 +46,17 @@ export class MemoryConfigStore implements ConfigStore {
     return access;
   }
 
-  async create(config: Config): Promise<void> {
+  async create(config: Config, creator?: string): Promise<void> {
     if (this.#records.configs.has(config.name)) {
       throw new AlreadyExists('CONFIG_NAME_TAKEN', `there is a config ${config.name} already`);
     }
     this.#requireAccess(config);
-    this.#keep(config);
-    this.#records.use(config.access.id, 1);
+    const created = [...this.#records.configs.values()].filter((kept) => kept.creator === creator);
+    if (creator !== undefined && created.length >= this.#quotas.configsPerPrincipal) {
+      throw quotaReached(this.#quotas, 'configsPerPrincipal', `principal:${creator}`);
+    }
+    this.#keep(config, creator);
+    this.#takeIntoUse(config.access.id);
   }
 
   async get(name: string): Promise<Config | undefined> {
@@ -48,10 +72,10 @@ export class MemoryConfigStore implements ConfigStore {
   }
 
   async replace(config: Config): Promise<void> {
-    const { accessId } = this.#requireStored(config, config.version - 1);
+    const { accessId, creator } = this.#requireStored(config, config.version - 1);
     this.#requireAccess(config);
-    this.#keep(config);
-    this.#records.use(config.access.id, 1);
+    this.#keep(config, creator);
+    this.#takeIntoUse(config.access.id);
     this.#records.use(accessId, -1);
   }
 
@@ -62,6 +86,10 @@ export class MemoryConfigStore implements ConfigStore {
     }
     const until = this.#records.now() + ms;
     const others = kept.deletions.filter((mark) => mark.id !== id && mark.until > this.#records.now());
+    const isNew = !kept.deletions.some((mark) => mark.id === id);
+    if (ms > 0 && isNew && others.length >= this.#quotas.deletionsPerConfig) {
+      throw quotaReached(this.#quotas, 'deletionsPerConfig', `config:${name}`);
+    }
     const deletions = ms > 0 ? [...others, { id, until }] : others;
     this.#records.journal.set(this.#records.configs, name, { ...kept, deletions });
   }
@@ -76,11 +104,20 @@ export class MemoryConfigStore implements ConfigStore {
     this.#records.use(config.access.id, -1);
   }
 
-  #keep({ access, ...config }: Config): void {
+  #takeIntoUse(id: string): void {
+    const { journal, accesses } = this.#records;
+    const kept = accesses.get(id);
+    if (kept) {
+      journal.set(accesses, id, { ...kept, trialOf: undefined, graceMs: FORMER_ACCESS_MS });
+    }
+    this.#records.use(id, 1);
+  }
+
+  #keep({ access, ...config }: Config, creator: string | undefined): void {
     const { name, uid, version } = config;
     const before = this.#records.configs.get(name);
     const deletions = before?.uid === uid ? before.deletions : [];
-    const kept = { json: JSON.stringify(config), uid, version, accessId: access.id, deletions };
+    const kept = { json: JSON.stringify(config), uid, version, accessId: access.id, deletions, creator };
     this.#records.journal.set(this.#records.configs, name, kept);
   }
 

@@ -1,10 +1,13 @@
 import type { GatewayRef } from '../../src/shared/domain/config.ts';
 import { AlreadyExists, NotFound } from '../../src/shared/domain/errors.ts';
 import type { Gateway, GatewayIdentity } from '../../src/shared/domain/gateway.ts';
+import { type Quotas, quotaReached } from '../../src/shared/domain/quotas.ts';
 import type { GatewayStore } from '../../src/shared/ports/gateway-store.ts';
+import { UNLIMITED_QUOTAS } from './unlimited-quotas.ts';
 
 interface Token {
   gateway: GatewayRef;
+  creator: string | undefined;
   goneAt: number;
   usedBy?: GatewayIdentity;
 }
@@ -12,19 +15,28 @@ interface Token {
 /** Gateways in memory. */
 export class MemoryGatewayStore implements GatewayStore {
   readonly #now: () => number;
+  readonly #quotas: Quotas;
   readonly #gateways = new Map<string, Gateway>();
+  /** Of gateways by their names. */
+  readonly #creators = new Map<string, string | undefined>();
   readonly #tokens = new Map<string, Token>();
   readonly #identities = new Map<string, GatewayIdentity>();
 
-  constructor(now: () => number = Date.now) {
+  constructor(now: () => number = Date.now, quotas = UNLIMITED_QUOTAS) {
     this.#now = now;
+    this.#quotas = quotas;
   }
 
-  async create(gateway: Gateway): Promise<void> {
+  async create(gateway: Gateway, creator?: string): Promise<void> {
     if (this.#gateways.has(gateway.name)) {
       throw new AlreadyExists('GATEWAY_NAME_TAKEN', `there is a gateway ${gateway.name} already`);
     }
+    const created = [...this.#creators.values()].filter((other) => other === creator);
+    if (creator !== undefined && created.length >= this.#quotas.gatewaysPerPrincipal) {
+      throw quotaReached(this.#quotas, 'gatewaysPerPrincipal', `principal:${creator}`);
+    }
     this.#gateways.set(gateway.name, gateway);
+    this.#creators.set(gateway.name, creator);
   }
 
   async get(name: string): Promise<Gateway | undefined> {
@@ -39,12 +51,19 @@ export class MemoryGatewayStore implements GatewayStore {
   async delete(gateway: GatewayRef): Promise<void> {
     this.#requireStored(gateway);
     this.#gateways.delete(gateway.name);
+    this.#creators.delete(gateway.name);
     this.#forgetKeysOf(gateway);
   }
 
-  async keepToken(gateway: GatewayRef, tokenHash: string, ttlMs: number): Promise<void> {
+  async keepToken(gateway: GatewayRef, tokenHash: string, ttlMs: number, creator?: string): Promise<void> {
     this.#requireStored(gateway);
-    this.#tokens.set(tokenHash, { gateway, goneAt: this.#now() + ttlMs });
+    const tokens = [...this.#tokens.values()].filter(
+      (token) => token.creator === creator && token.goneAt > this.#now(),
+    );
+    if (creator !== undefined && tokens.length >= this.#quotas.enrollmentTokensPerPrincipal) {
+      throw quotaReached(this.#quotas, 'enrollmentTokensPerPrincipal', `principal:${creator}`);
+    }
+    this.#tokens.set(tokenHash, { gateway, creator, goneAt: this.#now() + ttlMs });
   }
 
   async enrol(tokenHash: string, key: { id: string; publicKey: string }): Promise<GatewayIdentity | undefined> {
@@ -53,6 +72,9 @@ export class MemoryGatewayStore implements GatewayStore {
       return undefined;
     }
     const { name, uid } = token.gateway;
+    if (!token.usedBy && this.#identitiesOf(token.gateway).length >= this.#quotas.identitiesPerGateway) {
+      throw quotaReached(this.#quotas, 'identitiesPerGateway', `gateway:${name}`);
+    }
     token.usedBy ??= { id: key.id, gateway: { name, uid }, publicKey: key.publicKey };
     this.#identities.set(token.usedBy.id, token.usedBy);
     return token.usedBy.publicKey === key.publicKey ? token.usedBy : undefined;
@@ -62,13 +84,17 @@ export class MemoryGatewayStore implements GatewayStore {
     return this.#identities.get(id);
   }
 
-  async countIdentities({ uid }: GatewayRef): Promise<number> {
-    return [...this.#identities.values()].filter(({ gateway }) => gateway.uid === uid).length;
+  async countIdentities(gateway: GatewayRef): Promise<number> {
+    return this.#identitiesOf(gateway).length;
   }
 
   async revokeIdentities(gateway: GatewayRef): Promise<void> {
     this.#requireStored(gateway);
     this.#forgetKeysOf(gateway);
+  }
+
+  #identitiesOf({ uid }: GatewayRef): GatewayIdentity[] {
+    return [...this.#identities.values()].filter(({ gateway }) => gateway.uid === uid);
   }
 
   #requireStored({ name, uid }: GatewayRef): void {

@@ -24,6 +24,7 @@ interface KeptConfig {
   accessId: string;
   /** Calls that delete it, and until when their marks count. */
   deletions: readonly { id: string; until: number }[];
+  creator: string | undefined;
 }
 
 interface KeptAccess {
@@ -32,6 +33,10 @@ interface KeptAccess {
   uses: number;
   /** When it goes; undefined while it is in use. */
   goneAt: number | undefined;
+  /** Who has it tried, while it is. */
+  trialOf?: string | undefined;
+  /** For how long it stays when nothing names it any more. Left out: as long as a trial may take. */
+  graceMs?: number;
 }
 
 /** The tables that the stores in memory share, as those on Redis share one database. Every change is in the journal. */
@@ -62,11 +67,12 @@ export class MemoryRecords {
     const kept = this.accesses.get(id);
     if (kept) {
       const uses = kept.uses + change;
-      const goneAt = uses <= 0 ? this.now() + UNUSED_ACCESS_MS : undefined;
+      const goneAt = uses <= 0 ? this.now() + (kept.graceMs ?? UNUSED_ACCESS_MS) : undefined;
       this.journal.set(this.accesses, id, { ...kept, uses, goneAt });
     }
   }
 }
 
-/** As long as in the real store. */
+/** As long as in the real store, as is the next. */
 export const UNUSED_ACCESS_MS = 60 * 60 * 1000;
+export const FORMER_ACCESS_MS = 60 * 1000;

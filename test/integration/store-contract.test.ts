@@ -1,6 +1,7 @@
 import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, describe, inject } from 'vitest';
 import type { LeaseLimits } from '../../src/shared/domain/lease-limits.ts';
+import { DEFAULT_QUOTAS } from '../../src/shared/domain/quotas.ts';
 import { BullmqAlarm } from '../../src/shared/queue/bullmq-alarm.ts';
 import { BATCH_QUEUE, EXPIRY_QUEUE } from '../../src/shared/queue/queues.ts';
 import { RedisConnections } from '../../src/shared/redis/connect-redis.ts';
@@ -26,9 +27,10 @@ import { describeGatewayStore } from '../contract/gateway-store.ts';
 import { describeLeaseHistory } from '../contract/lease-history.ts';
 import { describeLeaseLimits } from '../contract/lease-limits.ts';
 import { describeLeaseStore } from '../contract/lease-store.ts';
+import { describeQuotas } from '../contract/quotas.ts';
 import { describeRenewalNotes } from '../contract/renewal-notes.ts';
 import { describeRequestMemory } from '../contract/request-memory.ts';
-import type { Stores } from '../contract/stores.ts';
+import { GENEROUS, type Stores } from '../contract/stores.ts';
 import { PATIENT_REDIS_MS } from '../support/patience.ts';
 
 // The contract of the stores and the alarm clock, on a real Redis; test/unit/fakes.test.ts runs it on their fakes.
@@ -62,8 +64,11 @@ describe('RedisLeaseStore and RedisConfigStore', () => {
   describeConfigStore(openStores);
 });
 
-function openStores(retentionMs: number, limits: LeaseLimits): Stores {
-  const keys = freshKeys();
+function openStores(
+  retentionMs: number,
+  limits: LeaseLimits,
+  { keys = freshKeys(), quotas = DEFAULT_QUOTAS } = {},
+): Stores {
   const keyring = new Keyring({ primary: 'k', keys: new Map([['k', createSecretKey(randomBytes(32))]]) });
   const damage = noReports();
   return {
@@ -72,8 +77,9 @@ function openStores(retentionMs: number, limits: LeaseLimits): Stores {
       redis,
       scripts,
       keys,
-      new RedisAccesses(redis, scripts, keys, keyring, damage),
+      new RedisAccesses(redis, scripts, keys, keyring, damage, quotas),
       damage,
+      quotas,
     ),
     async accessGoesIn(id) {
       const ms = await redis.pttl(keys.access(id));
@@ -81,6 +87,18 @@ function openStores(retentionMs: number, limits: LeaseLimits): Stores {
     },
   };
 }
+
+describe('quotas of the stores in Redis', () => {
+  describeQuotas((quotas) => {
+    const keys = freshKeys();
+    return {
+      ...openStores(0, GENEROUS, { keys, quotas }),
+      gateways: new RedisGatewayStore(redis, scripts, keys, noReports(), quotas),
+      links: new RedisGatewayLinks(redis, scripts, keys, quotas),
+      batches: new RedisBatchStore(redis, scripts, keys, quotas),
+    };
+  });
+});
 
 describe('RedisBatchStore', () => describeBatchStore(() => new RedisBatchStore(redis, scripts, freshKeys())));
 

@@ -11,6 +11,7 @@ import { describeLeaseHistory } from '../contract/lease-history.ts';
 import { describeLeaseLimits } from '../contract/lease-limits.ts';
 import { describeLeaseStore } from '../contract/lease-store.ts';
 import { describeMarkedObjects } from '../contract/marked-objects.ts';
+import { describeQuotas } from '../contract/quotas.ts';
 import { describeRenewalNotes } from '../contract/renewal-notes.ts';
 import { describeRequestMemory } from '../contract/request-memory.ts';
 import { sampleConfig } from '../contract/samples.ts';
@@ -42,11 +43,13 @@ function openStores(retentionMs: number, limits: LeaseLimits): Stores {
   return {
     leases: new MemoryLeaseStore(records, retentionMs, limits),
     configs: new MemoryConfigStore(records),
-    async accessGoesIn(id) {
-      const goneAt = records.access(id)?.goneAt;
-      return goneAt === undefined ? undefined : goneAt - Date.now();
-    },
+    accessGoesIn: (id) => goesIn(records, id),
   };
+}
+
+async function goesIn(records: MemoryRecords, accessId: string): Promise<number | undefined> {
+  const goneAt = records.access(accessId)?.goneAt;
+  return goneAt === undefined ? undefined : goneAt - Date.now();
 }
 
 describe('MemoryBatchStore', () => describeBatchStore(() => new MemoryBatchStore(new MemoryRecords(Date.now))));
@@ -59,6 +62,21 @@ describe('MemoryGatewayLinks', () => {
   describeGatewayLinks(() => {
     const store = new MemoryGatewayStore();
     return { store, links: new MemoryGatewayLinks(store) };
+  });
+});
+
+describe('quotas of the stores in memory', () => {
+  describeQuotas((quotas) => {
+    const records = new MemoryRecords(Date.now);
+    const gateways = new MemoryGatewayStore(Date.now, quotas);
+    return {
+      configs: new MemoryConfigStore(records, quotas),
+      leases: new MemoryLeaseStore(records, 0),
+      gateways,
+      links: new MemoryGatewayLinks(gateways, quotas),
+      batches: new MemoryBatchStore(records, quotas),
+      accessGoesIn: (id) => goesIn(records, id),
+    };
   });
 });
 

@@ -52,22 +52,39 @@ const { uid: _, version: __, createTime: ___, updateTime: ____, ...draft } = sam
 
 test.each<[what: string, call: () => Promise<unknown>]>([
   ['IssueLease', issue],
-  ['CreateConfig', () => createConfig(ports, { ...draft, access: ACCESS })],
+  ['CreateConfig', () => createConfig(ports, { ...draft, access: ACCESS }, 'caller')],
   [
     'UpdateConfig with another access',
-    () => updateConfig(ports, config, etagOf(config), (current) => ({ ...draft, name: current.name, access: ACCESS })),
+    () =>
+      updateConfig(
+        ports,
+        config,
+        etagOf(config),
+        (current) => ({ ...draft, name: current.name, access: ACCESS }),
+        'caller',
+      ),
   ],
   [
     'UpdateConfig of what leases are not made of',
     () =>
-      updateConfig(ports, config, etagOf(config), () => ({
-        ...config,
-        access: undefined,
-        labels: { long: 'label' },
-      })),
+      updateConfig(
+        ports,
+        config,
+        etagOf(config),
+        () => ({ ...config, access: undefined, labels: { long: 'label' } }),
+        'caller',
+      ),
   ],
-  ['CreateGateway', () => createGateway(ports, { name: 'other', tokenTtlSeconds: 60 })],
-  ['CreateEnrolmentToken', () => createEnrolmentToken(ports, GATEWAY, { ttlSeconds: 60, revokeIdentities: false })],
+  ['CreateGateway', () => createGateway(ports, { name: 'other', tokenTtlSeconds: 60, principal: 'caller' })],
+  [
+    'CreateEnrolmentToken',
+    () =>
+      createEnrolmentToken(ports, GATEWAY, {
+        ttlSeconds: 60,
+        revokeIdentities: false,
+        principal: 'caller',
+      }),
+  ],
 ])('%s is refused, and leaves nothing', async (_, call) => {
   isFull = true;
   await expect(call()).rejects.toMatchObject({ reason: 'STORE_ALMOST_FULL' });

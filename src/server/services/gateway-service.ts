@@ -51,14 +51,14 @@ export function gatewayService(
     createGateway: guard.unary('CreateGateway', {
       parse: (request: CreateGatewayRequest) => parse(createRequest, request),
       on: ({ name }) => ({ resource: gatewayResource({ name }) }),
-      async run({ name, tokenTtl }) {
+      async run({ name, tokenTtl }, _found, { name: principal }) {
         if (!hasRelay) {
           throw new FailedPrecondition(
             'RELAY_NOT_ENABLED',
             'gateways could not attach: the server has no LEASEHOLD_RELAY_LISTEN',
           );
         }
-        const { gateway, enrolmentToken } = await createGateway(ports, { name, tokenTtlSeconds: tokenTtl });
+        const { gateway, enrolmentToken } = await createGateway(ports, { name, tokenTtlSeconds: tokenTtl, principal });
         return { gateway: gatewayMessage(gateway), enrolmentToken: enrolmentTokenMessage(enrolmentToken) };
       },
     }),
@@ -93,8 +93,8 @@ export function gatewayService(
       }),
       on: (wanted) => gatewayOf(ports, wanted.gateway),
       conditions: ({ revokeIdentities }) => ({ revokeIdentities }),
-      async run({ ttl: ttlSeconds, revokeIdentities }, { gateway }) {
-        const token = await createEnrolmentToken(ports, gateway, { ttlSeconds, revokeIdentities });
+      async run({ ttl: ttlSeconds, revokeIdentities }, { gateway }, { name: principal }) {
+        const token = await createEnrolmentToken(ports, gateway, { ttlSeconds, revokeIdentities, principal });
         return { enrolmentToken: enrolmentTokenMessage(token) };
       },
     }),

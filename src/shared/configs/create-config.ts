@@ -5,13 +5,14 @@ import type { Ports } from '../ports/ports.ts';
 import { accessFor } from './access-for.ts';
 import { blameUrl } from './blame-url.ts';
 import { chargeTrial } from './charge-calls.ts';
+import { onTrial } from './on-trial.ts';
 import { tryConfig } from './try-config.ts';
 import { tellWritten, type WrittenConfig } from './written-config.ts';
 
 /**
  * Tries the cluster, then stores the config. Throws AlreadyExists, InvalidArgument (no such gateway, a URL
- * that may not be called), FailedPrecondition (no such role), a ClusterError or Unavailable; then there is no config
- * and nothing stays in the cluster. The sealed access stays for an hour: a trial may still have to be taken down with it.
+ * that may not be called), ResourceExhausted, FailedPrecondition (no such role), a ClusterError or Unavailable; then there is no config
+ * and nothing stays in the cluster. The sealed access goes with it, or with the last trial lease that is taken down with it.
  */
 export async function createConfig(ports: Ports, draft: ConfigDraft, principal: string): Promise<WrittenConfig> {
   if (await ports.configs.get(draft.name)) {
@@ -28,9 +29,11 @@ export async function createConfig(ports: Ports, draft: ConfigDraft, principal: 
     updateTime: now,
   };
   await chargeTrial(ports, principal, config);
-  await ports.configs.keepAccess(config.access);
-  const warnings = await blameUrl(tryConfig(ports, config));
-  await ports.configs.create(config);
+  const warnings = await onTrial(ports, { access: config.access, principal }, async () => {
+    const untried = await blameUrl(tryConfig(ports, config));
+    await ports.configs.create(config, principal);
+    return untried;
+  });
   tellWritten(ports, 'config created', { config: config.name, cluster: clusterOf(config.access), warnings });
   return { config, warnings };
 }

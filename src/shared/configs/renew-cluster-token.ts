@@ -4,6 +4,7 @@ import type { Config, DirectAccess } from '../domain/config.ts';
 import { LeaseholdError } from '../domain/errors.ts';
 import type { Secret } from '../domain/secret.ts';
 import type { Ports } from '../ports/ports.ts';
+import { onTrial } from './on-trial.ts';
 import { renewalOf, renewalPermissions, type TokenRenewal } from './token-renewal.ts';
 
 /** A cluster token has no successor, and why. */
@@ -28,8 +29,7 @@ export async function renewClusterToken(
   const access: DirectAccess = { ...config.access, id: uuidv7(), token: minted.token };
   requireSuccessor(account, minted.token, await nowThere());
   await tryOut(ports, access);
-  await ports.configs.keepAccess(access);
-  await ports.configs.replace({ ...config, access, version: config.version + 1 });
+  await onTrial(ports, { access }, () => ports.configs.replace({ ...config, access, version: config.version + 1 }));
   ports.log.info(
     { config: config.name, expireTime: new Date(minted.expireTime).toISOString() },
     'cluster token renewed',

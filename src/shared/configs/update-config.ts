@@ -10,6 +10,7 @@ import { accessFor } from './access-for.ts';
 import { blameUrl } from './blame-url.ts';
 import { chargeTrial } from './charge-calls.ts';
 import { requireEtag } from './etag.ts';
+import { onTrial } from './on-trial.ts';
 import { proveChange } from './prove-change.ts';
 import { tellWritten, type WrittenConfig } from './written-config.ts';
 
@@ -22,7 +23,7 @@ export type ConfigChange = Omit<ConfigDraft, 'access'> & {
 /**
  * Stores what `change` makes of the `current` config. What changes of what leases do on the cluster is proven there
  * first. Leases that are out keep their objects and their end. Throws InvalidArgument (no such gateway, a URL that may
- * not be called), FailedPrecondition (no such role), Aborted, DataLoss (it is damaged, and not given another access), a
+ * not be called), ResourceExhausted, FailedPrecondition (no such role), Aborted, DataLoss (it is damaged, and not given another access), a
  * ClusterError or Unavailable.
  */
 export async function updateConfig(
@@ -44,23 +45,32 @@ export async function updateConfig(
     createTime: current.createTime ?? now,
     updateTime: now,
   };
-  let warnings: string[] = [];
-  if (!before || actsOtherwise(before, config)) {
+  const isProven = before && !actsOtherwise(before, config);
+  if (!isProven) {
     await chargeTrial(ports, principal, config);
-    await ports.configs.keepAccess(config.access);
-    warnings = await blameUrl(proveChange(ports, current, config));
   }
-  if (!before) {
-    await adoptLeases(ports, config);
-  } else if (clusterOf(config.access) !== clusterOf(before.access)) {
-    await leaveNewestAccess(ports, before);
-  }
-  await ports.configs.replace(config);
-  if (before?.access !== config.access) {
+  const store = async () => {
+    const untried = isProven ? [] : await blameUrl(proveChange(ports, current, config));
+    await moveLeases(ports, before, config);
+    await ports.configs.replace(config);
+    return untried;
+  };
+  const { access } = config;
+  const warnings = before?.access === access ? await store() : await onTrial(ports, { access, principal }, store);
+  if (before?.access !== access) {
     await retryNow(ports, config);
   }
   tellWritten(ports, 'config updated', { config: config.name, version: config.version, warnings });
   return { config, warnings };
+}
+
+/** Sees to it that the leases of before can still be taken down. `before`: undefined where it was damaged. */
+async function moveLeases(ports: Ports, before: Config | undefined, after: Config): Promise<void> {
+  if (!before) {
+    await adoptLeases(ports, after);
+  } else if (clusterOf(after.access) !== clusterOf(before.access)) {
+    await leaveNewestAccess(ports, before);
+  }
 }
 
 /**

@@ -148,6 +148,46 @@ export const REASONS = {
     'the caller tries configs on clusters too often',
     'wait as long as RetryInfo says',
   ],
+  TOO_MANY_CONFIGS_OF_PRINCIPAL: [
+    'RESOURCE_EXHAUSTED',
+    'the caller has created as many configs as it may',
+    'delete configs that are not needed, or raise `LEASEHOLD_MAX_CONFIGS_PER_PRINCIPAL`',
+  ],
+  TOO_MANY_GATEWAYS_OF_PRINCIPAL: [
+    'RESOURCE_EXHAUSTED',
+    'the caller has created as many gateways as it may',
+    'delete gateways that are not needed, or raise `LEASEHOLD_MAX_GATEWAYS_PER_PRINCIPAL`',
+  ],
+  TOO_MANY_TRIALS_OF_PRINCIPAL: [
+    'RESOURCE_EXHAUSTED',
+    'too many trials of configs by the caller are not over',
+    'wait until the objects of failed trials are removed from their clusters',
+  ],
+  TOO_MANY_ENROLLMENT_TOKENS: [
+    'RESOURCE_EXHAUSTED',
+    'the caller has as many enrollment tokens that have not expired as it may',
+    'wait until some expire, and ask for a shorter `token_ttl`',
+  ],
+  TOO_MANY_IDENTITIES_OF_GATEWAY: [
+    'RESOURCE_EXHAUSTED',
+    'the gateway has as many enrolled identities as it may',
+    'void them with `revoke_identities`, and keep the identity file of each agent',
+  ],
+  TOO_MANY_STREAMS_OF_GATEWAY: [
+    'RESOURCE_EXHAUSTED',
+    'the gateway has as many connected agents as it may',
+    'stop some agents, or use another gateway',
+  ],
+  TOO_MANY_BATCHES_OF_PRINCIPAL: [
+    'RESOURCE_EXHAUSTED',
+    'the caller has as many batches that have not ended as it may',
+    'wait until some end',
+  ],
+  TOO_MANY_DELETIONS_OF_CONFIG: [
+    'RESOURCE_EXHAUSTED',
+    'too many calls delete the config at the same time',
+    'wait until they end',
+  ],
   TOO_MANY_CALLS: [
     'RESOURCE_EXHAUSTED',
     'the caller has too many calls under way',

@@ -8,6 +8,7 @@ import { hashOf } from './enrolment-token.ts';
 /**
  * Makes a key known whose holder has proved to have it (Ed25519, SubjectPublicKeyInfo in DER, in base64). Throws
  * Unauthenticated where the token does not count: one answer for all reasons, so that it tells nothing to who guesses.
+ * Throws ResourceExhausted where it does, and the gateway has as many identities as it may.
  */
 export async function enrol(ports: Ports, token: Secret, publicKey: string): Promise<GatewayIdentity> {
   const identity = await ports.gateways.enrol(hashOf(token), { id: uuidv7(), publicKey });

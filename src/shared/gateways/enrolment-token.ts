@@ -16,24 +16,29 @@ export interface EnrolmentToken {
 }
 
 /**
- * Another token for a gateway; with `revokeIdentities`, all keys and tokens of before are void first. Throws Unavailable.
+ * Another token for a gateway; with `revokeIdentities`, all keys and tokens of before are void first. Throws
+ * ResourceExhausted (then they are void all the same) or Unavailable.
  */
 export async function createEnrolmentToken(
   ports: Ports,
   gateway: GatewayRef,
-  { ttlSeconds, revokeIdentities }: { ttlSeconds: number; revokeIdentities: boolean },
+  { revokeIdentities, ...wanted }: { ttlSeconds: number; revokeIdentities: boolean; principal: string },
 ): Promise<EnrolmentToken> {
   if (revokeIdentities) {
     await ports.gateways.revokeIdentities(gateway);
     ports.log.info({ gateway: gateway.name }, 'identities of the gateway revoked');
     await untilCutOff(ports, gateway);
   }
-  return newToken(ports, gateway, ttlSeconds);
+  return newToken(ports, gateway, wanted);
 }
 
-export async function newToken(ports: Ports, gateway: GatewayRef, ttlSeconds: number): Promise<EnrolmentToken> {
+export async function newToken(
+  ports: Ports,
+  gateway: GatewayRef,
+  { ttlSeconds, principal }: { ttlSeconds: number; principal: string },
+): Promise<EnrolmentToken> {
   const token = new Secret(PREFIX + randomBytes(RANDOM_BYTES).toString('base64url'));
-  await ports.gateways.keepToken(gateway, hashOf(token), ttlSeconds * 1000);
+  await ports.gateways.keepToken(gateway, hashOf(token), ttlSeconds * 1000, principal);
   return { token, expireTime: ports.clock.now() + ttlSeconds * 1000 };
 }
 

@@ -6,12 +6,23 @@ import type { StoredConfig } from '../domain/damaged-config.ts';
  * Unavailable where the store is away.
  */
 export interface ConfigStore {
-  /** Stores an access under its id, so that leases can name it. It stays while a config or a live lease names it. */
-  keepAccess(access: Access): Promise<void>;
+  /**
+   * Stores an access under its id, so that leases can name it. It stays while a config or a live lease names it.
+   * `trialOf`: the principal who has it tried. Throws ResourceExhausted where that one has too many trials.
+   */
+  keepAccess(access: Access, trialOf?: string): Promise<void>;
+  /**
+   * Removes an access that no config came to name: at once, or with the last trial lease that is taken down with it.
+   * `trialOf`: as it was kept.
+   */
+  dropAccess(access: Access, trialOf?: string): Promise<void>;
   /** Throws DataLoss where it does not open, or is an access of another config than that of this uid. */
   getAccess(id: string, configUid: string): Promise<Access | undefined>;
-  /** Throws AlreadyExists where the name is taken. */
-  create(config: Config): Promise<void>;
+  /**
+   * Throws AlreadyExists where the name is taken, and ResourceExhausted where `creator` has created as many as it may:
+   * those that are there count, whoever changes them. Without a creator it counts for nobody.
+   */
+  create(config: Config, creator?: string): Promise<void>;
   get(name: string): Promise<StoredConfig | undefined>;
   /** In the order of names, those after `after`. */
   list(page: { after: string; limit: number }): Promise<StoredConfig[]>;
@@ -20,7 +31,7 @@ export interface ConfigStore {
   /**
    * Marks `config` as being deleted by the call `id`, for `ms` from now: until then no lease on it is recorded,
    * whatever becomes of that call. Marking it again moves the end, and 0 ms take the mark back. A change of the config
-   * keeps it. Throws Aborted where there is no config of that uid.
+   * keeps it. Throws Aborted where there is no config of that uid, and ResourceExhausted where too many calls delete it.
    */
   markDeletion(config: StoredConfig, id: string, ms: number): Promise<void>;
   /** Throws FailedPrecondition while leases on it live, and Aborted where `config` is not the stored version. */

@@ -21,7 +21,10 @@ export class Keys {
     return `${this.#prefix}:queue`;
   }
 
-  /** Hash: data (sealed), uses (how many configs and live leases name it). */
+  /**
+   * Hash: data (sealed), uses (how many configs and live leases name it), trial (1 while it is kept for one), grace (ms
+   * for which it stays when nothing names it any more; left out: as long as a trial may take).
+   */
   access(id: string): string {
     return `${this.#prefix}:access:${id}`;
   }
@@ -29,6 +32,11 @@ export class Keys {
   /** Set of the ids of accesses that are sealed under a key-encryption key; some may be gone by now. */
   accessesUnder(keyId: string): string {
     return `${this.#prefix}:accesses-under:${keyId}`;
+  }
+
+  /** Set of the ids of accesses that are kept for trials of a principal; some may be gone by now, or in use. */
+  trialsBy(principal: string): string {
+    return `${this.#prefix}:trials-by:${principal}`;
   }
 
   /** Hash by the id of each key-encryption key that was ever in use: something that only it opens. */
@@ -46,7 +54,7 @@ export class Keys {
     return `${this.#prefix}:write-probe`;
   }
 
-  /** Hash: uid, version, data; deletions while calls delete it (JSON: by the id of each, until when its mark counts). */
+  /** Hash: uid, version, data; countedIn (key of the set that counts it); deletions while calls delete it (JSON: by the id of each, until when its mark counts). */
   config(name: string): string {
     return `${this.#prefix}:config:${name}`;
   }
@@ -54,6 +62,11 @@ export class Keys {
   /** Sorted set of all names, in lexical order. */
   get configNames(): string {
     return `${this.#prefix}:configs`;
+  }
+
+  /** Set of the names of configs that a principal created. */
+  configsBy(principal: string): string {
+    return `${this.#prefix}:configs-by:${principal}`;
   }
 
   /** Hash: data; while it lives also version, and what the scripts need of it: indexes, access, former, request. */
@@ -111,7 +124,7 @@ export class Keys {
     return `${this.#prefix}:request:${requestId}:${principal}`;
   }
 
-  /** Hash: uid, generation (of the identities that count), data, lastSeen. */
+  /** Hash: uid, generation (of the identities that count), data, lastSeen; countedIn (key of the set that counts it). */
   gateway(name: string): string {
     return `${this.#prefix}:gateway:${name}`;
   }
@@ -119,6 +132,16 @@ export class Keys {
   /** Sorted set of all names, in lexical order. */
   get gatewayNames(): string {
     return `${this.#prefix}:gateways`;
+  }
+
+  /** Set of the names of gateways that a principal created. */
+  gatewaysBy(principal: string): string {
+    return `${this.#prefix}:gateways-by:${principal}`;
+  }
+
+  /** Sorted set of the hashes of a principal's enrollment tokens by the times at which they expire. */
+  enrollmentTokensBy(principal: string): string {
+    return `${this.#prefix}:enrollment-tokens-by:${principal}`;
   }
 
   /** Hash: gateway (its name), uid, generation; publicKey and identityId once it was used. */
@@ -159,5 +182,15 @@ export class Keys {
   /** Set of the ids of batches that have not ended. */
   get unfinishedBatches(): string {
     return `${this.#prefix}:batches-unfinished`;
+  }
+
+  /** The same, of one principal. */
+  unfinishedBatchesBy(principal: string): string {
+    return `${this.#prefix}:batches-unfinished-by:${principal}`;
+  }
+
+  /** Sorted set of the ids of a principal's batches that have ended, by their ends. */
+  endedBatchesBy(principal: string): string {
+    return `${this.#prefix}:batches-ended-by:${principal}`;
   }
 }

@@ -1,6 +1,7 @@
 import type { Access } from '../domain/config.ts';
 import { DataLoss } from '../domain/errors.ts';
 import { parseJson } from '../domain/parse-json.ts';
+import { DEFAULT_QUOTAS, type Quotas, quotaReached } from '../domain/quotas.ts';
 import type { KeyEncryption } from '../ports/key-encryption.ts';
 import { openEnvelope, sealEnvelope } from '../sealing/envelope.ts';
 import type { RedisClient } from './connect-redis.ts';
@@ -12,10 +13,14 @@ import type { ScriptRunner } from './script-runner.ts';
 import { placeOf, readSealedAccess, writeSealedAccess } from './sealed-access.ts';
 import { storeCall } from './store-call.ts';
 
-const keepScript = loadScript('keep-access');
+const keepScript = loadScript('keep-access', 'quota');
+const dropScript = loadScript('drop-access');
 
 /** How long an access stays that nobody names: longer than it takes to try a config before it is stored. */
 export const UNUSED_ACCESS_MS = 60 * 60 * 1000;
+
+/** How long one stays that a config named before: longer than it takes to record a lease on what was just read. */
+export const FORMER_ACCESS_MS = 60 * 1000;
 
 /** Opened accesses that are remembered: they never change. Beyond it the oldest are read again. */
 const MAX_REMEMBERED = 1024;
@@ -29,25 +34,51 @@ export class RedisAccesses {
   readonly #keys: Keys;
   readonly #encryption: KeyEncryption;
   readonly #damage: DamageReports;
+  readonly #quotas: Quotas;
   readonly #opened = new Map<string, Access>();
 
-  constructor(redis: RedisClient, scripts: ScriptRunner, keys: Keys, encryption: KeyEncryption, damage: DamageReports) {
+  constructor(
+    redis: RedisClient,
+    scripts: ScriptRunner,
+    keys: Keys,
+    encryption: KeyEncryption,
+    damage: DamageReports,
+    quotas: Quotas = DEFAULT_QUOTAS,
+  ) {
     this.#redis = redis;
     this.#scripts = scripts;
     this.#keys = keys;
     this.#encryption = encryption;
     this.#damage = damage;
+    this.#quotas = quotas;
   }
 
-  async keep(access: Access): Promise<void> {
+  async keep(access: Access, trialOf?: string): Promise<void> {
     const { id, configUid } = access;
     const envelope = await sealEnvelope(this.#encryption, encode(access), placeOf(configUid, id));
-    await keepScript(
+    const answer = await keepScript(
       this.#scripts,
-      [this.#keys.access(id), this.#keys.accessesUnder(envelope.wrappedKey.keyId)],
-      [writeSealedAccess(configUid, envelope), UNUSED_ACCESS_MS, id],
+      [
+        this.#keys.access(id),
+        this.#keys.accessesUnder(envelope.wrappedKey.keyId),
+        ...(trialOf === undefined ? [] : [this.#keys.trialsBy(trialOf)]),
+      ],
+      [writeSealedAccess(configUid, envelope), UNUSED_ACCESS_MS, id, this.#quotas.trialsPerPrincipal],
     );
+    if (answer === 'full') {
+      throw quotaReached(this.#quotas, 'trialsPerPrincipal', `principal:${trialOf}`);
+    }
     this.#remember(access);
+  }
+
+  async drop({ id }: Access, trialOf?: string): Promise<void> {
+    this.#opened.delete(id);
+    const counts = trialOf === undefined ? [] : [this.#keys.trialsBy(trialOf)];
+    await dropScript(
+      this.#scripts,
+      [this.#keys.access(id), this.#keys.accessesUnder(this.#encryption.primary), ...counts],
+      [id],
+    );
   }
 
   /** undefined where there is none. Throws DataLoss where it does not open, or is another config's. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Batch, BatchOutcome } from '../domain/batch.ts';
+import { DEFAULT_QUOTAS, type Quotas, quotaReached } from '../domain/quotas.ts';
 import type { BatchReports, BatchStore } from '../ports/batch-store.ts';
 import type { RedisClient } from './connect-redis.ts';
 import type { Keys } from './keys.ts';
@@ -9,10 +10,10 @@ import { loadScript } from './script.ts';
 import type { ScriptRunner } from './script-runner.ts';
 import { storeCall } from './store-call.ts';
 
-const recordScript = loadScript('record-batch');
-const endScript = loadScript('end-batch');
+const recordScript = loadScript('record-batch', 'quota');
+const endScript = loadScript('end-batch', 'quota');
 
-/** How long a batch that has ended is kept, so that a caller who lost its answer can ask again. */
+/** How long a batch that has ended is kept, unless its principal has many later ones, so that a caller who lost its answer can ask again. */
 const KEPT_MS = 24 * 60 * 60 * 1000;
 
 const REPORTS_PAGE = 500;
@@ -22,19 +23,24 @@ export class RedisBatchStore implements BatchStore {
   readonly #redis: RedisClient;
   readonly #scripts: ScriptRunner;
   readonly #keys: Keys;
+  readonly #quotas: Quotas;
 
-  constructor(redis: RedisClient, scripts: ScriptRunner, keys: Keys) {
+  constructor(redis: RedisClient, scripts: ScriptRunner, keys: Keys, quotas: Quotas = DEFAULT_QUOTAS) {
     this.#redis = redis;
     this.#scripts = scripts;
     this.#keys = keys;
+    this.#quotas = quotas;
   }
 
   async record(batch: Batch): Promise<Batch | undefined> {
     const earlier = await recordScript(
       this.#scripts,
-      [this.#keys.batch(batch.id), this.#keys.unfinishedBatches],
-      [batch.id, JSON.stringify(batch)],
+      [this.#keys.batch(batch.id), this.#keys.unfinishedBatches, this.#keys.unfinishedBatchesBy(batch.principal)],
+      [batch.id, JSON.stringify(batch), this.#quotas.batchesPerPrincipal],
     );
+    if (earlier === 'full') {
+      throw quotaReached(this.#quotas, 'batchesPerPrincipal', `principal:${batch.principal}`);
+    }
     return parseBatch(z.string().nullable().parse(earlier));
   }
 
@@ -64,8 +70,21 @@ export class RedisBatchStore implements BatchStore {
     }
     await endScript(
       this.#scripts,
-      [this.#keys.batch(id), this.#keys.batchReports(id), this.#keys.unfinishedBatches],
-      [id, JSON.stringify({ ...batch, endTime }), KEPT_MS],
+      [
+        this.#keys.batch(id),
+        this.#keys.batchReports(id),
+        this.#keys.unfinishedBatches,
+        this.#keys.unfinishedBatchesBy(batch.principal),
+        this.#keys.endedBatchesBy(batch.principal),
+      ],
+      [
+        id,
+        JSON.stringify({ ...batch, endTime }),
+        KEPT_MS,
+        endTime,
+        this.#quotas.endedBatchesPerPrincipal,
+        this.#quotas.reportsPerPrincipal,
+      ],
     );
   }
 

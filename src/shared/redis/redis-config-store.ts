@@ -3,18 +3,19 @@ import { type DamagedConfig, isIntact, type StoredConfig } from '../domain/damag
 import { Aborted, AlreadyExists, DataLoss, FailedPrecondition } from '../domain/errors.ts';
 import { LIVE_STATES } from '../domain/lease.ts';
 import { parseJson } from '../domain/parse-json.ts';
+import { DEFAULT_QUOTAS, type Quotas, quotaReached } from '../domain/quotas.ts';
 import type { ConfigStore } from '../ports/config-store.ts';
 import type { RedisClient } from './connect-redis.ts';
 import type { DamageReports } from './damage-reports.ts';
 import type { Keys } from './keys.ts';
 import { namesAfter, readPage } from './read-page.ts';
 import { ConfigRecord } from './records.ts';
-import { type RedisAccesses, UNUSED_ACCESS_MS } from './redis-accesses.ts';
+import { FORMER_ACCESS_MS, type RedisAccesses } from './redis-accesses.ts';
 import { loadScript } from './script.ts';
 import type { ScriptRunner } from './script-runner.ts';
 import { storeCall } from './store-call.ts';
 
-const createScript = loadScript('create-config');
+const createScript = loadScript('create-config', 'quota');
 const replaceScript = loadScript('replace-config');
 const markDeletionScript = loadScript('mark-deletion');
 const deleteScript = loadScript('delete-config');
@@ -26,29 +27,47 @@ export class RedisConfigStore implements ConfigStore {
   readonly #keys: Keys;
   readonly #accesses: RedisAccesses;
   readonly #damage: DamageReports;
+  readonly #quotas: Quotas;
 
-  constructor(redis: RedisClient, scripts: ScriptRunner, keys: Keys, accesses: RedisAccesses, damage: DamageReports) {
+  constructor(
+    redis: RedisClient,
+    scripts: ScriptRunner,
+    keys: Keys,
+    accesses: RedisAccesses,
+    damage: DamageReports,
+    quotas: Quotas = DEFAULT_QUOTAS,
+  ) {
     this.#redis = redis;
     this.#scripts = scripts;
     this.#keys = keys;
     this.#accesses = accesses;
     this.#damage = damage;
+    this.#quotas = quotas;
   }
 
-  keepAccess(access: Access): Promise<void> {
-    return this.#accesses.keep(access);
+  keepAccess(access: Access, trialOf?: string): Promise<void> {
+    return this.#accesses.keep(access, trialOf);
+  }
+
+  dropAccess(access: Access, trialOf?: string): Promise<void> {
+    return this.#accesses.drop(access, trialOf);
   }
 
   getAccess(id: string, configUid: string): Promise<Access | undefined> {
     return this.#accesses.get(id, configUid);
   }
 
-  async create(config: Config): Promise<void> {
+  async create(config: Config, creator?: string): Promise<void> {
+    const { name, uid, version, access } = config;
+    const counts = creator === undefined ? [] : [this.#keys.configsBy(creator)];
     const answer = await createScript(
       this.#scripts,
-      [this.#keys.config(config.name), this.#keys.configNames, this.#keys.access(config.access.id)],
-      [config.name, config.uid, config.version, serialize(config)],
+      [this.#keys.config(name), this.#keys.configNames, this.#keys.access(access.id), ...counts],
+      [name, uid, version, serialize(config), FORMER_ACCESS_MS, this.#quotas.configsPerPrincipal],
     );
+    if (answer === 'full') {
+      throw quotaReached(this.#quotas, 'configsPerPrincipal', `principal:${creator}`);
+    }
     if (answer === 'taken') {
       throw new AlreadyExists('CONFIG_NAME_TAKEN', `there is a config ${JSON.stringify(config.name)} already`);
     }
@@ -76,15 +95,29 @@ export class RedisConfigStore implements ConfigStore {
     expectOk(
       await replaceScript(
         this.#scripts,
-        [this.#keys.config(config.name), this.#keys.access(oldAccessId), this.#keys.access(config.access.id)],
-        [config.uid, config.version - 1, config.version, serialize(config), UNUSED_ACCESS_MS],
+        [
+          this.#keys.config(config.name),
+          this.#keys.access(oldAccessId),
+          this.#keys.access(config.access.id),
+          this.#keys.renewalError(oldAccessId),
+        ],
+        [config.uid, config.version - 1, config.version, serialize(config), FORMER_ACCESS_MS],
       ),
       config,
     );
   }
 
   async markDeletion(config: StoredConfig, id: string, ms: number): Promise<void> {
-    expectOk(await markDeletionScript(this.#scripts, [this.#keys.config(config.name)], [config.uid, id, ms]), config);
+    const most = this.#quotas.deletionsPerConfig;
+    const answer = await markDeletionScript(
+      this.#scripts,
+      [this.#keys.config(config.name)],
+      [config.uid, id, ms, most],
+    );
+    if (answer === 'full') {
+      throw quotaReached(this.#quotas, 'deletionsPerConfig', `config:${config.name}`);
+    }
+    expectOk(answer, config);
   }
 
   async delete(config: StoredConfig): Promise<void> {
@@ -94,9 +127,10 @@ export class RedisConfigStore implements ConfigStore {
         this.#keys.config(config.name),
         this.#keys.configNames,
         this.#keys.access(accessIdOf(config) ?? ''),
+        this.#keys.renewalError(accessIdOf(config) ?? ''),
         ...LIVE_STATES.map((state) => this.#keys.leasesOf(config.name, state)),
       ],
-      [config.name, config.uid, config.version, UNUSED_ACCESS_MS],
+      [config.name, config.uid, config.version, FORMER_ACCESS_MS],
     );
     if (answer === 'live') {
       throw new FailedPrecondition(

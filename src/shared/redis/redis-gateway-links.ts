@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { GatewayRef } from '../domain/config.ts';
 import type { GatewayLink, SeenLink } from '../domain/gateway.ts';
 import { parseJson } from '../domain/parse-json.ts';
+import { DEFAULT_QUOTAS, type Quotas, quotaReached } from '../domain/quotas.ts';
 import type { GatewayLinks } from '../ports/gateway-store.ts';
 import type { RedisClient } from './connect-redis.ts';
 import type { Keys } from './keys.ts';
@@ -10,8 +11,8 @@ import { loadScript } from './script.ts';
 import type { ScriptRunner } from './script-runner.ts';
 import { storeCall } from './store-call.ts';
 
-const announceScript = loadScript('announce-link');
-const listScript = loadScript('list-links');
+const announceScript = loadScript('announce-link', 'fresh-links');
+const listScript = loadScript('list-links', 'fresh-links');
 
 /** Three announcements may be lost before a link is given up. */
 const BELIEVED_MS = 4_000;
@@ -27,17 +28,25 @@ export class RedisGatewayLinks implements GatewayLinks {
   readonly #redis: RedisClient;
   readonly #scripts: ScriptRunner;
   readonly #keys: Keys;
+  readonly #quotas: Quotas;
 
-  constructor(redis: RedisClient, scripts: ScriptRunner, keys: Keys) {
+  constructor(redis: RedisClient, scripts: ScriptRunner, keys: Keys, quotas: Quotas = DEFAULT_QUOTAS) {
     this.#redis = redis;
     this.#scripts = scripts;
     this.#keys = keys;
+    this.#quotas = quotas;
   }
 
   async announce(link: GatewayLink): Promise<boolean> {
     const { name, uid } = link.gateway;
     const keys = [this.#keys.gateway(name), this.#keys.gatewayIdentity(link.identityId), this.#keys.gatewayLinks(uid)];
-    return (await announceScript(this.#scripts, keys, [uid, link.id, JSON.stringify(link), FORGOTTEN_MS])) === 1;
+    const most = this.#quotas.streamsPerGateway;
+    const args = [uid, link.id, JSON.stringify(link), FORGOTTEN_MS, most, BELIEVED_MS];
+    const answer = await announceScript(this.#scripts, keys, args);
+    if (answer === 'full') {
+      throw quotaReached(this.#quotas, 'streamsPerGateway', `gateway:${name}`);
+    }
+    return answer === 'ok';
   }
 
   async withdraw({ id, gateway }: GatewayLink): Promise<void> {

@@ -1,6 +1,7 @@
 import type { GatewayRef } from '../domain/config.ts';
 import { AlreadyExists, NotFound } from '../domain/errors.ts';
 import type { Gateway, GatewayIdentity } from '../domain/gateway.ts';
+import { DEFAULT_QUOTAS, type Quotas, quotaReached } from '../domain/quotas.ts';
 import type { GatewayStore } from '../ports/gateway-store.ts';
 import type { RedisClient } from './connect-redis.ts';
 import type { DamageReports } from './damage-reports.ts';
@@ -12,11 +13,11 @@ import { loadScript } from './script.ts';
 import type { ScriptRunner } from './script-runner.ts';
 import { storeCall } from './store-call.ts';
 
-const createScript = loadScript('create-gateway');
+const createScript = loadScript('create-gateway', 'quota');
 const deleteScript = loadScript('delete-gateway');
 const revokeScript = loadScript('revoke-identities');
 const keepTokenScript = loadScript('keep-enrolment-token');
-const enrolScript = loadScript('enrol');
+const enrolScript = loadScript('enrol', 'quota');
 const forgetScript = loadScript('forget-identities');
 
 /** Identities that one script looks at: it takes about a millisecond. */
@@ -28,21 +29,33 @@ export class RedisGatewayStore implements GatewayStore {
   readonly #scripts: ScriptRunner;
   readonly #keys: Keys;
   readonly #damage: DamageReports;
+  readonly #quotas: Quotas;
 
-  constructor(redis: RedisClient, scripts: ScriptRunner, keys: Keys, damage: DamageReports) {
+  constructor(
+    redis: RedisClient,
+    scripts: ScriptRunner,
+    keys: Keys,
+    damage: DamageReports,
+    quotas: Quotas = DEFAULT_QUOTAS,
+  ) {
     this.#redis = redis;
     this.#scripts = scripts;
     this.#keys = keys;
     this.#damage = damage;
+    this.#quotas = quotas;
   }
 
-  async create(gateway: Gateway): Promise<void> {
+  async create(gateway: Gateway, creator?: string): Promise<void> {
     const { name, uid } = gateway;
+    const counts = creator === undefined ? [] : [this.#keys.gatewaysBy(creator)];
     const answer = await createScript(
       this.#scripts,
-      [this.#keys.gateway(name), this.#keys.gatewayNames],
-      [name, uid, JSON.stringify(gateway)],
+      [this.#keys.gateway(name), this.#keys.gatewayNames, ...counts],
+      [name, uid, JSON.stringify(gateway), this.#quotas.gatewaysPerPrincipal],
     );
+    if (answer === 'full') {
+      throw quotaReached(this.#quotas, 'gatewaysPerPrincipal', `principal:${creator}`);
+    }
     if (answer === 'taken') {
       throw new AlreadyExists('GATEWAY_NAME_TAKEN', `there is a gateway ${JSON.stringify(name)} already`);
     }
@@ -67,9 +80,15 @@ export class RedisGatewayStore implements GatewayStore {
     await this.#finishDeletions();
   }
 
-  async keepToken({ name, uid }: GatewayRef, tokenHash: string, ttlMs: number): Promise<void> {
-    const keys = [this.#keys.enrolmentToken(tokenHash), this.#keys.gateway(name)];
-    expectOk(await keepTokenScript(this.#scripts, keys, [name, uid, ttlMs]), name);
+  async keepToken({ name, uid }: GatewayRef, tokenHash: string, ttlMs: number, creator?: string): Promise<void> {
+    const counts = creator === undefined ? [] : [this.#keys.enrollmentTokensBy(creator)];
+    const keys = [this.#keys.enrolmentToken(tokenHash), this.#keys.gateway(name), ...counts];
+    const most = this.#quotas.enrollmentTokensPerPrincipal;
+    const answer = await keepTokenScript(this.#scripts, keys, [name, uid, ttlMs, tokenHash, most]);
+    if (answer === 'full') {
+      throw quotaReached(this.#quotas, 'enrollmentTokensPerPrincipal', `principal:${creator}`);
+    }
+    expectOk(answer, name);
   }
 
   async enrol(tokenHash: string, key: { id: string; publicKey: string }): Promise<GatewayIdentity | undefined> {
@@ -84,7 +103,11 @@ export class RedisGatewayStore implements GatewayStore {
       this.#keys.gatewayIdentities(uid),
       this.#keys.gatewayIdentity(key.id),
     ];
-    const id = String(await enrolScript(this.#scripts, keys, [key.id, key.publicKey]));
+    const most = this.#quotas.identitiesPerGateway;
+    const id = String(await enrolScript(this.#scripts, keys, [key.id, key.publicKey, most]));
+    if (id === 'full') {
+      throw quotaReached(this.#quotas, 'identitiesPerGateway', `gateway:${name}`);
+    }
     return id === '' ? undefined : { id, gateway: { name, uid }, publicKey: key.publicKey };
   }
 

@@ -1,14 +1,28 @@
--- Stores a new config under its name and counts it as a user of its access.
--- KEYS: config, names of configs, access. ARGV: name, uid, version, data.
--- Returns 'ok', 'taken' (the name is in use) or 'gone' (the access is not stored).
+-- Stores a new config under its name and counts it as a user of its access, and for the principal that creates it.
+-- KEYS: config, names of configs, access, and the names of the principal's configs where one is known.
+-- ARGV: name, uid, version, data, grace of an access that was in use in ms, most configs of a principal.
+-- Returns 'ok', 'taken' (the name is in use), 'gone' (the access is not stored) or 'full'. With quota.lua before it.
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return 'taken'
 end
 if redis.call('EXISTS', KEYS[3]) == 0 then
   return 'gone'
 end
+if KEYS[4] then
+  local prefix = prefixOf(KEYS[1], ARGV[1])
+  local isThere = function(name)
+    return redis.call('HGET', prefix .. name, 'countedIn') == KEYS[4]
+  end
+  if not hasRoom(KEYS[4], ARGV[6], isThere) then
+    return 'full'
+  end
+  redis.call('SADD', KEYS[4], ARGV[1])
+  redis.call('HSET', KEYS[1], 'countedIn', KEYS[4])
+end
 redis.call('HSET', KEYS[1], 'uid', ARGV[2], 'version', ARGV[3], 'data', ARGV[4])
 redis.call('ZADD', KEYS[2], 0, ARGV[1])
 redis.call('HINCRBY', KEYS[3], 'uses', 1)
+redis.call('HSET', KEYS[3], 'grace', ARGV[5])
+redis.call('HDEL', KEYS[3], 'trial')
 redis.call('PERSIST', KEYS[3])
 return 'ok'

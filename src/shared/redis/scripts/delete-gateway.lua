@@ -2,8 +2,12 @@
 -- (forget-identities.lua), and its uid is kept until that is done.
 -- KEYS: gateway, names of gateways, uids of deleted gateways whose identities are still to go. ARGV: name, uid.
 -- Returns 'ok' or 'gone' (there is none, or another of its name).
-if redis.call('HGET', KEYS[1], 'uid') ~= ARGV[2] then
+local stored = redis.call('HMGET', KEYS[1], 'uid', 'countedIn')
+if stored[1] ~= ARGV[2] then
   return 'gone'
+end
+if stored[2] then
+  redis.call('SREM', stored[2], ARGV[1])
 end
 redis.call('SADD', KEYS[3], ARGV[2])
 redis.call('ZREM', KEYS[2], ARGV[1])

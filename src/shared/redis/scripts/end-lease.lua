@@ -21,7 +21,7 @@ end
 redis.call('DEL', KEYS[1])
 for _, access in ipairs({ stored[2], stored[4] or nil }) do
   if redis.call('HINCRBY', access, 'uses', -1) <= 0 then
-    redis.call('PEXPIRE', access, ARGV[7])
+    redis.call('PEXPIRE', access, redis.call('HGET', access, 'grace') or ARGV[7])
   end
 end
 -- A time of 0 removes it.

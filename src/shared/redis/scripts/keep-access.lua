@@ -1,8 +1,30 @@
 -- Keeps a new access for a while. One that is stored already, and may be in use, stays as it is.
--- KEYS: access, ids of the accesses under its key. ARGV: data, grace of an unused access in ms, id.
-if redis.call('EXISTS', KEYS[1]) == 0 then
-  redis.call('HSET', KEYS[1], 'data', ARGV[1], 'uses', 0)
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-  redis.call('SADD', KEYS[2], ARGV[3])
+-- KEYS: access, ids of the accesses under its key, and those of a principal's trials where it is kept for one.
+-- ARGV: data, grace of an unused access in ms, id, most trials of a principal.
+-- Returns 'ok' or 'full'. With quota.lua before it.
+local LOOKED_AT = 8
+
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  return 'ok'
 end
+local prefix = prefixOf(KEYS[1], ARGV[3])
+if KEYS[3] then
+  local isThere = function(id)
+    return redis.call('HGET', prefix .. id, 'trial') == '1'
+  end
+  if not hasRoom(KEYS[3], ARGV[4], isThere) then
+    return 'full'
+  end
+  redis.call('SADD', KEYS[3], ARGV[3])
+  redis.call('HSET', KEYS[1], 'trial', 1)
+end
+redis.call('HSET', KEYS[1], 'data', ARGV[1], 'uses', 0)
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+-- Accesses that expired leave their ids. More are looked at than come, so that few of the set are gone.
+for _, id in ipairs(redis.call('SRANDMEMBER', KEYS[2], LOOKED_AT)) do
+  if redis.call('EXISTS', prefix .. id) == 0 then
+    redis.call('SREM', KEYS[2], id)
+  end
+end
+redis.call('SADD', KEYS[2], ARGV[3])
 return 'ok'

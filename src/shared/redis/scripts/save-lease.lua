@@ -22,7 +22,7 @@ if stored[4] ~= KEYS[3] then
   redis.call('PERSIST', KEYS[3])
   -- The access before is kept as the former one; a still older one is given up.
   if stored[5] and redis.call('HINCRBY', stored[5], 'uses', -1) <= 0 then
-    redis.call('PEXPIRE', stored[5], ARGV[8])
+    redis.call('PEXPIRE', stored[5], redis.call('HGET', stored[5], 'grace') or ARGV[8])
   end
   redis.call('HSET', KEYS[1], 'former', stored[4])
 end

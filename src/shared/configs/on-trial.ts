@@ -1,0 +1,33 @@
+import type { Access } from '../domain/config.ts';
+import { LeaseholdError } from '../domain/errors.ts';
+import type { Ports } from '../ports/ports.ts';
+
+/**
+ * Keeps an access while it is tried and a config comes to name it. Where that fails it is dropped: what a failed call
+ * stores must not fill the store.
+ */
+export async function onTrial<T>(
+  ports: Pick<Ports, 'configs' | 'log'>,
+  { access, principal }: { access: Access; principal?: string },
+  work: () => Promise<T>,
+): Promise<T> {
+  await ports.configs.keepAccess(access, principal);
+  try {
+    return await work();
+  } catch (error) {
+    await drop(ports, access, principal);
+    throw error;
+  }
+}
+
+/** One that is not dropped expires. */
+async function drop({ configs, log }: Pick<Ports, 'configs' | 'log'>, access: Access, principal?: string) {
+  try {
+    await configs.dropAccess(access, principal);
+  } catch (error) {
+    if (!(error instanceof LeaseholdError)) {
+      throw error;
+    }
+    log.warn({ access: access.id, err: error }, 'the access of a failed trial stays until it expires');
+  }
+}
