@@ -71,7 +71,7 @@ const KINDS: Record<string, Kind> = {
           last.set(whose, access);
         },
         async remove(whose) {
-          await configs.dropAccess(last.get(whose) ?? expect.fail('none was stored'), whose);
+          await configs.dropAccess(last.get(whose) ?? expect.fail('none was stored'));
         },
       };
     },
@@ -284,7 +284,7 @@ export function describeQuotas(open: (quotas: Quotas) => QuotaStores): void {
       await configs.keepAccess(access, 'one');
       const trial = sampleLease(config, { purpose: 'trial' });
       await leases.record(trial);
-      await configs.dropAccess(access, 'one');
+      await configs.dropAccess(access);
       expect(await configs.getAccess(access.id, config.uid)).toEqual(access);
       await expect(configs.keepAccess(sampleConfig('green').access, 'one')).rejects.toMatchObject({
         reason: 'TOO_MANY_TRIALS_OF_PRINCIPAL',

@@ -15,15 +15,15 @@ export async function onTrial<T>(
   try {
     return await work();
   } catch (error) {
-    await drop(ports, access, principal);
+    await drop(ports, access);
     throw error;
   }
 }
 
 /** One that is not dropped expires. */
-async function drop({ configs, log }: Pick<Ports, 'configs' | 'log'>, access: Access, principal?: string) {
+async function drop({ configs, log }: Pick<Ports, 'configs' | 'log'>, access: Access) {
   try {
-    await configs.dropAccess(access, principal);
+    await configs.dropAccess(access);
   } catch (error) {
     if (!(error instanceof LeaseholdError)) {
       throw error;

@@ -13,9 +13,8 @@ export interface ConfigStore {
   keepAccess(access: Access, trialOf?: string): Promise<void>;
   /**
    * Removes an access that no config came to name: at once, or with the last trial lease that is taken down with it.
-   * `trialOf`: as it was kept.
    */
-  dropAccess(access: Access, trialOf?: string): Promise<void>;
+  dropAccess(access: Access): Promise<void>;
   /** Throws DataLoss where it does not open, or is an access of another config than that of this uid. */
   getAccess(id: string, configUid: string): Promise<Access | undefined>;
   /**

@@ -22,8 +22,8 @@ export class Keys {
   }
 
   /**
-   * Hash: data (sealed), uses (how many configs and live leases name it), trial (1 while it is kept for one), grace (ms
-   * for which it stays when nothing names it any more; left out: as long as a trial may take).
+   * Hash: data (sealed), uses (how many configs and live leases name it), countedIn (key of the set of trials, while it is
+   * kept for one), grace (for how many ms it stays when nothing names it; left out: as long as a trial may take).
    */
   access(id: string): string {
     return `${this.#prefix}:access:${id}`;
@@ -34,7 +34,7 @@ export class Keys {
     return `${this.#prefix}:accesses-under:${keyId}`;
   }
 
-  /** Set of the ids of accesses that are kept for trials of a principal; some may be gone by now, or in use. */
+  /** Set of the ids of accesses that are kept for trials of a principal; some may be gone by now. */
   trialsBy(principal: string): string {
     return `${this.#prefix}:trials-by:${principal}`;
   }

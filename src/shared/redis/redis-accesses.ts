@@ -71,14 +71,10 @@ export class RedisAccesses {
     this.#remember(access);
   }
 
-  async drop({ id }: Access, trialOf?: string): Promise<void> {
+  async drop({ id }: Access): Promise<void> {
     this.#opened.delete(id);
-    const counts = trialOf === undefined ? [] : [this.#keys.trialsBy(trialOf)];
-    await dropScript(
-      this.#scripts,
-      [this.#keys.access(id), this.#keys.accessesUnder(this.#encryption.primary), ...counts],
-      [id],
-    );
+    // Where another key was the primary when it was kept, its id is taken out later, as others are kept.
+    await dropScript(this.#scripts, [this.#keys.access(id), this.#keys.accessesUnder(this.#encryption.primary)], [id]);
   }
 
   /** undefined where there is none. Throws DataLoss where it does not open, or is another config's. */

@@ -15,8 +15,8 @@ import { loadScript } from './script.ts';
 import type { ScriptRunner } from './script-runner.ts';
 import { storeCall } from './store-call.ts';
 
-const createScript = loadScript('create-config', 'quota');
-const replaceScript = loadScript('replace-config');
+const createScript = loadScript('create-config', 'quota', 'use-access');
+const replaceScript = loadScript('replace-config', 'use-access');
 const markDeletionScript = loadScript('mark-deletion');
 const deleteScript = loadScript('delete-config');
 
@@ -49,8 +49,8 @@ export class RedisConfigStore implements ConfigStore {
     return this.#accesses.keep(access, trialOf);
   }
 
-  dropAccess(access: Access, trialOf?: string): Promise<void> {
-    return this.#accesses.drop(access, trialOf);
+  dropAccess(access: Access): Promise<void> {
+    return this.#accesses.drop(access);
   }
 
   getAccess(id: string, configUid: string): Promise<Access | undefined> {
@@ -63,7 +63,7 @@ export class RedisConfigStore implements ConfigStore {
     const answer = await createScript(
       this.#scripts,
       [this.#keys.config(name), this.#keys.configNames, this.#keys.access(access.id), ...counts],
-      [name, uid, version, serialize(config), FORMER_ACCESS_MS, this.#quotas.configsPerPrincipal],
+      [name, uid, version, serialize(config), FORMER_ACCESS_MS, this.#quotas.configsPerPrincipal, access.id],
     );
     if (answer === 'full') {
       throw quotaReached(this.#quotas, 'configsPerPrincipal', `principal:${creator}`);
@@ -101,7 +101,7 @@ export class RedisConfigStore implements ConfigStore {
           this.#keys.access(config.access.id),
           this.#keys.renewalError(oldAccessId),
         ],
-        [config.uid, config.version - 1, config.version, serialize(config), FORMER_ACCESS_MS],
+        [config.uid, config.version - 1, config.version, serialize(config), FORMER_ACCESS_MS, config.access.id],
       ),
       config,
     );

@@ -5,11 +5,11 @@ import { storeCall } from './store-call.ts';
 type Script = (runner: ScriptRunner, keys: string[], args: (string | number)[]) => Promise<unknown>;
 
 /**
- * A Lua script of the folder `scripts`, as a function. Redis runs it whole or not at all. `library`: another one there,
- * which defines what it calls.
+ * A Lua script of the folder `scripts`, as a function. Redis runs it whole or not at all. `libraries`: others there,
+ * which define what it calls.
  */
-export function loadScript(name: string, library?: string): Script {
-  const lua = [...(library === undefined ? [] : [library]), name].map(read).join('\n');
+export function loadScript(name: string, ...libraries: string[]): Script {
+  const lua = [...libraries, name].map(read).join('\n');
   return (runner, keys, args) => storeCall(() => runner.run(lua, keys, args));
 }
 

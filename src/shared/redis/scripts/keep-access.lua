@@ -10,13 +10,13 @@ end
 local prefix = prefixOf(KEYS[1], ARGV[3])
 if KEYS[3] then
   local isThere = function(id)
-    return redis.call('HGET', prefix .. id, 'trial') == '1'
+    return redis.call('HGET', prefix .. id, 'countedIn') == KEYS[3]
   end
   if not hasRoom(KEYS[3], ARGV[4], isThere) then
     return 'full'
   end
   redis.call('SADD', KEYS[3], ARGV[3])
-  redis.call('HSET', KEYS[1], 'trial', 1)
+  redis.call('HSET', KEYS[1], 'countedIn', KEYS[3])
 end
 redis.call('HSET', KEYS[1], 'data', ARGV[1], 'uses', 0)
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
