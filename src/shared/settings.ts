@@ -162,7 +162,7 @@ export const Settings = z
     LEASEHOLD_MAX_LEASES_PER_CONFIG: count('Leases that live at the same time on one config', 100_000, 10_000_000),
     LEASEHOLD_MAX_LEASES_PER_PRINCIPAL: count('Leases that live at the same time of one caller', 10_000, 10_000_000),
     LEASEHOLD_MAX_CONFIGS_PER_PRINCIPAL: count('Configs that one caller has created', 1_000, 1_000_000),
-    LEASEHOLD_MAX_GATEWAYS_PER_PRINCIPAL: count('Gateways that one caller has created', 1_000, 1_000_000),
+    LEASEHOLD_MAX_GATEWAYS_PER_PRINCIPAL: count('Gateways that one caller has created', 200, 1_000_000),
     LEASEHOLD_ISSUE_RATE: count(
       'Issues and renewals of one caller in a second, at all servers together; as many may come at once',
       1_000,

@@ -9,7 +9,7 @@ type Asked = Pick<Config, 'access' | 'credential'>;
  * Calls to the cluster that a check of a config takes at most: one for each permission, a dry run for each role that may
  * have to be bound to tell, one for each object that it names. A trial takes no more.
  */
-export function questionsOf({ access, credential }: Asked): number {
+function questionsOf({ access, credential }: Asked): number {
   const permissions = [...permissionsFor(credential), ...renewalPermissions(access)];
   const dryRuns = permissions.filter(({ verb }) => verb === 'bind').length;
   const inEachNamespace = credential.kind === 'dynamic' && credential.role.kind === 'Role';

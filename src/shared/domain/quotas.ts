@@ -25,15 +25,15 @@ export interface Quotas {
 export const FIXED_QUOTAS: Omit<Quotas, 'configsPerPrincipal' | 'gatewaysPerPrincipal'> = {
   trialsPerPrincipal: 256,
   enrollmentTokensPerPrincipal: 1_000,
-  identitiesPerGateway: 1_000,
-  streamsPerGateway: 1_000,
+  identitiesPerGateway: 5_000,
+  streamsPerGateway: 5_000,
   batchesPerPrincipal: 100,
   endedBatchesPerPrincipal: 100,
   reportsPerPrincipal: 200_000,
   deletionsPerConfig: 100,
 };
 
-export const DEFAULT_QUOTAS: Quotas = { ...FIXED_QUOTAS, configsPerPrincipal: 1_000, gatewaysPerPrincipal: 1_000 };
+export const DEFAULT_QUOTAS: Quotas = { ...FIXED_QUOTAS, configsPerPrincipal: 1_000, gatewaysPerPrincipal: 200 };
 
 /** Nobody knows when there is room again. */
 const RETRY_WHEN_FULL_MS = 10_000;
