@@ -52,6 +52,11 @@ export async function openFuzzedSite(redisUrl: string): Promise<FuzzedSite> {
     // So that calls end in all ways: many are let through, and some reach a limit.
     LEASEHOLD_MAX_CALLS_PER_PRINCIPAL: '1000',
     LEASEHOLD_MAX_LEASES_PER_CONFIG: '200',
+    // What is furnished comes from the same caller.
+    LEASEHOLD_QUESTION_RATE: '1000000',
+    LEASEHOLD_TRIAL_RATE: '1000000',
+    LEASEHOLD_MAX_CONFIGS_PER_PRINCIPAL: '1000000',
+    LEASEHOLD_MAX_GATEWAYS_PER_PRINCIPAL: '1000000',
     LEASEHOLD_ENDED_RETENTION: '1',
     // Whatever else a mutated URL leads to is given up soon.
     LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: '0.5',

@@ -24,7 +24,7 @@ export interface Quotas {
 /** Without those that are settings. */
 export const FIXED_QUOTAS: Omit<Quotas, 'configsPerPrincipal' | 'gatewaysPerPrincipal'> = {
   trialsPerPrincipal: 256,
-  enrollmentTokensPerPrincipal: 1_000,
+  enrollmentTokensPerPrincipal: 10_000,
   identitiesPerGateway: 5_000,
   streamsPerGateway: 5_000,
   batchesPerPrincipal: 100,
