@@ -5,21 +5,12 @@ import { renewalPermissions } from './token-renewal.ts';
 
 type Asked = Pick<Config, 'access' | 'credential'>;
 
-/**
- * Calls to the cluster that a check of a config takes at most: one for each permission, a dry run for each role that may
- * have to be bound to tell, one for each object that it names. A trial takes no more.
- */
-function questionsOf({ access, credential }: Asked): number {
-  const permissions = [...permissionsFor(credential), ...renewalPermissions(access)];
-  const dryRuns = permissions.filter(({ verb }) => verb === 'bind').length;
-  const inEachNamespace = credential.kind === 'dynamic' && credential.role.kind === 'Role';
-  const objects = inEachNamespace ? namespacesOf(credential).length : 1;
-  return permissions.length + dryRuns + objects;
-}
+/** A trial lease: two objects and a token are made, its namespace is read, and the objects are removed. */
+const CALLS_OF_A_TRIAL_LEASE = 6;
 
 /** For a check of a config that is stored: its cluster is asked. Throws ResourceExhausted before it is. */
 export async function chargeCheck({ callBudgets }: Pick<Ports, 'callBudgets'>, principal: string, config: Asked) {
-  await callBudgets.admitQuestions(principal, questionsOf(config));
+  await callBudgets.admitQuestions(principal, callsOfCheck(config));
 }
 
 /**
@@ -28,5 +19,27 @@ export async function chargeCheck({ callBudgets }: Pick<Ports, 'callBudgets'>, p
  */
 export async function chargeTrial({ callBudgets }: Pick<Ports, 'callBudgets'>, principal: string, config: Asked) {
   await callBudgets.admitTrial(principal);
-  await callBudgets.admitQuestions(principal, questionsOf(config));
+  await callBudgets.admitQuestions(principal, Math.max(callsOfCheck(config), callsOfTrial(config)));
+}
+
+/**
+ * At most: one for each permission, a dry run for each role that may have to be bound to tell, one for each object that
+ * the config names. Where only a token is proven, these are asked as well.
+ */
+function callsOfCheck({ access, credential }: Asked): number {
+  const permissions = [...permissionsFor(credential), ...renewalPermissions(access)];
+  const dryRuns = permissions.filter(({ verb }) => verb === 'bind').length;
+  return permissions.length + dryRuns + objectsIn(credential);
+}
+
+/** At most: whether the objects of leases may be removed, the objects that the config names, and a lease in each namespace. */
+function callsOfTrial({ access, credential }: Asked): number {
+  const deletes = permissionsFor(credential).filter(({ verb }) => verb === 'delete').length;
+  const leases = namespacesOf(credential).length * CALLS_OF_A_TRIAL_LEASE;
+  return renewalPermissions(access).length + deletes + objectsIn(credential) + leases;
+}
+
+function objectsIn(credential: Config['credential']): number {
+  const inEachNamespace = credential.kind === 'dynamic' && credential.role.kind === 'Role';
+  return inEachNamespace ? namespacesOf(credential).length : 1;
 }
