@@ -102,7 +102,9 @@ async function leaveObjectsBehind(installation: Installation): Promise<Call> {
   const { access } = requireIntact(await findConfig(ports, DYNAMIC));
   const account = { namespace: lease.namespace, name: lease.serviceAccount };
   for (const object of lease.objects) {
-    await ports.clusters.at(access).create(object, account, marksOf(lease, name));
+    await ports.clusters
+      .at(access, { purpose: 'issue', principal: undefined })
+      .create(object, account, marksOf(lease, name));
   }
   return nothing;
 }

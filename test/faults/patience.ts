@@ -25,7 +25,7 @@ const TAKEOVER_S = 20;
 /** The sweep leaves an alarm so much time to ring (leases/sweep.ts). */
 const SWEEP_GRACE_S = 5;
 
-/** A cluster that failed is given a rest of so long at most (kubernetes/cluster-guard.ts). */
+/** A cluster that failed is given a rest of so long at most (kubernetes/cluster-outage.ts). */
 const REST_S = 15;
 
 /** How long after its end a lease may live, while its cluster and the store answer. */

@@ -14,7 +14,7 @@ export function watchedPorts(ports: Ports, watcher: Watcher): Ports {
     leases: watched('leases', ports.leases, watcher),
     batches: watched('batches', ports.batches, watcher),
     alarm: watched('alarm', ports.alarm, watcher),
-    clusters: { at: (access) => watched('cluster', ports.clusters.at(access), watcher) },
+    clusters: { at: (access, use) => watched('cluster', ports.clusters.at(access, use), watcher) },
   };
 }
 

@@ -5,6 +5,7 @@ import { describeCluster, type OpenCluster } from '../contract/cluster.ts';
 import { describeMarkedObjects } from '../contract/marked-objects.ts';
 import { noGateways } from '../fakes/no-gateways.ts';
 import { Admin, READ_PODS } from '../support/admin.ts';
+import { ANY_USE } from '../support/cluster-use.ts';
 import { testEgress } from '../support/egress.ts';
 import { keepLog } from '../support/keep-log.ts';
 import { outsiderIn } from '../support/outsider.ts';
@@ -26,16 +27,19 @@ async function open(): Promise<OpenCluster> {
   const namespace = await admin.createNamespace('contract');
   await admin.createServiceAccount(namespace, 'reader');
   const tls = { caPem, insecureSkipVerify: false, serverName: undefined };
-  const cluster = clusters.at({
-    kind: 'direct',
-    renewToken: false,
-    gateway: undefined,
-    id: namespace,
-    configUid: 'config',
-    url,
-    tls,
-    token: new Secret(adminToken),
-  });
+  const cluster = clusters.at(
+    {
+      kind: 'direct',
+      renewToken: false,
+      gateway: undefined,
+      id: namespace,
+      configUid: 'config',
+      url,
+      tls,
+      token: new Secret(adminToken),
+    },
+    ANY_USE,
+  );
   return { cluster, namespace, role, outsider: outsiderIn(admin, namespace) };
 }
 

@@ -34,8 +34,8 @@ function portsWaitingFor(wait: Promise<void>): Ports {
   return {
     ...runtime.ports,
     clusters: {
-      at(access) {
-        const cluster = clusters.at(access);
+      at(access, use) {
+        const cluster = clusters.at(access, use);
         const create = cluster.create.bind(cluster);
         cluster.create = async (...args) => {
           await wait;

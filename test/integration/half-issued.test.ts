@@ -31,7 +31,7 @@ test('a lease that its server left half-issued is undone long before its planned
     ...runtime.ports,
     clock: { ...runtime.ports.clock, now: () => Date.now() - AGO_MS },
     clusters: {
-      at: (access) => Object.assign(clusters.at(access), { mintToken: () => new Promise(() => undefined) }),
+      at: (access, use) => Object.assign(clusters.at(access, use), { mintToken: () => new Promise(() => undefined) }),
     },
   };
   void issueLease(dying, await findConfig(runtime.ports, 'dynamic'), {

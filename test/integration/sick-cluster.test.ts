@@ -8,6 +8,7 @@ import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clust
 import { noGateways } from '../fakes/no-gateways.ts';
 import { freePort } from '../servers/free-port.ts';
 import { type AnsweringServer, startAnsweringServer } from '../support/answering-server.ts';
+import { ANY_USE } from '../support/cluster-use.ts';
 import { testEgress } from '../support/egress.ts';
 import { eventually } from '../support/eventually.ts';
 import { keepLog } from '../support/keep-log.ts';
@@ -51,16 +52,19 @@ async function serverThat(
 /** Makes a call to the cluster at that URL, under an access of that id. Resolves with the error of one that fails. */
 function callTo({ url, caPem }: { url: string; caPem?: string }, id = url): Promise<unknown> {
   const tls = { caPem, insecureSkipVerify: false, serverName: undefined };
-  const cluster = clusters.at({
-    kind: 'direct',
-    renewToken: false,
-    gateway: undefined,
-    id,
-    configUid: 'config',
-    url,
-    tls,
-    token: new Secret('token'),
-  });
+  const cluster = clusters.at(
+    {
+      kind: 'direct',
+      renewToken: false,
+      gateway: undefined,
+      id,
+      configUid: `config of ${id}`,
+      url,
+      tls,
+      token: new Secret('token'),
+    },
+    ANY_USE,
+  );
   return cluster.readServiceAccount(ACCOUNT).catch((error) => error);
 }
 
@@ -106,7 +110,7 @@ describe('a call that was certainly not sent', () => {
   });
 });
 
-test('a dead cluster is given a rest under every access, while the others are called as ever', async () => {
+test('a dead cluster is given a rest under every access once several configs agree, while the others are called as ever', async () => {
   const dead = await deadUrl();
   for (let i = 0; i < 5; i++) {
     expect(await callTo({ url: dead }, `access-${i}`)).toMatchObject({
@@ -115,7 +119,7 @@ test('a dead cluster is given a rest under every access, while the others are ca
   }
   await eventually(async () =>
     expect(await callTo({ url: dead }, 'another')).toMatchObject({
-      message: expect.stringMatching(/is not called for now: calls to it keep failing; the last: .*ECONNREFUSED/),
+      message: expect.stringMatching(/is not called for now: several configs could not connect to it since /),
       retryAfterMs: expect.any(Number),
     }),
   );
@@ -138,7 +142,7 @@ test('a cluster that is back is called again', async () => {
 });
 
 describe('a cluster that answers 429', () => {
-  test('is left alone for as long as its Retry-After says, under every access', async () => {
+  test('is left alone by the access that it told so, for as long as its Retry-After says, and by no other', async () => {
     const requestTimes: number[] = [];
     const server = await serverThat((_request, response) => {
       requestTimes.push(performance.now());
@@ -146,7 +150,9 @@ describe('a cluster that answers 429', () => {
       response.writeHead(isFirst ? 429 : 200, isFirst ? { 'retry-after': '3' } : {}).end('{}');
     });
     expect(await callTo(server)).toMatchObject({ refusal: { status: 429 }, retryAfterMs: 3000 });
-    expect(await callTo(server, 'another')).toBeInstanceOf(ClusterNotCalled);
+    expect(await callTo(server)).toBeInstanceOf(ClusterNotCalled);
+    expect(await callTo(server, 'another')).toBeUndefined();
+    requestTimes.pop();
 
     await eventually(async () => expect(await callTo(server)).toBeUndefined(), { everyMs: 20 });
     const [first = 0, second = 0] = requestTimes;

@@ -4,6 +4,7 @@ import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clust
 import { inSpan } from '../../src/shared/telemetry/span.ts';
 import { noGateways } from '../fakes/no-gateways.ts';
 import { startAnsweringServer } from '../support/answering-server.ts';
+import { ANY_USE } from '../support/cluster-use.ts';
 import { testEgress } from '../support/egress.ts';
 import { keepLog } from '../support/keep-log.ts';
 import { PATIENT_LIMITS } from '../support/patience.ts';
@@ -17,16 +18,19 @@ test('a call that waited for its turn is part of the trace that asked for it', a
   const limits = { connections: 1, ...PATIENT_LIMITS };
   const clusters = new KubernetesClusters(limits, noGateways, testEgress, keepLog().log);
   const tls = { caPem: server.caPem, insecureSkipVerify: false, serverName: undefined };
-  const cluster = clusters.at({
-    kind: 'direct',
-    renewToken: false,
-    gateway: undefined,
-    id: 'access',
-    configUid: 'config',
-    url: server.url,
-    tls,
-    token: new Secret('token'),
-  });
+  const cluster = clusters.at(
+    {
+      kind: 'direct',
+      renewToken: false,
+      gateway: undefined,
+      id: 'access',
+      configUid: 'config',
+      url: server.url,
+      tls,
+      token: new Secret('token'),
+    },
+    ANY_USE,
+  );
 
   const askers = ['first', 'second', 'third'];
   await Promise.all(

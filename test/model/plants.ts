@@ -33,7 +33,7 @@ function altering<K extends keyof Ports>(port: K, change: (original: Ports[K]) =
 type Cluster = ReturnType<Ports['clusters']['at']>;
 
 function alteringClusters(change: (original: Cluster) => Partial<Cluster>) {
-  return altering('clusters', (clusters) => ({ at: (access) => altered(clusters.at(access), change) }));
+  return altering('clusters', (clusters) => ({ at: (access, use) => altered(clusters.at(access, use), change) }));
 }
 
 async function unless(isPassedOver: (error: unknown) => boolean, work: Promise<void>): Promise<void> {

@@ -1,10 +1,12 @@
 import { afterAll, inject } from 'vitest';
 import { Secret } from '../../src/shared/domain/secret.ts';
+import { AccessGuard } from '../../src/shared/kubernetes/access-guard.ts';
 import { ApiServer } from '../../src/shared/kubernetes/api-server.ts';
-import { ClusterGuard } from '../../src/shared/kubernetes/cluster-guard.ts';
+import { FairTurns } from '../../src/shared/kubernetes/fair-turns.ts';
 import { KubernetesCluster } from '../../src/shared/kubernetes/kubernetes-cluster.ts';
 import { routeTo } from '../../src/shared/kubernetes/route-to.ts';
 import { noGateways } from '../fakes/no-gateways.ts';
+import { ANY_USE } from './cluster-use.ts';
 import { testEgress } from './egress.ts';
 import { keepLog } from './keep-log.ts';
 import { PATIENT_LIMITS } from './patience.ts';
@@ -23,7 +25,6 @@ export function directCluster(
   const { callTimeoutMs = PATIENT_LIMITS.callTimeoutMs } = options;
   const limits = { connections: 4, ...PATIENT_LIMITS, callTimeoutMs };
   const tls = { caPem, insecureSkipVerify: false, serverName: undefined };
-  const guard = new ClusterGuard(url, limits, keepLog().log);
   const access = {
     kind: 'direct',
     renewToken: false,
@@ -34,9 +35,14 @@ export function directCluster(
     token: new Secret(token),
     gateway: undefined,
   } as const;
+  const guard = new AccessGuard(
+    { cluster: url, configUid: access.configUid, turns: new FairTurns(limits.connections), outage: undefined },
+    callTimeoutMs,
+    keepLog().log,
+  );
   const server = new ApiServer(routeTo(access, limits.connectTimeoutMs, noGateways, testEgress), limits, guard);
   open.push(server);
-  return new KubernetesCluster(server, options);
+  return new KubernetesCluster(server, ANY_USE, options);
 }
 
 /** The tests' control plane, seen by its administrator. */

@@ -17,6 +17,7 @@ import { createLogger } from '../../src/shared/telemetry/logger.ts';
 import { freePort } from '../servers/free-port.ts';
 import { startAnsweringServer } from '../support/answering-server.ts';
 import { makeSelfSigned } from '../support/certificates.ts';
+import { ANY_USE } from '../support/cluster-use.ts';
 import { testEgress } from '../support/egress.ts';
 import { keepLog } from '../support/keep-log.ts';
 import { tunnelOf } from '../support/tunnel.ts';
@@ -55,7 +56,7 @@ async function createBehind(url: string): Promise<unknown> {
   const limits = { connections: 4, connectTimeoutMs: 1_000, callTimeoutMs: 5_000 };
   const clusters = new KubernetesClusters(limits, dialer, testEgress, keepLog().log);
   const outcome = await clusters
-    .at(ACCESS)
+    .at(ACCESS, ANY_USE)
     .create(OBJECT, ACCOUNT, MARKS)
     .catch((error: unknown) => error);
   await clusters.close();

@@ -11,6 +11,7 @@ import { Secret } from '../../src/shared/domain/secret.ts';
 import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clusters.ts';
 import { createLogger } from '../../src/shared/telemetry/logger.ts';
 import { noGateways } from '../fakes/no-gateways.ts';
+import { ANY_USE } from '../support/cluster-use.ts';
 import { testEgress } from '../support/egress.ts';
 import { PATIENT_LIMITS } from '../support/patience.ts';
 
@@ -46,16 +47,19 @@ const cluster = new KubernetesClusters(
   noGateways,
   testEgress,
   createLogger('test', 'silent'),
-).at({
-  kind: 'direct',
-  renewToken: false,
-  id: 'a-1',
-  configUid: 'config',
-  gateway: undefined,
-  url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-  tls: { caPem: undefined, insecureSkipVerify: false, serverName: undefined },
-  token: new Secret('token'),
-});
+).at(
+  {
+    kind: 'direct',
+    renewToken: false,
+    id: 'a-1',
+    configUid: 'config',
+    gateway: undefined,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    tls: { caPem: undefined, insecureSkipVerify: false, serverName: undefined },
+    token: new Secret('token'),
+  },
+  ANY_USE,
+);
 
 const id = uuidv7();
 const name = `leasehold-${id}`;

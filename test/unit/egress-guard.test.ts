@@ -16,6 +16,7 @@ import { EgressGuard, type Resolve } from '../../src/shared/kubernetes/egress/eg
 import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clusters.ts';
 import { noGateways } from '../fakes/no-gateways.ts';
 import { makeCa } from '../support/certificates.ts';
+import { ANY_USE } from '../support/cluster-use.ts';
 import { keepLog } from '../support/keep-log.ts';
 import { PATIENCE_MS, PATIENT_LIMITS } from '../support/patience.ts';
 
@@ -82,7 +83,7 @@ function callerOf(url: string, resolve?: Resolve, allowed = '127.0.0.0/8', limit
   } as const;
   return () =>
     clusters
-      .at(access)
+      .at(access, ANY_USE)
       .readServiceAccount({ namespace: 'team', name: 'reader' })
       .catch((error: unknown) => error);
 }

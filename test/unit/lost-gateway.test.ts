@@ -7,6 +7,7 @@ import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clust
 import type { GatewayDialer } from '../../src/shared/ports/gateway-dialer.ts';
 import { join } from '../../src/shared/tunnel/join.ts';
 import { startAnsweringServer } from '../support/answering-server.ts';
+import { ANY_USE } from '../support/cluster-use.ts';
 import { testEgress } from '../support/egress.ts';
 import { keepLog } from '../support/keep-log.ts';
 import { PATIENCE_MS, PATIENT_LIMITS } from '../support/patience.ts';
@@ -65,7 +66,7 @@ test.each([gateway, path])(
     const clusters = new KubernetesClusters(LIMITS, dialer, testEgress, keepLog().log);
     const calls = Array.from({ length: 8 }, () =>
       clusters
-        .at(access)
+        .at(access, ANY_USE)
         .readServiceAccount(ACCOUNT)
         .catch((error: unknown) => error),
     );
@@ -76,7 +77,7 @@ test.each([gateway, path])(
     expect(first).toBeInstanceOf(GatewayLost);
     expect(first).toMatchObject({ effectUnknown: true, message: expect.stringContaining('"private"') });
     const later = await clusters
-      .at(access)
+      .at(access, ANY_USE)
       .readServiceAccount(ACCOUNT)
       .catch((error: unknown) => error);
     expect(String(later)).not.toContain('is not called for now');

@@ -8,6 +8,7 @@ import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clust
 import { sampleConfig } from '../contract/samples.ts';
 import { noGateways } from '../fakes/no-gateways.ts';
 import { deniedByPolicy, forbidden, ROLE_BINDINGS, SERVICE_ACCOUNTS } from '../support/api-server-words.ts';
+import { ANY_USE } from '../support/cluster-use.ts';
 import { testEgress } from '../support/egress.ts';
 import { keepLog } from '../support/keep-log.ts';
 import { type ScriptedAnswer, type ScriptedCluster, startScriptedCluster } from '../support/scripted-cluster.ts';
@@ -45,7 +46,7 @@ const configOn = (credential: Config['credential']) => sampleConfig('scripted', 
 /** The cluster while it answers so to what begins with these words. */
 function clusterWhere(what: string, answer: ScriptedAnswer) {
   scripted.play((call) => (call.what.startsWith(what) ? answer : undefined));
-  return clusters.at(access);
+  return clusters.at(access, ANY_USE);
 }
 
 const byPolicy = (status: number, reason: string): ScriptedAnswer => ({
@@ -74,7 +75,7 @@ describe('by admission', () => {
 
   test.each(REFUSALS)('a deletion that is tried, which the token may do: %s', async (_, answer) => {
     scripted.play(({ what }) => (/^delete|selfsubject/.test(what) ? answer : undefined));
-    const answers = await askPermissions(clusters.at(access), permissionsFor(DYNAMIC));
+    const answers = await askPermissions(clusters.at(access, ANY_USE), permissionsFor(DYNAMIC));
     expect(answers.filter(({ allowed }) => !allowed)).toEqual([]);
   });
 
@@ -111,7 +112,7 @@ describe('by authorization', () => {
     const why = 'User "leasehold" cannot delete resource "serviceaccounts" in API group "" in the namespace "team"';
     const answer = { status: 403, body: forbidden(SERVICE_ACCOUNTS, 'x', why) };
     scripted.play(({ what }) => (/^delete|selfsubject/.test(what) ? answer : undefined));
-    const answers = await askPermissions(clusters.at(access), permissionsFor(DYNAMIC));
+    const answers = await askPermissions(clusters.at(access, ANY_USE), permissionsFor(DYNAMIC));
     const lacking = answers.filter(({ allowed }) => !allowed);
     expect(lacking.map(({ verb }) => verb)).toEqual(['delete', 'delete']);
     expect(() => refuseLacking(lacking)).toThrow(/^(?:(?!CheckConfig).)*`CheckConfig` prints the manifest$/);

@@ -4,6 +4,7 @@ import { GatewayNotConnected } from '../domain/cluster-error.ts';
 import type { Config, DynamicCredential } from '../domain/config.ts';
 import { type Permission, permissionsFor } from '../domain/permissions.ts';
 import { type GatewayView, viewGatewayOf } from '../gateways/view-gateway.ts';
+import { useByCaller } from '../leases/cluster-use.ts';
 import type { Cluster, Verdict } from '../ports/cluster.ts';
 import type { Ports } from '../ports/ports.ts';
 import { askPermissions } from './ask-permissions.ts';
@@ -46,12 +47,17 @@ export async function checkConfig(ports: Ports, config: CheckedConfig): Promise<
     gateway && viewGatewayOf(ports, gateway),
   ]);
   const isAsked = permissions.length > 0;
-  const objects = isAsked ? await lookAtObjects(ports.clusters.at(config.access), config.credential) : [];
+  const objects = isAsked ? await lookAtObjects(clusterOfCheck(ports, config), config.credential) : [];
   return { permissions, objects, missingRbacManifest: rbacManifest(config, withMissing(permissions)), gateway: view };
 }
 
+/** A config that is not stored is on trial. */
+function clusterOfCheck(ports: Ports, { access, uid }: CheckedConfig): Cluster {
+  return ports.clusters.at(access, useByCaller(uid === undefined ? 'trial' : 'question'));
+}
+
 async function askAll(ports: Ports, config: CheckedConfig): Promise<CheckedPermission[]> {
-  const cluster = ports.clusters.at(config.access);
+  const cluster = clusterOfCheck(ports, config);
   const limit = pLimit(REHEARSALS_AT_ONCE);
   try {
     const needed = [...permissionsFor(config.credential), ...renewalPermissions(config.access)];

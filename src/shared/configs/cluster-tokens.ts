@@ -55,7 +55,8 @@ export class ClusterTokens {
   /** The time by which the API server judges a token; ours where it has no end. */
   async #nowAt(access: DirectAccess): Promise<number> {
     const ends = readClaims(access.token)?.expireTime !== undefined;
-    const aheadMs = ends ? await this.#ports.clusters.at(access).clockAheadMs() : 0;
+    const cluster = this.#ports.clusters.at(access, { purpose: 'question', principal: undefined });
+    const aheadMs = ends ? await cluster.clockAheadMs() : 0;
     return this.#ports.clock.now() + aheadMs;
   }
 

@@ -1,6 +1,7 @@
 import type { Access, Config } from '../domain/config.ts';
 import { isIntact, type StoredConfig } from '../domain/damaged-config.ts';
 import { MIN_TOKEN_SECONDS } from '../domain/ttl.ts';
+import { useByCaller } from '../leases/cluster-use.ts';
 import type { Ports } from '../ports/ports.ts';
 import { askPermissions, refuseLacking } from './ask-permissions.ts';
 import { refusalOf } from './dry-run-creations.ts';
@@ -15,7 +16,7 @@ export async function proveRenewal(ports: Ports, before: StoredConfig, { access 
     await mintOwnToken(ports, access);
     return [];
   }
-  const answers = await askPermissions(ports.clusters.at(access), renewalPermissions(access));
+  const answers = await askPermissions(ports.clusters.at(access, useByCaller('trial')), renewalPermissions(access));
   refuseLacking(answers.filter(({ allowed }) => !allowed));
   return refusalOf(mintOwnToken(ports, access));
 }
@@ -29,6 +30,8 @@ export async function mintOwnToken(ports: Ports, access: Access): Promise<void> 
   const renewal = wantedRenewal(access);
   if (renewal) {
     const { account, audiences } = renewal;
-    await ports.clusters.at(access).mintToken(account, { audiences, seconds: MIN_TOKEN_SECONDS + 1 });
+    await ports.clusters
+      .at(access, useByCaller('trial'))
+      .mintToken(account, { audiences, seconds: MIN_TOKEN_SECONDS + 1 });
   }
 }

@@ -3,6 +3,7 @@ import { type Access, type Config, namespacesOf } from '../domain/config.ts';
 import { isIntact, type StoredConfig } from '../domain/damaged-config.ts';
 import { type Permission, permissionsFor } from '../domain/permissions.ts';
 import { listed } from '../domain/shorten.ts';
+import { useByCaller } from '../leases/cluster-use.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Answer, askPermissions, refuseLacking } from './ask-permissions.ts';
 import { dryRunCreations } from './dry-run-creations.ts';
@@ -21,7 +22,7 @@ const MAX_WARNINGS = 16;
  * that cannot be asked.
  */
 export async function proveToken(ports: Ports, before: StoredConfig, after: Config): Promise<string[]> {
-  const cluster = ports.clusters.at(after.access);
+  const cluster = ports.clusters.at(after.access, useByCaller('trial'));
   const needed = permissionsFor(after.credential).filter(({ optional }) => !optional);
   const answers = await askPermissions(cluster, needed);
   const gone = await requirePermissions(ports, { before, after, answers });
@@ -69,7 +70,7 @@ async function lackedBefore(ports: Ports, before: StoredConfig, permission: Perm
     return undefined;
   }
   try {
-    const { allowed } = await ports.clusters.at(before.access).canI(permission);
+    const { allowed } = await ports.clusters.at(before.access, useByCaller('question')).canI(permission);
     return !allowed;
   } catch (error) {
     if (!(error instanceof ClusterError)) {

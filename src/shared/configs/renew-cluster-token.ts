@@ -21,7 +21,7 @@ export async function renewClusterToken(
   config: Config & { access: DirectAccess },
   { account, audiences, seconds, expireTime }: TokenRenewal,
 ): Promise<void> {
-  const cluster = ports.clusters.at(config.access);
+  const cluster = ports.clusters.at(config.access, { purpose: 'question', principal: undefined });
   const nowThere = async () => ports.clock.now() + (await cluster.clockAheadMs());
   const minted = await cluster.mintToken(account, { audiences, seconds }).catch(async (error: unknown) => {
     throw isUnknown(error) && expireTime <= (await nowThere()) ? tooLate(expireTime, error) : error;
@@ -70,9 +70,10 @@ function requireSuccessor({ namespace, name }: TokenRenewal['account'], token: S
  * server asks who calls first.
  */
 async function tryOut(ports: Ports, access: DirectAccess): Promise<void> {
+  const cluster = ports.clusters.at(access, { purpose: 'trial', principal: undefined });
   try {
     for (const permission of renewalPermissions(access)) {
-      await ports.clusters.at(access).canI(permission);
+      await cluster.canI(permission);
     }
   } catch (error) {
     const status = error instanceof ClusterRefused ? error.refusal.status : 401;

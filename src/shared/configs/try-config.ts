@@ -6,6 +6,7 @@ import { permissionsFor } from '../domain/permissions.ts';
 import { planLease } from '../domain/plan-lease.ts';
 import { MIN_TOKEN_SECONDS } from '../domain/ttl.ts';
 import { allDone } from '../leases/all-done.ts';
+import { useByCaller } from '../leases/cluster-use.ts';
 import { grant } from '../leases/grant.ts';
 import { withFreshNames } from '../leases/name-taken.ts';
 import { revoke } from '../leases/revoke.ts';
@@ -40,7 +41,7 @@ export async function tryConfig(ports: Ports, config: Config): Promise<string[]>
 
 async function tryStatic(ports: Ports, config: Config, credential: StaticCredential): Promise<string[]> {
   const { namespace, serviceAccount: name, revocable } = credential;
-  const cluster = ports.clusters.at(config.access);
+  const cluster = ports.clusters.at(config.access, useByCaller('trial'));
   await cluster.readServiceAccount({ namespace, name });
   if (revocable) {
     await requireDeletes(ports, config);
@@ -56,7 +57,7 @@ async function tryStatic(ports: Ports, config: Config, credential: StaticCredent
 
 async function tryDynamic(ports: Ports, config: Config, credential: DynamicCredential): Promise<string[]> {
   await requireDeletes(ports, config);
-  const objects = await lookAtObjects(ports.clusters.at(config.access), credential);
+  const objects = await lookAtObjects(ports.clusters.at(config.access, useByCaller('trial')), credential);
   requireRoles(objects);
   const limit = pLimit(NAMESPACES_AT_ONCE);
   await allDone(namespacesOf(credential).map((namespace) => limit(() => tryNamespace(ports, config, namespace))));
@@ -66,7 +67,7 @@ async function tryDynamic(ports: Ports, config: Config, credential: DynamicCrede
 /** Asked before anything is made: what cannot be removed would stay. */
 async function requireDeletes(ports: Ports, { access, credential }: Config): Promise<void> {
   const deletes = permissionsFor(credential).filter(({ verb }) => verb === 'delete');
-  const answers = await askPermissions(ports.clusters.at(access), deletes);
+  const answers = await askPermissions(ports.clusters.at(access, useByCaller('trial')), deletes);
   refuseLacking(answers.filter(({ allowed }) => !allowed));
 }
 

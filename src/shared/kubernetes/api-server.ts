@@ -17,10 +17,11 @@ import { parseJson } from '../domain/parse-json.ts';
 import { redact } from '../domain/redact.ts';
 import type { Secret } from '../domain/secret.ts';
 import { shorten } from '../domain/shorten.ts';
+import type { ClusterUse } from '../ports/cluster.ts';
 import { NotDialled } from '../ports/gateway-dialer.ts';
 import { inSpan } from '../telemetry/span.ts';
+import type { AccessGuard } from './access-guard.ts';
 import type { ClusterClock } from './cluster-clock.ts';
-import type { ClusterGuard } from './cluster-guard.ts';
 import { AddressNotAllowed } from './egress/egress-guard.ts';
 import { pathOf } from './path-of.ts';
 import { refusalIn } from './refusal-in.ts';
@@ -68,34 +69,44 @@ const MIN_TELLING_LENGTH = 16;
 /** A longer rest than this is granted to nobody: leases end meanwhile. */
 const MAX_RETRY_AFTER_MS = 60_000;
 
+/** Kept-alive connections by a route, made as they are needed. */
+export function openConnections(route: Route, limits: ConnectionLimits): Pool {
+  return new Pool(route.origin, {
+    connections: limits.connections,
+    // Calls do not share a connection: the loss of one is the loss of one call.
+    allowH2: false,
+    pipelining: 1,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxResponseSize: MAX_ANSWER_BYTES,
+    connect: route.connect,
+  });
+}
+
 /** One API server, over kept-alive connections by one route. */
 export class ApiServer {
   readonly #route: Route;
   readonly #limits: ConnectionLimits;
-  readonly #guard: ClusterGuard;
+  readonly #guard: AccessGuard;
   readonly #pool: Pool;
   /** undefined: nobody wants to know. */
   readonly clock: ClusterClock | undefined;
 
-  /** `guard` and `clock` are the cluster's: all routes to it share them. */
-  constructor(route: Route, limits: ConnectionLimits, guard: ClusterGuard, clock?: ClusterClock) {
+  /** `guard` is of the access that the route is for, `clock` of all to the same API server. */
+  constructor(
+    route: Route,
+    limits: ConnectionLimits,
+    guard: AccessGuard,
+    { clock, connections = openConnections(route, limits) }: { clock?: ClusterClock; connections?: Pool } = {},
+  ) {
     this.clock = clock;
     this.#route = route;
     this.#limits = limits;
     this.#guard = guard;
-    this.#pool = new Pool(route.origin, {
-      connections: limits.connections,
-      // Calls do not share a connection: the loss of one is the loss of one call.
-      allowH2: false,
-      pipelining: 1,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      maxResponseSize: MAX_ANSWER_BYTES,
-      connect: route.connect,
-    });
+    this.#pool = connections;
   }
 
   /** Makes a call and returns the parsed JSON of its answer. Throws a ClusterError. */
-  call(call: ClusterCall, options: CallOptions = {}): Promise<unknown> {
+  call(call: ClusterCall, use: ClusterUse, options: CallOptions = {}): Promise<unknown> {
     const method = METHODS[call.verb];
     const attributes = {
       'http.request.method': method,
@@ -104,7 +115,7 @@ export class ApiServer {
     };
     // Around the guard: what waits for its turn is begun by the call before it, and would be part of its trace.
     return inSpan(`kubernetes ${call.verb} ${rbacResource(call)}`, { attributes }, (span) =>
-      this.#guard.run(call, async (timeoutMs) => {
+      this.#guard.run(call, use, async (timeoutMs) => {
         const { status, text, retryAfter } = await this.#send(method, call, options, timeoutMs);
         span.setAttribute('http.response.status_code', status);
         if (status < 200 || status > 299) {

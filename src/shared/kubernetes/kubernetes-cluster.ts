@@ -8,6 +8,7 @@ import type { Place } from '../domain/places.ts';
 import { Secret } from '../domain/secret.ts';
 import type {
   Cluster,
+  ClusterUse,
   FoundNamespace,
   FoundObject,
   FoundRole,
@@ -17,7 +18,7 @@ import type {
   TokenWish,
   Verdict,
 } from '../ports/cluster.ts';
-import type { ApiServer } from './api-server.ts';
+import type { ApiServer, CallOptions } from './api-server.ts';
 import { isGone, isNotFound, requireGone } from './deletion.ts';
 import { Denials } from './denials.ts';
 import { accessReview, deleteOptions, manifestOf, resourceOf, tokenRequest } from './manifests.ts';
@@ -49,27 +50,33 @@ const MAX_PAGES = 1_000;
 /** What leases need of a cluster, as calls to its API server. */
 export class KubernetesCluster implements Cluster {
   readonly #server: ApiServer;
+  readonly #use: ClusterUse;
   readonly #pageSize: number;
   readonly #denials: Denials;
 
-  /** `denials`: those that this access has met. */
-  constructor(server: ApiServer, { pageSize = PAGE_SIZE, denials = new Denials() } = {}) {
+  /** `use`: of all calls. `denials`: those that this access has met. */
+  constructor(server: ApiServer, use: ClusterUse, { pageSize = PAGE_SIZE, denials = new Denials() } = {}) {
     this.#server = server;
+    this.#use = use;
     this.#pageSize = pageSize;
     this.#denials = denials;
+  }
+
+  #call(call: ClusterCall, options?: CallOptions): Promise<unknown> {
+    return this.#server.call(call, this.#use, options);
   }
 
   async create(object: LeaseObject, account: ServiceAccountName, marks: Marks): Promise<string> {
     const call: ClusterCall = { verb: 'create', ...resourceOf(object) };
     await this.#requireSameTime(call);
-    const answer = await this.#server.call(call, { body: manifestOf(object, account, marks) });
+    const answer = await this.#call(call, { body: manifestOf(object, account, marks) });
     return readAnswer(call, createdObject(object), answer).metadata.uid;
   }
 
   async remove(object: ObjectName): Promise<void> {
     try {
       const call: ClusterCall = { verb: 'delete', ...resourceOf(object), name: object.name };
-      const answer = await this.#server.call(call, { body: deleteOptions(object) });
+      const answer = await this.#call(call, { body: deleteOptions(object) });
       requireGone(call, object, answer);
     } catch (error) {
       if (!isGone(object, error)) {
@@ -91,7 +98,7 @@ export class KubernetesCluster implements Cluster {
     }
     const { clock } = this.#server;
     const sentAt = clock?.now() ?? 0;
-    const answer = await this.#server.call(call, { body: tokenRequest(wish) });
+    const answer = await this.#call(call, { body: tokenRequest(wish) });
     const { status } = readAnswer(call, mintedToken(account, wish), answer);
     const token = new Secret(status.token);
     if (isOfAnotherAccount(token, account)) {
@@ -146,7 +153,7 @@ export class KubernetesCluster implements Cluster {
 
   async readServiceAccount(account: ServiceAccountName): Promise<void> {
     const call: ClusterCall = { verb: 'get', apiGroup: '', resource: 'serviceaccounts', ...account };
-    readAnswer(call, foundAccount(account), await this.#server.call(call));
+    readAnswer(call, foundAccount(account), await this.#call(call));
   }
 
   async readNamespace(name: string, options: { unlessDenied?: boolean } = {}): Promise<FoundNamespace | undefined> {
@@ -156,7 +163,7 @@ export class KubernetesCluster implements Cluster {
     }
     const call: ClusterCall = { verb: 'get', apiGroup: '', resource: 'namespaces', name };
     try {
-      const { metadata } = readAnswer(call, NamespaceAnswer, await this.#server.call(call));
+      const { metadata } = readAnswer(call, NamespaceAnswer, await this.#call(call));
       return { uid: metadata.uid, isTerminating: metadata.deletionTimestamp !== undefined };
     } catch (error) {
       if (isNoNamespace(name, error)) {
@@ -171,14 +178,14 @@ export class KubernetesCluster implements Cluster {
 
   async find({ uid: _, ...object }: ObjectName): Promise<FoundObject> {
     const call: ClusterCall = { verb: 'get', ...resourceOf(object), name: object.name };
-    const { metadata } = readAnswer(call, MetadataOfOne, await this.#server.call(call, { accept: OBJECT_ACCEPT }));
+    const { metadata } = readAnswer(call, MetadataOfOne, await this.#call(call, { accept: OBJECT_ACCEPT }));
     return { ...object, ...metadata };
   }
 
   async readRole({ kind, name }: RoleRef, namespace: string): Promise<FoundRole> {
     const place = kind === 'Role' ? { resource: 'roles', namespace } : { resource: 'clusterroles' };
     const call: ClusterCall = { verb: 'get', apiGroup: 'rbac.authorization.k8s.io', ...place, name };
-    const role = readAnswer(call, RoleAnswer, await this.#server.call(call));
+    const role = readAnswer(call, RoleAnswer, await this.#call(call));
     if (role.kind !== kind || role.metadata.name !== name) {
       throw new ClusterUnreachable(call, 'its answer is about another object');
     }
@@ -196,7 +203,7 @@ export class KubernetesCluster implements Cluster {
         throw new ClusterUnreachable(call, `its list does not end after ${MAX_PAGES} pages`);
       }
       const query = listQuery(labels, this.#pageSize, next);
-      const page = readAnswer(call, MetadataPage, await this.#server.call(call, { query, accept: LIST_ACCEPT }));
+      const page = readAnswer(call, MetadataPage, await this.#call(call, { query, accept: LIST_ACCEPT }));
       yield foundIn(place, page);
       next = page.metadata.continue;
     }
@@ -208,7 +215,7 @@ export class KubernetesCluster implements Cluster {
       apiGroup: 'authorization.k8s.io',
       resource: 'selfsubjectaccessreviews',
     };
-    const answer = await this.#server.call(call, { body: accessReview(permission) });
+    const answer = await this.#call(call, { body: accessReview(permission) });
     const { allowed, denied = false, reason = '' } = readAnswer(call, ReviewAnswer, answer).status;
     return { allowed: allowed && !denied, reason };
   }
@@ -216,7 +223,7 @@ export class KubernetesCluster implements Cluster {
   async dryRunCreate(object: LeaseObject, account: ServiceAccountName): Promise<Verdict> {
     const call: ClusterCall = { verb: 'create', ...resourceOf(object) };
     try {
-      const answer = await this.#server.call(call, {
+      const answer = await this.#call(call, {
         body: manifestOf(object, account, undefined),
         query: '?dryRun=All',
       });

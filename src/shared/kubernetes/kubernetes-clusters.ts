@@ -1,29 +1,47 @@
+import type { Pool } from 'undici';
 import { type Access, clusterOf } from '../domain/config.ts';
-import type { Cluster, Clusters } from '../ports/cluster.ts';
+import type { Cluster, Clusters, ClusterUse } from '../ports/cluster.ts';
 import type { GatewayDialer } from '../ports/gateway-dialer.ts';
 import type { Ports } from '../ports/ports.ts';
-import { ApiServer, type ConnectionLimits } from './api-server.ts';
+import { AccessGuard } from './access-guard.ts';
+import { ApiServer, type ConnectionLimits, openConnections } from './api-server.ts';
 import { ClusterClock } from './cluster-clock.ts';
-import { ClusterGuard } from './cluster-guard.ts';
+import { ClusterOutage } from './cluster-outage.ts';
 import { Denials } from './denials.ts';
 import type { EgressGuard } from './egress/egress-guard.ts';
+import { FairTurns } from './fair-turns.ts';
 import { KubernetesCluster } from './kubernetes-cluster.ts';
+import { RecentlyUsed } from './recently-used.ts';
 import { routeTo } from './route-to.ts';
 
-/** Accesses whose connections are kept. Beyond it the one that was used least recently is forgotten. */
+/** Accesses of stored configs whose connections are kept. Those of one that is forgotten end once they idle. */
 const MAX_KEPT = 256;
 
+/** The same of accesses on trial. They are apart, so that trials, however many, have no stored one forgotten. */
+const MAX_TRIALS = 32;
+
+/** What all accesses to one cluster share, which is what answers at one URL or behind one gateway. */
+interface Shared {
+  turns: FairTurns;
+  outage: ClusterOutage;
+}
+
 interface Kept {
-  server: ApiServer;
   cluster: string;
-  guard: ClusterGuard;
+  /** The cluster, and how it is verified: who may tell others its time. */
+  endpoint: string;
+  shared: Shared;
   clock: ClusterClock;
+  server: ApiServer;
+  /** Configs that call by the same gateway share its connections: it calls with one account for all. */
+  connections: Pool;
   denials: Denials;
 }
 
 /**
- * The clusters that leases are issued on: one pool of connections for each access, made at its first use, one guard and one
- * knowledge of its clock for each cluster, which is what answers at one URL or behind one gateway.
+ * The clusters that leases are issued on. Each access has connections, a guard and denials of its own, made at its first
+ * use; those to one cluster share its turns, and what they agree on: that it is away, and, where they verify it alike, its
+ * time. An access on trial takes its turns with the others, and tells them nothing.
  */
 export class KubernetesClusters implements Clusters {
   readonly #limits: ConnectionLimits;
@@ -31,8 +49,8 @@ export class KubernetesClusters implements Clusters {
   readonly #egress: EgressGuard;
   readonly #log: Ports['log'];
   readonly #now: () => number;
-  /** In the order of last use. */
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new RecentlyUsed<Kept>(MAX_KEPT);
+  readonly #trials = new RecentlyUsed<Kept>(MAX_TRIALS);
 
   /**
    * `log` is told when calls to a cluster keep failing, and when it answers again; and when its clock differs from `now`,
@@ -52,39 +70,56 @@ export class KubernetesClusters implements Clusters {
     this.#now = now;
   }
 
-  at(access: Access): Cluster {
-    const key = connectionsOf(access);
-    const kept = this.#kept.get(key) ?? this.#make(access);
-    this.#kept.delete(key);
-    this.#kept.set(key, kept);
-    this.#forgetOldest();
-    return new KubernetesCluster(kept.server, { denials: kept.denials });
+  at(access: Access, use: ClusterUse): Cluster {
+    const isTrial = use.purpose === 'trial';
+    const { server, denials } = (isTrial ? this.#trials : this.#kept).use(access.id, () => this.#make(access, isTrial));
+    return new KubernetesCluster(server, use, { denials });
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#kept.values()].map(({ server }) => server.close()));
+    const connections = new Set([...this.#all()].map((kept) => kept.connections));
+    await Promise.all([...connections].map((each) => each.close()));
   }
 
-  #make(access: Access): Kept {
+  #make(access: Access, isTrial: boolean): Kept {
+    const { connectTimeoutMs, callTimeoutMs } = this.#limits;
     const cluster = clusterOf(access);
-    const known = [...this.#kept.values()].find((kept) => kept.cluster === cluster);
-    const guard = known?.guard ?? new ClusterGuard(cluster, this.#limits, this.#log);
-    const clock = known?.clock ?? new ClusterClock(cluster, this.#now, this.#log);
-    const route = routeTo(access, this.#limits.connectTimeoutMs, this.#dialer, this.#egress);
-    const server = new ApiServer(route, this.#limits, guard, clock);
-    return { cluster, guard, clock, server, denials: new Denials() };
+    const endpoint = JSON.stringify([cluster, access.kind === 'direct' ? access.tls : undefined]);
+    const shared = this.#sharedOf(cluster);
+    const log = isTrial ? undefined : this.#log;
+    const outage = isTrial ? undefined : shared.outage;
+    const clock =
+      (isTrial ? undefined : this.#like(endpoint, false)?.clock) ?? new ClusterClock(cluster, this.#now, log);
+    const guard = new AccessGuard(
+      { cluster, configUid: access.configUid, turns: shared.turns, outage },
+      callTimeoutMs,
+      log,
+    );
+    const route = routeTo(access, connectTimeoutMs, this.#dialer, this.#egress);
+    const connections =
+      (access.kind === 'gateway' ? this.#like(endpoint, isTrial)?.connections : undefined) ??
+      openConnections(route, this.#limits);
+    const server = new ApiServer(route, this.#limits, guard, { clock, connections });
+    return { cluster, endpoint, shared, clock, server, connections, denials: new Denials() };
   }
 
-  /** Its calls go on, also those that wait for their turn; its connections end by themselves once they idle. */
-  #forgetOldest(): void {
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size > MAX_KEPT && oldest !== undefined) {
-      this.#kept.delete(oldest);
-    }
+  #sharedOf(cluster: string): Shared {
+    const known = [...this.#all()].find((kept) => kept.cluster === cluster);
+    return (
+      known?.shared ?? {
+        turns: new FairTurns(this.#limits.connections),
+        outage: new ClusterOutage(cluster, this.#log),
+      }
+    );
   }
-}
 
-/** Configs that call by the same gateway share its connections: it calls with one account for all. */
-function connectionsOf(access: Access): string {
-  return access.kind === 'gateway' ? clusterOf(access) : access.id;
+  /** One to the same endpoint that is, or is not, on trial as well. */
+  #like(endpoint: string, isTrial: boolean): Kept | undefined {
+    return [...(isTrial ? this.#trials : this.#kept).values()].find((kept) => kept.endpoint === endpoint);
+  }
+
+  *#all(): Iterable<Kept> {
+    yield* this.#kept.values();
+    yield* this.#trials.values();
+  }
 }

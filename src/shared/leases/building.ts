@@ -6,6 +6,7 @@ import { marksOf, readMarks } from '../domain/marks.ts';
 import type { Cluster, FoundObject, MintedToken } from '../ports/cluster.ts';
 import type { Ports } from '../ports/ports.ts';
 import { allDone } from './all-done.ts';
+import { useForLease } from './cluster-use.ts';
 import { mint } from './mint.ts';
 import { NameTaken } from './name-taken.ts';
 
@@ -50,7 +51,7 @@ export class Building {
    */
   async build(signal: AbortSignal | undefined): Promise<Built> {
     signal?.throwIfAborted();
-    const cluster = this.#ports.clusters.at(this.#access);
+    const cluster = this.#ports.clusters.at(this.#access, useForLease(this.#lease, 'issue'));
     const [planned, ...others] = this.#lease.objects;
     const first = planned ? [await this.#create(cluster, planned)] : [];
     signal?.throwIfAborted();

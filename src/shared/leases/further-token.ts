@@ -2,6 +2,7 @@ import type { Access } from '../domain/config.ts';
 import { followToken, type Lease } from '../domain/lease.ts';
 import type { Ports } from '../ports/ports.ts';
 import { change } from './change.ts';
+import { useForLease } from './cluster-use.ts';
 import type { Grant } from './grant.ts';
 import { mint } from './mint.ts';
 
@@ -19,7 +20,7 @@ export async function furtherToken(
   refuse: (current: Lease) => never,
 ): Promise<Grant> {
   const seconds = Math.ceil((wantedEnd - ports.clock.now()) / 1000);
-  const minted = await mint(ports.clusters.at(access), lease, seconds);
+  const minted = await mint(ports.clusters.at(access, useForLease(lease, 'issue')), lease, seconds);
   const followed = await change(ports, lease, (current) =>
     current.state === 'ACTIVE' ? followToken(current, minted.expireTime, wantedEnd) : current,
   );

@@ -58,7 +58,7 @@ export class ReadBack {
   /** One sick cluster does not keep the others from being read. */
   async #clean(access: Access, place: Place): Promise<number> {
     try {
-      return await this.#removeOrphans(this.#ports.clusters.at(access), place);
+      return await this.#removeOrphans(access, place);
     } catch (error) {
       if (!(error instanceof ClusterError)) {
         throw error;
@@ -80,12 +80,15 @@ export class ReadBack {
     }
   }
 
-  async #removeOrphans(cluster: Cluster, place: Place): Promise<number> {
+  async #removeOrphans(access: Access, place: Place): Promise<number> {
+    const { clusters } = this.#ports;
+    const lister = clusters.at(access, { purpose: 'question', principal: undefined });
+    const remover = clusters.at(access, { purpose: 'take-down', principal: undefined });
     let removed = 0;
-    for await (const page of cluster.listMarked(place, ownLabels(this.#ports.installation))) {
+    for await (const page of lister.listMarked(place, ownLabels(this.#ports.installation))) {
       const verdicts = await Promise.all(page.map((object) => this.#isOrphan(object)));
       for (const orphan of page.filter((_, index) => verdicts[index])) {
-        removed += (await this.#remove(cluster, orphan)) ? 1 : 0;
+        removed += (await this.#remove(remover, orphan)) ? 1 : 0;
       }
     }
     countSwept('orphan', removed);

@@ -5,6 +5,7 @@ import type { Cluster } from '../ports/cluster.ts';
 import type { Ports } from '../ports/ports.ts';
 import { accessesOf } from './accesses-of.ts';
 import { allDone } from './all-done.ts';
+import { useForLease } from './cluster-use.ts';
 import { NamespaceProof } from './denied-delete.ts';
 
 /**
@@ -31,7 +32,7 @@ export async function takeDown(ports: Ports, lease: Lease): Promise<void> {
 }
 
 async function removeAll(ports: Ports, lease: Lease, access: Access): Promise<void> {
-  const cluster = ports.clusters.at(access);
+  const cluster = ports.clusters.at(access, useForLease(lease, 'take-down'));
   const proof = new NamespaceProof(cluster, lease);
   await allDone(lease.objects.map((object) => remove(cluster, object, proof)));
 }

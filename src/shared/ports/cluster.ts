@@ -87,6 +87,20 @@ export interface Cluster {
   dryRunCreate(object: LeaseObject, account: ServiceAccountName): Promise<Verdict>;
 }
 
+/**
+ * What a call to a cluster is made for, in the order in which calls get their turn: to end access, to issue or renew a
+ * lease, to ask (CheckConfig, reading a cluster back, cluster tokens), to try a config that is not stored.
+ */
+export type Purpose = 'take-down' | 'issue' | 'question' | 'trial';
+
+/** What calls are for and for whom, so that those of one caller do not hold up those of others. */
+export interface ClusterUse {
+  /** A `trial` shares nothing with the calls of stored configs but the turns of the cluster. */
+  purpose: Purpose;
+  /** Name of the principal that the calls are made for; undefined: Leasehold makes them by itself. */
+  principal: string | undefined;
+}
+
 export interface Clusters {
-  at(access: Access): Cluster;
+  at(access: Access, use: ClusterUse): Cluster;
 }

@@ -8,8 +8,9 @@ import { readGatewaySettings } from '../../../src/gateway/settings.ts';
 import { tunnelServers } from '../../../src/gateway/tunnel-server.ts';
 import { HttpsJson } from '../../../src/server/authentication/https-json.ts';
 import { Secret } from '../../../src/shared/domain/secret.ts';
+import { AccessGuard } from '../../../src/shared/kubernetes/access-guard.ts';
 import { ApiServer } from '../../../src/shared/kubernetes/api-server.ts';
-import { ClusterGuard } from '../../../src/shared/kubernetes/cluster-guard.ts';
+import { FairTurns } from '../../../src/shared/kubernetes/fair-turns.ts';
 import { routeTo } from '../../../src/shared/kubernetes/route-to.ts';
 import { Peers } from '../../../src/shared/relay/peers.ts';
 import { makeTempFolder, type TempFolder } from '../../servers/temp-folder.ts';
@@ -23,6 +24,7 @@ import {
   makeWeak,
   misusedAsCa,
 } from '../../support/certificates.ts';
+import { ANY_USE } from '../../support/cluster-use.ts';
 import { testEgress } from '../../support/egress.ts';
 import { keepLog } from '../../support/keep-log.ts';
 import { connectTo, startLeasehold } from '../../support/leasehold.ts';
@@ -107,9 +109,14 @@ async function callApiServer(url: string, caPem: string, gateway?: { name: strin
     },
   };
   const route = routeTo(access, limits.connectTimeoutMs, dialer, testEgress);
-  const server = new ApiServer(route, limits, new ClusterGuard(url, limits, keepLog().log));
+  const guard = new AccessGuard(
+    { cluster: url, configUid: access.configUid, turns: new FairTurns(limits.connections), outage: undefined },
+    limits.callTimeoutMs,
+    keepLog().log,
+  );
+  const server = new ApiServer(route, limits, guard);
   try {
-    await server.call({ verb: 'get', apiGroup: '', resource: 'namespaces', name: 'default' });
+    await server.call({ verb: 'get', apiGroup: '', resource: 'namespaces', name: 'default' }, ANY_USE);
   } finally {
     await server.close();
   }

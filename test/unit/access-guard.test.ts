@@ -10,21 +10,27 @@ import {
   GatewayRefused,
   type Refusal,
 } from '../../src/shared/domain/cluster-error.ts';
-import { ClusterGuard } from '../../src/shared/kubernetes/cluster-guard.ts';
+import { AccessGuard } from '../../src/shared/kubernetes/access-guard.ts';
+import { FairTurns } from '../../src/shared/kubernetes/fair-turns.ts';
+import type { ClusterUse } from '../../src/shared/ports/cluster.ts';
 import { keepLog } from '../support/keep-log.ts';
 
 const URL = 'https://cluster.example';
-const LIMITS = { connections: 2, callTimeoutMs: 10_000 };
+/** Of these one principal may hold two. */
+const TURNS = 4;
+const CALL_TIMEOUT_MS = 10_000;
+const USE: ClusterUse = { purpose: 'take-down', principal: 'tester' };
 const LONGEST_REST_MS = 15_000;
 const CALL: ClusterCall = { verb: 'get', apiGroup: '', resource: 'serviceaccounts', namespace: 'team', name: 'a' };
 
-let guard: ClusterGuard;
+let guard: AccessGuard;
 let lines: string[];
 beforeEach(() => {
   vi.useFakeTimers();
   const kept = keepLog();
   lines = kept.lines;
-  guard = new ClusterGuard(URL, LIMITS, kept.log);
+  const access = { cluster: URL, configUid: 'config', turns: new FairTurns(TURNS), outage: undefined };
+  guard = new AccessGuard(access, CALL_TIMEOUT_MS, kept.log);
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -39,7 +45,7 @@ const unreachable = () => new ClusterUnreachable(CALL, 'connection reset');
 async function callThat(answer: unknown): Promise<unknown> {
   let sent = false;
   const outcome = await guard
-    .run(CALL, async () => {
+    .run(CALL, USE, async () => {
       sent = true;
       if (answer instanceof Error) {
         throw answer;
@@ -58,7 +64,7 @@ async function failInARow(times: number, failure: () => Error = unreachable): Pr
 
 function whyNotCalled(): Promise<ClusterNotCalled> {
   return guard
-    .run(CALL, async () => 'answer')
+    .run(CALL, USE, async () => 'answer')
     .then(
       () => expect.fail('the call was made'),
       (error) => error,
@@ -74,7 +80,7 @@ describe('a cluster whose calls keep failing', () => {
     const error = await whyNotCalled();
     expect(error).toBeInstanceOf(ClusterNotCalled);
     expect(error.effectUnknown).toBe(false);
-    expect(error.message).toContain('connection reset');
+    expect(error.message).toContain('calls to it keep failing; the last: no answer came');
     expect(error.retryAfterMs).toBeGreaterThanOrEqual(500);
     expect(error.retryAfterMs).toBeLessThanOrEqual(1000);
   });
@@ -84,7 +90,7 @@ describe('a cluster whose calls keep failing', () => {
     vi.advanceTimersByTime((await whyNotCalled()).retryAfterMs ?? 0);
 
     const probe = Promise.withResolvers<string>();
-    const probing = guard.run(CALL, () => probe.promise);
+    const probing = guard.run(CALL, USE, () => probe.promise);
     expect(await callThat('second')).toBe('not sent');
     probe.resolve('first');
     expect(await probing).toBe('first');
@@ -174,7 +180,8 @@ describe('a cluster that asks for a rest', () => {
 
     const error = await whyNotCalled();
     expect(error).toBeInstanceOf(ClusterNotCalled);
-    expect(error.message).toContain('too busy');
+    expect(error.message).toContain(`it answered ${status} with Retry-After`);
+    expect(error.message).not.toContain('too busy');
     expect(error.retryAfterMs).toBe(2000);
     vi.advanceTimersByTime(2000);
     expect(await callThat('answer')).toBe('answer');
@@ -193,7 +200,7 @@ describe('calls at the same time', () => {
     const gate = Promise.withResolvers<void>();
     let running = 0;
     const calls = Array.from({ length: count }, () =>
-      guard.run(CALL, async () => {
+      guard.run(CALL, USE, async () => {
         running++;
         await gate.promise;
         running--;
@@ -214,7 +221,7 @@ describe('calls at the same time', () => {
   });
 
   test('that could not all wait are refused at once', async () => {
-    const held = hold(LIMITS.connections + 512);
+    const held = hold(TURNS / 2 + 256);
     const error = await whyNotCalled();
     expect(error).toBeInstanceOf(ClusterNotCalled);
     expect(error.retryAfterMs).toBe(1000);
@@ -225,7 +232,7 @@ describe('calls at the same time', () => {
   test('have their deadline from when they were asked for', async () => {
     const held = hold(2);
     const told: number[] = [];
-    const waiting = guard.run(CALL, async (timeoutMs) => void told.push(timeoutMs));
+    const waiting = guard.run(CALL, USE, async (timeoutMs) => void told.push(timeoutMs));
     vi.advanceTimersByTime(4000);
     held.release();
     await waiting;
@@ -235,7 +242,7 @@ describe('calls at the same time', () => {
   test('are not made at all once that has passed', async () => {
     const held = hold(2);
     const late = callThat('answer');
-    vi.advanceTimersByTime(LIMITS.callTimeoutMs);
+    vi.advanceTimersByTime(CALL_TIMEOUT_MS);
     held.release();
     expect(await late).toBe('not sent');
   });
