@@ -46,6 +46,14 @@ export interface CallOptions {
   accept?: string;
 }
 
+/** The parts of an answer that count. A redirect is not followed, and where it leads to is told to nobody. */
+interface Received {
+  status: number;
+  text: string;
+  retryAfter: string | string[] | undefined;
+  contentType: string | string[] | undefined;
+}
+
 const METHODS = { get: 'GET', list: 'GET', create: 'POST', delete: 'DELETE' } as const;
 
 /**
@@ -116,10 +124,10 @@ export class ApiServer {
     // Around the guard: what waits for its turn is begun by the call before it, and would be part of its trace.
     return inSpan(`kubernetes ${call.verb} ${rbacResource(call)}`, { attributes }, (span) =>
       this.#guard.run(call, use, async (timeoutMs) => {
-        const { status, text, retryAfter } = await this.#send(method, call, options, timeoutMs);
+        const { status, text, retryAfter, contentType } = await this.#send(method, call, options, timeoutMs);
         span.setAttribute('http.response.status_code', status);
         if (status < 200 || status > 299) {
-          const refusal = refusalIn(text);
+          const refusal = refusalIn(text, contentType);
           // Only once it is redacted: half a token is not recognized.
           const message = shorten(redact(refusal.message, ...this.#tokens()), MAX_MESSAGE);
           // An agent answers by itself only where it adds the token; elsewhere the answer is another's.
@@ -153,7 +161,7 @@ export class ApiServer {
     call: ClusterCall,
     { body, query = '', accept = 'application/json' }: CallOptions,
     timeoutMs: number,
-  ): Promise<{ status: number; text: string; retryAfter: string | string[] | undefined }> {
+  ): Promise<Received> {
     // Cleared at the end: the timer of AbortSignal.timeout would run on after its call.
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), timeoutMs);
@@ -174,7 +182,8 @@ export class ApiServer {
         signal: deadline.signal,
       });
       this.clock?.heardDate(answer.headers['date'], { sentAt, answeredAt: this.clock.now() });
-      return { status: answer.statusCode, text: await answer.body.text(), retryAfter: answer.headers['retry-after'] };
+      const { 'retry-after': retryAfter, 'content-type': contentType } = answer.headers;
+      return { status: answer.statusCode, text: await answer.body.text(), retryAfter, contentType };
     } catch (error) {
       throw this.#explain(call, error, deadline.signal.aborted);
     } finally {

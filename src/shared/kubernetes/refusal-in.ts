@@ -14,6 +14,7 @@ const word = z.string().max(MAX_TEXT).catch('');
 /** Each field is read by itself: one that is odd does not take the others' meaning. */
 const StatusAnswer = z.object({
   kind: z.literal('Status'),
+  apiVersion: z.literal('v1').optional(),
   code: z.number().optional().catch(undefined),
   message: text,
   reason: word,
@@ -24,11 +25,17 @@ const StatusAnswer = z.object({
 
 const Cause = z.object({ reason: word, message: word }).catch({ reason: '', message: '' });
 
-/** An API server explains itself in a Status object; what stands in front of it may answer anything. */
-export function refusalIn(body: string): Omit<Refusal, 'status' | 'retryAfterMs'> {
+/** What is told of an answer that is not shown: a header could carry text, too. */
+const CONTENT_TYPES = ['text/html', 'text/plain', 'application/json', 'application/xml', 'text/xml'];
+
+/**
+ * An API server explains itself in a Status object. What else answers may be any service that the config's URL leads to,
+ * and its words are not passed on: who writes URLs would read from it.
+ */
+export function refusalIn(body: string, contentType?: string | string[]): Omit<Refusal, 'status' | 'retryAfterMs'> {
   const answer = StatusAnswer.safeParse(parseJson(body));
   if (!answer.success) {
-    return { message: body, reason: '', objectName: '' };
+    return { message: notShown(contentType), reason: '', objectName: '' };
   }
   const { message, reason, code, details } = answer.data;
   return {
@@ -40,4 +47,9 @@ export function refusalIn(body: string): Omit<Refusal, 'status' | 'retryAfterMs'
     objectGroup: details.group,
     causes: details.causes.slice(0, MAX_CAUSES).map((cause) => Cause.parse(cause)),
   };
+}
+
+function notShown(contentType: string | string[] | undefined): string {
+  const type = CONTENT_TYPES.find((known) => String(contentType).toLowerCase().startsWith(known));
+  return `the answer${type === undefined ? '' : ` (${type})`} is not a Kubernetes Status, so it is not from an API server and is not shown; check the URL and any proxy in front of the cluster`;
 }
