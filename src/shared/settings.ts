@@ -126,7 +126,10 @@ export const Settings = z
     LEASEHOLD_ALLOWED_NETWORKS: AllowedNetworks.describe(
       'Loopback and private networks in which clusters may be called, in CIDR notation with commas between. Link-local addresses and metadata services never are. Unset: public addresses only. The same for server and worker: where that may not call it takes nothing down',
     ),
-    LEASEHOLD_CLUSTER_CONNECTIONS: count('Connections kept to each cluster', 32),
+    LEASEHOLD_CLUSTER_CONNECTIONS: count(
+      'Calls to each cluster at the same time, shared fairly by purpose, caller and config',
+      32,
+    ),
     LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: seconds('Deadline for TCP and TLS to a cluster', 3, 60),
     LEASEHOLD_CLUSTER_CALL_TIMEOUT: seconds('Deadline for one call to a cluster', 10, 60),
     LEASEHOLD_WORKER_CONCURRENCY: count('Leases that one worker takes down at the same time', 128),
