@@ -59,9 +59,8 @@ test('tokens are nowhere but with their callers', async () => {
   }
 
   const echo = await startAnsweringServer((request, response) => {
-    response
-      .writeHead(400)
-      .end(`no: ${request.headers.authorization} ${'x'.repeat(900)} ${request.headers.authorization}`);
+    const message = `no: ${request.headers.authorization} ${'x'.repeat(900)} ${request.headers.authorization}`;
+    response.writeHead(400).end(JSON.stringify({ kind: 'Status', apiVersion: 'v1', code: 400, message }));
   });
   for (const token of [wrong, opaque]) {
     const access = directAccess(echo, token);
