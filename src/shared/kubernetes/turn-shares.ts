@@ -31,12 +31,14 @@ interface Limits {
 
 /** Who holds how many of a cluster's turns, and who may have another. Its memory is bounded by the turns. */
 export class TurnShares {
+  readonly #turns: number;
   readonly #limits: Readonly<Record<Purpose, Limits>>;
   readonly #byPurpose = new Tally<Purpose>();
   readonly #byPrincipal = new Tally<string | undefined>();
   readonly #byConfig = new Tally<string>();
 
   constructor(turns: number) {
+    this.#turns = turns;
     this.#limits = {
       'take-down': limitsOf('take-down', turns),
       issue: limitsOf('issue', turns),
@@ -55,8 +57,7 @@ export class TurnShares {
 
   hasRoomForPurpose(purpose: Purpose): boolean {
     const lesser = PURPOSES.slice(PURPOSES.indexOf(purpose));
-    const held = lesser.reduce((sum, each) => sum + this.#byPurpose.of(each), 0);
-    return held < this.#limits[purpose].together;
+    return this.#heldFor(PURPOSES) < this.#turns && this.#heldFor(lesser) < this.#limits[purpose].together;
   }
 
   /** What is held for whatever purpose counts: who has their share of issues asks no questions meanwhile. */
@@ -74,6 +75,10 @@ export class TurnShares {
 
   giveBack(claim: TurnClaim): void {
     this.#add(claim, -1);
+  }
+
+  #heldFor(purposes: readonly Purpose[]): number {
+    return purposes.reduce((sum, purpose) => sum + this.#byPurpose.of(purpose), 0);
   }
 
   #add({ purpose, principal, configUid }: TurnClaim, count: 1 | -1): void {
