@@ -1,56 +1,65 @@
 import { DelayedError, type Job, Worker } from 'bullmq';
 import { clusterOf } from '../shared/domain/config.ts';
-import type { Lease } from '../shared/domain/lease.ts';
+import { hasEnded, type Lease } from '../shared/domain/lease.ts';
 import { expire } from '../shared/leases/expire.ts';
 import { ownAccess } from '../shared/leases/own-access.ts';
 import { EXPIRY_QUEUE, type ExpiryJob } from '../shared/queue/queues.ts';
+import { countTurnedAway } from '../shared/telemetry/metrics.ts';
 import { failures } from './failures.ts';
-import { LANE_IS_STUCK, Lanes } from './lanes.ts';
+import { Lanes, TURNED_AWAY } from './lanes.ts';
+import { ReturnTimes } from './return-times.ts';
+import { Claim } from './shares.ts';
 import type { Work } from './work.ts';
 import { workerOptions } from './worker-options.ts';
 
-/** One cluster takes no more than this part of the worker. */
-const LANE_SHARE = 1 / 4;
-
 /** A healthy API server ends a delete within some milliseconds. */
-const LANE_PATIENCE_MS = 500;
+const PATIENCE_MS = 500;
 
-/** When a lease whose cluster's lane is stuck is looked at again: about then, so that they do not come back together. */
-const STUCK_RETRY_MS = 2_000;
+/** Alarms that are looked at while all places are taken, and all seats for those that wait. */
+const LOOKS_AT_ONCE = 16;
 
 /** Takes leases down when their alarms ring. */
 export function startExpiryWorker(work: Work): Worker {
   const { ports, settings, gate, backend, onQueueError } = work;
-  const lanes = new Lanes(Math.ceil(settings.LEASEHOLD_WORKER_CONCURRENCY * LANE_SHARE), LANE_PATIENCE_MS);
+  const places = settings.LEASEHOLD_WORKER_CONCURRENCY;
+  const lanes = new Lanes(places, PATIENCE_MS);
+  const returnTimes = new ReturnTimes(ports.random);
 
   async function onAlarm(job: Job<ExpiryJob>, token: string | undefined): Promise<void> {
     const ringAgainAt = await gate.retried(() => look(job.data.leaseId));
     if (ringAgainAt !== undefined) {
-      const waitMs = (ringAgainAt === LANE_IS_STUCK ? soon() : ringAgainAt) - ports.clock.now();
       // BullMQ wants it by the clock of this process, and has it stored by ours.
-      await job.moveToDelayed(Date.now() + waitMs, token);
+      await job.moveToDelayed(Date.now() + ringAgainAt - ports.clock.now(), token);
       throw new DelayedError();
     }
   }
 
-  async function look(leaseId: string): Promise<number | undefined | typeof LANE_IS_STUCK> {
+  /** Returns when to ring again; undefined: never. */
+  async function look(leaseId: string): Promise<number | undefined> {
     const lease = await ports.leases.get(leaseId);
-    return lease && (await lanes.run(await laneOf(lease), () => expire(ports, lease)));
+    if (!lease || hasEnded(lease)) {
+      return undefined;
+    }
+    const claim = await claimOf(lease);
+    const ringAgainAt = await lanes.run(claim, () => expire(ports, lease));
+    if (ringAgainAt !== TURNED_AWAY) {
+      return ringAgainAt;
+    }
+    countTurnedAway(lease.config);
+    const now = ports.clock.now();
+    return now + returnTimes.next(claim.principalInConfig, now);
   }
 
-  async function laneOf(lease: Lease): Promise<string> {
+  async function claimOf(lease: Lease): Promise<Claim> {
+    const { accessId, configUid, principal } = lease;
     const access = await ownAccess(ports, lease);
-    return access ? clusterOf(access) : lease.accessId;
-  }
-
-  function soon(): number {
-    return ports.clock.now() + STUCK_RETRY_MS * (0.5 + ports.random() / 2);
+    return new Claim({ cluster: access ? clusterOf(access) : accessId, config: configUid, principal });
   }
 
   const worker = new Worker<ExpiryJob>(
     EXPIRY_QUEUE,
     onAlarm,
-    { ...workerOptions(work), concurrency: settings.LEASEHOLD_WORKER_CONCURRENCY },
+    { ...workerOptions(work), concurrency: 2 * places + LOOKS_AT_ONCE },
     backend,
   );
   worker.on('error', onQueueError);

@@ -1,79 +1,82 @@
+import { type Claim, Shares } from './shares.ts';
+
 /** What `run` returns where it did not run the work. */
-export const LANE_IS_STUCK = Symbol('lane is stuck');
+export const TURNED_AWAY = Symbol('turned away');
 
-/** Timers may fire so much early. */
-const TIMER_SLACK_MS = 2;
-
-interface Lane {
-  running: number;
-  /** When work last began or ended in it. */
-  movedAt: number;
-  /** Each begins the next work. */
-  waiting: Set<() => void>;
+interface Waiting {
+  claim: Claim;
+  begin(): void;
 }
 
 /**
- * A lane for each cluster through the worker, so that one that does not answer holds up itself only: in a lane so much
- * runs at the same time, and what does not get its turn soon is turned away, at once where nothing moves, instead of waiting.
+ * Shares the worker between clusters, their configs and the principals, so that calls that do not end hold up their own
+ * only. Work that finds no place waits a little for one. The seats for waiting are shared by the same rule, and where
+ * there is none, or no place comes free in time, the work is turned away, so that it does not hold up what comes after it.
  */
 export class Lanes {
-  readonly #width: number;
+  readonly #places: Shares;
+  readonly #seats: Shares;
   readonly #patienceMs: number;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #waiting = new Set<Waiting>();
 
-  /** `width`: how much runs in a lane at once. `patienceMs`: how long to wait for a turn. */
-  constructor(width: number, patienceMs: number) {
-    this.#width = width;
+  /** `places`: how much runs at once, and how much waits. `patienceMs`: how long it waits. */
+  constructor(places: number, patienceMs: number) {
+    this.#places = new Shares(places);
+    this.#seats = new Shares(places);
     this.#patienceMs = patienceMs;
   }
 
-  /** Runs `work` in the lane of that name, or does not, because it is stuck. */
-  async run<T>(name: string, work: () => Promise<T>): Promise<T | typeof LANE_IS_STUCK> {
-    const lane = this.#lane(name);
-    if (lane.running >= this.#width && !(await this.#turn(lane))) {
-      return LANE_IS_STUCK;
+  /** Runs `work` for that claim, or returns TURNED_AWAY. */
+  async run<T>(claim: Claim, work: () => Promise<T>): Promise<T | typeof TURNED_AWAY> {
+    if (this.#places.hasRoomFor(claim)) {
+      this.#places.take(claim);
+    } else if (!(await this.#turn(claim))) {
+      return TURNED_AWAY;
     }
-    lane.running += 1;
-    lane.movedAt = performance.now();
     try {
       return await work();
     } finally {
-      this.#leave(name, lane);
+      this.#places.release(claim);
+      this.#beginNext();
     }
   }
 
-  #lane(name: string): Lane {
-    const lane = this.#lanes.get(name) ?? { running: 0, movedAt: performance.now(), waiting: new Set() };
-    this.#lanes.set(name, lane);
-    return lane;
-  }
-
-  /** Waits for a place; false where none comes free in time. */
-  #turn(lane: Lane): Promise<boolean> {
-    const patienceLeftMs = lane.movedAt + this.#patienceMs - performance.now();
-    if (patienceLeftMs <= TIMER_SLACK_MS) {
+  /** Waits for a place, which is taken then; false where none comes free in time. */
+  #turn(claim: Claim): Promise<boolean> {
+    if (!this.#seats.hasRoomFor(claim)) {
       return Promise.resolve(false);
     }
+    this.#seats.take(claim);
     return new Promise((resolve) => {
       const settle = (isMine: boolean) => {
         clearTimeout(timer);
-        lane.waiting.delete(begin);
+        this.#seats.release(claim);
+        this.#waiting.delete(waiting);
         resolve(isMine);
       };
-      const begin = () => settle(true);
+      const waiting = { claim, begin: () => settle(true) };
       const timer = setTimeout(() => settle(false), this.#patienceMs);
-      lane.waiting.add(begin);
+      this.#waiting.add(waiting);
     });
   }
 
-  #leave(name: string, lane: Lane): void {
-    lane.running -= 1;
-    lane.movedAt = performance.now();
-    const [next] = lane.waiting;
-    if (next) {
-      next();
-    } else if (lane.running === 0) {
-      this.#lanes.delete(name);
+  /** One place that comes free may make room for several: each bound depends on all that is held. */
+  #beginNext(): void {
+    for (let next = this.#next(); next; next = this.#next()) {
+      this.#places.take(next.claim);
+      next.begin();
     }
+  }
+
+  /** Who holds least is next, and who waits longest among those: each config gets its turn. */
+  #next(): Waiting | undefined {
+    let next: Waiting | undefined;
+    for (const waiting of this.#waiting) {
+      const isBefore = !next || this.#places.weight(waiting.claim) < this.#places.weight(next.claim);
+      if (isBefore && this.#places.hasRoomFor(waiting.claim)) {
+        next = waiting;
+      }
+    }
+    return next;
   }
 }

@@ -15,6 +15,12 @@ const countSweptBy = counter('leasehold.sweep.found', {
   unit: '{object}',
 });
 
+const countTurnedAwayBy = counter('leasehold.worker.turned_away', {
+  description:
+    'Alarms that found no place in the worker, because their config, principal or cluster held its share, by config',
+  unit: '{alarm}',
+});
+
 const countBreakerOpenedBy = counter('leasehold.cluster.breaker.opened', {
   description: 'Times that calls to a cluster kept failing, so that it was given a rest',
   unit: '{time}',
@@ -127,6 +133,10 @@ export function countEnded(state: string, forced: boolean): void {
 
 export function countSwept(what: 'overdue lease' | 'orphan', count: number): void {
   countSweptBy(count, { 'leasehold.sweep.what': what });
+}
+
+export function countTurnedAway(config: string): void {
+  countTurnedAwayBy(1, { 'leasehold.config': config });
 }
 
 /** Made at its first use: unlike a tracer, a meter that was asked for before the SDK started counts nothing. */
