@@ -12,49 +12,87 @@ const PAGE = 200;
 /** What is tried within this time anyway is left to that. */
 const SOON_MS = 1_000;
 
+/** Between two tries of one config's leases: what comes back after an outage must not be met by all that waited. */
+const GAP_MS = 10;
+
+/** Gateways, by uid, whose leases are being gone through. */
+const underWay = new Set<string>();
+
 /**
- * A gateway is connected again: leases that are reached through it, and whose taking down failed, are tried now, and not
- * only when their backoff, which grew through the outage, is over. Returns how many. Throws Unavailable.
+ * A gateway is connected again: leases that are reached through it, and whose taking down failed, are tried now, one after
+ * the other, and not only when their backoff, which grew through the outage, is over. Returns how many. A gateway that
+ * comes and goes is gone through once at a time: what a run has passed was given its try a moment ago. Throws Unavailable.
  */
 export async function retryWaiting(ports: Ports, gateway: GatewayRef): Promise<number> {
-  const waiting = await waitingLeases(ports, undefined);
-  const verdicts = await Promise.all(waiting.map((lease) => isReachedBy(ports, lease, gateway)));
-  return retryAll(
-    ports,
-    waiting.filter((_, index) => verdicts[index]),
-  );
+  if (underWay.has(gateway.uid)) {
+    return 0;
+  }
+  underWay.add(gateway.uid);
+  try {
+    return await retryEach(ports, undefined, (lease) => isReachedBy(ports, lease, gateway));
+  } finally {
+    underWay.delete(gateway.uid);
+  }
 }
 
 /** The same for the leases on a config that got another access: its token may take them down. */
-export async function retryWaitingOn(ports: Ports, config: string): Promise<number> {
-  return retryAll(ports, await waitingLeases(ports, config));
+export function retryWaitingOn(ports: Ports, config: string): Promise<number> {
+  return retryEach(ports, config, async () => true);
 }
 
-async function waitingLeases(ports: Ports, config: string | undefined): Promise<Lease[]> {
-  return (await revokingLeases(ports, config)).filter((lease) => isWaiting(lease, ports.clock.now()));
-}
-
-async function retryAll(ports: Ports, leases: readonly Lease[]): Promise<number> {
+/** Page by page, so that however many leases wait, few are held. */
+async function retryEach(
+  ports: Ports,
+  config: string | undefined,
+  isConcerned: (lease: Lease) => Promise<boolean>,
+): Promise<number> {
   const limit = pLimit(AT_ONCE);
-  await Promise.all(leases.map((lease) => limit(() => retry(ports, lease))));
-  return leases.length;
+  const slots = new Slots(ports.clock.now());
+  let retried = 0;
+  for await (const page of revokingLeases(ports, config)) {
+    const verdicts = await Promise.all(page.map((lease) => limit(async () => slots.isOf(lease) && isConcerned(lease))));
+    const tries = page.flatMap((lease, index) =>
+      verdicts[index] && slots.isOf(lease) ? [{ lease, at: slots.take(lease) }] : [],
+    );
+    await Promise.all(tries.map(({ lease, at }) => limit(() => retry(ports, lease, at))));
+    retried += tries.length;
+  }
+  return retried;
 }
 
-/** All are read before any changes: one that ends would leave a gap in the pages. */
-async function revokingLeases(ports: Ports, config: string | undefined): Promise<Lease[]> {
-  const leases: Lease[] = [];
-  let page: Lease[];
+/** The newest first. A page may be short, because leases end meanwhile: only an empty one is the last. */
+async function* revokingLeases(ports: Ports, config: string | undefined): AsyncIterable<Lease[]> {
+  let before: string | undefined;
   do {
-    page = await ports.leases.list({
-      config,
-      principal: undefined,
-      states: ['REVOKING'],
-      before: leases.at(-1)?.id,
-      limit: PAGE,
-    });
-    leases.push(...page);
-  } while (page.length === PAGE);
-  return leases;
+    const page = await ports.leases.list({ config, principal: undefined, states: ['REVOKING'], before, limit: PAGE });
+    yield page;
+    before = page.at(-1)?.id;
+  } while (before !== undefined);
+}
+
+/** When leases are tried: for each config one after the other, so that those of one do not wait for those of another. */
+class Slots {
+  readonly #nextOf = new Map<string, number>();
+  readonly #begin: number;
+
+  constructor(begin: number) {
+    this.#begin = begin;
+  }
+
+  /** Whether a lease waits for longer than for the next slot of its config. */
+  isOf(lease: Lease): boolean {
+    return isWaiting(lease, this.#next(lease));
+  }
+
+  take(lease: Lease): number {
+    const at = this.#next(lease);
+    this.#nextOf.set(lease.configUid, at + GAP_MS);
+    return at;
+  }
+
+  #next({ configUid }: Lease): number {
+    return this.#nextOf.get(configUid) ?? this.#begin;
+  }
 }
 
 /** Its own access says so: its config may have gone to another cluster. */
@@ -63,14 +101,11 @@ async function isReachedBy(ports: Ports, lease: Lease, { uid }: GatewayRef): Pro
 }
 
 /** One that is being taken down at this moment has not failed yet, or is tried again soon if whoever does it dies. */
-function isWaiting({ state, lastError, nextTryTime = 0 }: Lease, now: number): boolean {
-  return state === 'REVOKING' && lastError !== undefined && nextTryTime > now + SOON_MS;
+function isWaiting({ state, lastError, nextTryTime = 0 }: Lease, at: number): boolean {
+  return state === 'REVOKING' && lastError !== undefined && nextTryTime > at + SOON_MS;
 }
 
-async function retry(ports: Ports, lease: Lease): Promise<void> {
-  const after = await change(ports, lease, (current) => {
-    const now = ports.clock.now();
-    return isWaiting(current, now) ? tryAnew(current, now) : current;
-  });
+async function retry(ports: Ports, lease: Lease, at: number): Promise<void> {
+  const after = await change(ports, lease, (current) => (isWaiting(current, at) ? tryAnew(current, at) : current));
   await schedule(ports, after);
 }
