@@ -1,11 +1,10 @@
+import { LONGEST_PUT_OFF_MS } from '../shared/leases/sweep.ts';
+
 /** To look at a lease and turn it away again costs about half a millisecond of a core: so many a second cost a quarter. */
 const RETURNS_PER_SECOND = 500;
 
 /** The first that was turned away comes back after this. */
 const SOONEST_MS = 500;
-
-/** No lease waits longer for its next look. Beyond it, where very many were turned away, they come back more densely. */
-const LATEST_MS = 60_000;
 
 /**
  * When work that was turned away comes back: one after the other, so that many leases that are due at once are not looked
@@ -26,13 +25,13 @@ export class ReturnTimes {
   next(whose: string, now: number): number {
     this.#tidy(now);
     const soonest = now + SOONEST_MS;
-    const latest = now + LATEST_MS;
+    const latest = now + LONGEST_PUT_OFF_MS;
     const last = this.#lastOf.get(whose);
     const gapMs = (1000 / RETURNS_PER_SECOND) * (this.#lastOf.size + (last === undefined ? 1 : 0));
     // A clock that was put back must not keep work away for as long as that.
     const at = Math.max(soonest, Math.min(last ?? 0, latest) + gapMs);
     if (at > latest) {
-      return LATEST_MS * (0.5 + this.#random() / 2);
+      return LONGEST_PUT_OFF_MS * (0.5 + this.#random() / 2);
     }
     this.#lastOf.set(whose, at);
     return at - now;
@@ -45,7 +44,7 @@ export class ReturnTimes {
     }
     this.#tidiedAt = now;
     for (const [whose, at] of this.#lastOf) {
-      if (at <= now || at > now + LATEST_MS) {
+      if (at <= now || at > now + LONGEST_PUT_OFF_MS) {
         this.#lastOf.delete(whose);
       }
     }

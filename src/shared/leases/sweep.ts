@@ -13,6 +13,12 @@ const AT_ONCE = 32;
 /** Of leases that are forgotten in one run, each a few ms long: they must not hold up what is due. */
 const MAX_SLICES = 100;
 
+/** The worker puts off a lease that finds no place, but for no longer: then its alarm rings again by itself. */
+export const LONGEST_PUT_OFF_MS = 60_000;
+
+/** Between two alarms that are moved: what comes back leaves the worker room for what falls due. */
+const GAP_MS = 2;
+
 /**
  * Sets the alarms of what will want attention soon, and, anew, of what wants attention and does not get it because its
  * job was lost: leases that are overdue or were left half-issued, and batches that have not ended. Forgets ended leases
@@ -27,7 +33,14 @@ export async function sweep(ports: Ports, { graceMs = GRACE_MS }: { graceMs?: nu
   const due = await allDue(ports, now + ports.policy.alarmHorizonMs);
   const missed = due.filter(({ at }) => at < now - graceMs);
   await setAlarms(ports, due.slice(missed.length));
-  await ringNow(ports, missed);
+  await setAlarms(
+    ports,
+    missed.map(({ leaseId }) => ({ leaseId, at: now })),
+  );
+  await moveAlarms(
+    ports,
+    missed.filter(({ at }) => at < now - graceMs - LONGEST_PUT_OFF_MS),
+  );
   if (missed.length > 0) {
     countSwept('overdue lease', missed.length);
     ports.log.info({ leases: missed.length }, 'sweep: set the alarm of overdue leases anew');
@@ -58,14 +71,22 @@ async function allDue(ports: Ports, before: number): Promise<Appointment[]> {
   return due;
 }
 
-async function setAlarms(ports: Ports, upcoming: readonly Appointment[]): Promise<void> {
-  for (let begin = 0; begin < upcoming.length; begin += PAGE) {
-    await ports.alarm.set(upcoming.slice(begin, begin + PAGE));
+/** An alarm that is set stays as it is. */
+async function setAlarms(ports: Ports, appointments: readonly Appointment[]): Promise<void> {
+  for (let begin = 0; begin < appointments.length; begin += PAGE) {
+    await ports.alarm.set(appointments.slice(begin, begin + PAGE));
   }
 }
 
-async function ringNow(ports: Ports, missed: readonly Appointment[]): Promise<void> {
+/** Those that are set wrong, one after the other: among them may be many that were put off again and again. */
+async function moveAlarms(ports: Ports, late: readonly Appointment[]): Promise<void> {
   const limit = pLimit(AT_ONCE);
-  const at = ports.clock.now();
-  await Promise.all(missed.map(({ leaseId }) => limit(() => ports.alarm.move({ leaseId, at }))));
+  const now = ports.clock.now();
+  for (let begin = 0; begin < late.length; begin += PAGE) {
+    const moved = late.slice(begin, begin + PAGE).map(({ leaseId }, index) => ({
+      leaseId,
+      at: now + (begin + index) * GAP_MS,
+    }));
+    await Promise.all(moved.map((appointment) => limit(() => ports.alarm.move(appointment))));
+  }
 }
