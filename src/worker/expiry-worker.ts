@@ -1,28 +1,21 @@
 import { DelayedError, type Job, Worker } from 'bullmq';
-import { clusterOf } from '../shared/domain/config.ts';
-import { hasEnded, type Lease } from '../shared/domain/lease.ts';
+import { hasEnded } from '../shared/domain/lease.ts';
 import { expire } from '../shared/leases/expire.ts';
-import { ownAccess } from '../shared/leases/own-access.ts';
 import { EXPIRY_QUEUE, type ExpiryJob } from '../shared/queue/queues.ts';
 import { countTurnedAway } from '../shared/telemetry/metrics.ts';
+import { claimOf } from './claim-of.ts';
 import { failures } from './failures.ts';
-import { Lanes, TURNED_AWAY } from './lanes.ts';
+import { TURNED_AWAY } from './lanes.ts';
 import { ReturnTimes } from './return-times.ts';
-import { Claim } from './shares.ts';
 import type { Work } from './work.ts';
 import { workerOptions } from './worker-options.ts';
-
-/** A healthy API server ends a delete within some milliseconds. */
-const PATIENCE_MS = 500;
 
 /** Alarms that are looked at while all places are taken, and all seats for those that wait. */
 const LOOKS_AT_ONCE = 16;
 
 /** Takes leases down when their alarms ring. */
 export function startExpiryWorker(work: Work): Worker {
-  const { ports, settings, gate, backend, onQueueError } = work;
-  const places = settings.LEASEHOLD_WORKER_CONCURRENCY;
-  const lanes = new Lanes(places, PATIENCE_MS);
+  const { ports, lanes, gate, backend, onQueueError } = work;
   const returnTimes = new ReturnTimes(ports.random);
 
   async function onAlarm(job: Job<ExpiryJob>, token: string | undefined): Promise<void> {
@@ -40,7 +33,7 @@ export function startExpiryWorker(work: Work): Worker {
     if (!lease || hasEnded(lease)) {
       return undefined;
     }
-    const claim = await claimOf(lease);
+    const claim = await claimOf(ports, lease);
     const ringAgainAt = await lanes.run(claim, () => expire(ports, lease));
     if (ringAgainAt !== TURNED_AWAY) {
       return ringAgainAt;
@@ -50,16 +43,10 @@ export function startExpiryWorker(work: Work): Worker {
     return now + returnTimes.next(claim.principalInConfig, now);
   }
 
-  async function claimOf(lease: Lease): Promise<Claim> {
-    const { accessId, configUid, principal } = lease;
-    const access = await ownAccess(ports, lease);
-    return new Claim({ cluster: access ? clusterOf(access) : accessId, config: configUid, principal });
-  }
-
   const worker = new Worker<ExpiryJob>(
     EXPIRY_QUEUE,
     onAlarm,
-    { ...workerOptions(work), concurrency: 2 * places + LOOKS_AT_ONCE },
+    { ...workerOptions(work), concurrency: lanes.places + lanes.seats + LOOKS_AT_ONCE },
     backend,
   );
   worker.on('error', onQueueError);

@@ -14,13 +14,18 @@ interface Waiting {
  * there is none, or no place comes free in time, the work is turned away, so that it does not hold up what comes after it.
  */
 export class Lanes {
+  /** How much runs at once, and how much waits. */
+  readonly places: number;
+  readonly seats: number;
   readonly #places: Shares;
   readonly #seats: Shares;
   readonly #patienceMs: number;
   readonly #waiting = new Set<Waiting>();
 
-  /** `places`: how much runs at once, and how much waits. `patienceMs`: how long it waits. */
+  /** There are as many seats as places. `patienceMs`: how long work waits. */
   constructor(places: number, patienceMs: number) {
+    this.places = places;
+    this.seats = places;
     this.#places = new Shares(places);
     this.#seats = new Shares(places);
     this.#patienceMs = patienceMs;

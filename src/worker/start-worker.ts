@@ -10,10 +10,14 @@ import type { Settings } from '../shared/settings.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import { startBatchWorker } from './batch-worker.ts';
 import { startExpiryWorker } from './expiry-worker.ts';
+import { Lanes } from './lanes.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 import { startRecurringWorker } from './recurring-worker.ts';
 import { rewrapping } from './rewrapping.ts';
 import type { Work } from './work.ts';
+
+/** For a place in a lane: a healthy API server ends a delete within some milliseconds. */
+const PATIENCE_MS = 500;
 
 /**
  * Starts the worker: it takes leases down when their alarms ring, revokes batches, sweeps, reads the clusters back,
@@ -35,6 +39,7 @@ export async function startWorker(
     connection,
     prefix: runtime.keys.queuePrefix,
     backend: runtime.queueBackend,
+    lanes: new Lanes(settings.LEASEHOLD_WORKER_CONCURRENCY, PATIENCE_MS),
     gate,
     onQueueError: runtime.onStoreError,
   };

@@ -1,23 +1,30 @@
-import pLimit from 'p-limit';
 import type { BatchOutcome } from '../domain/batch.ts';
 import { Aborted, LeaseholdError, NotFound, Unavailable } from '../domain/errors.ts';
 import { isBeingIssued, type Lease } from '../domain/lease.ts';
 import { shortLine } from '../domain/shorten.ts';
 import type { Ports } from '../ports/ports.ts';
+import { forEach } from './for-each.ts';
 import { liveLeases } from './live-leases.ts';
 import { isPassing, revoke } from './revoke.ts';
 
-/** Leases that are taken down at the same time. */
-const AT_ONCE = 16;
-
-/** How often leases that are still being issued are looked at again. */
-const PENDING_POLL_MS = 250;
+/** How long to wait before those that are left are looked at again, and at most, where nothing comes of it. */
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 4_000;
 
 /** Of what a batch reports of one lease; the record of the lease says more. */
 const MAX_ERROR = 200;
 
 /** For so long those are tried again that shall end by force, and could not be tried because their cluster was busy. */
 const BUSY_MS = 60_000;
+
+/** How leases that are taken down at the same time share what there is. */
+export interface Turns {
+  atOnce: number;
+  /** Runs `work` for that lease when its turn comes; undefined: it has not come, and the lease is to be tried later. */
+  run<T>(lease: Lease, work: () => Promise<T>): Promise<T | undefined>;
+}
+
+const NO_TURNS: Turns = { atOnce: 16, run: (_lease, work) => work() };
 
 /** Which leases, and who is told what became of each. */
 export interface Matching {
@@ -27,6 +34,8 @@ export interface Matching {
   report(outcome: BatchOutcome): Promise<void>;
   /** Ends them even where the cluster does not confirm that their objects are gone. */
   force?: boolean | undefined;
+  /** Left out: a few at once, whosever they are. */
+  turns?: Turns | undefined;
   /** It goes on looking until then, for what is recorded meanwhile. Left out: it looks once. */
   notBefore?: number;
 }
@@ -40,36 +49,41 @@ export async function revokeMatching(ports: Ports, matching: Matching): Promise<
   const tried = new Set<string>();
   const { notBefore = 0 } = matching;
   const busyUntil = ports.clock.now() + BUSY_MS;
-  while ((await revokeRound(ports, matching, tried, busyUntil)) || ports.clock.now() < notBefore) {
-    await ports.clock.sleep(PENDING_POLL_MS);
+  let pauseMs = FIRST_PAUSE_MS;
+  for (let triedBefore = 0; ; triedBefore = tried.size) {
+    const someAreLeft = await revokeRound(ports, matching, tried, busyUntil);
+    if (!someAreLeft && ports.clock.now() >= notBefore) {
+      return;
+    }
+    pauseMs = tried.size > triedBefore ? FIRST_PAUSE_MS : Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+    await ports.clock.sleep(pauseMs);
   }
 }
 
-/** Returns whether some are left: still being issued, or changed by others at the same moment. */
+/** Returns whether some are left: still being issued, changed by others at the same moment, or without a turn. */
 async function revokeRound(ports: Ports, matching: Matching, tried: Set<string>, busyUntil: number): Promise<boolean> {
-  const limit = pLimit(AT_ONCE);
+  const { turns = NO_TURNS } = matching;
   let someAreLeft = false;
+  await forEach(untriedLeases(ports, matching, tried), turns.atOnce, async (lease) => {
+    const outcome = isBeingIssued(lease, ports.clock.now())
+      ? undefined
+      : await turns.run(lease, () => outcomeOf(ports, lease, matching, busyUntil));
+    if (outcome) {
+      tried.add(lease.id);
+      await matching.report({ ...outcome, error: shortLine(outcome.error, MAX_ERROR) });
+    } else {
+      someAreLeft = true;
+    }
+  });
+  return someAreLeft;
+}
+
+async function* untriedLeases(ports: Ports, matching: Matching, tried: ReadonlySet<string>): AsyncGenerator<Lease> {
   for (const config of matching.configs ?? [undefined]) {
     for await (const page of liveLeases(ports, config)) {
-      const untried = page.filter((lease) => !tried.has(lease.id) && matching.matches(lease));
-      const ready = untried.filter((lease) => !isBeingIssued(lease, ports.clock.now()));
-      someAreLeft ||= ready.length < untried.length;
-      await Promise.all(
-        ready.map((lease) =>
-          limit(async () => {
-            const outcome = await outcomeOf(ports, lease, matching, busyUntil);
-            if (outcome) {
-              tried.add(lease.id);
-              await matching.report({ ...outcome, error: shortLine(outcome.error, MAX_ERROR) });
-            } else {
-              someAreLeft = true;
-            }
-          }),
-        ),
-      );
+      yield* page.filter((lease) => !tried.has(lease.id) && matching.matches(lease));
     }
   }
-  return someAreLeft;
 }
 
 /** undefined: it is to be tried once more. */
