@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, inject, test } from 'vitest';
 import type { Config } from '../../src/shared/domain/config.ts';
 import type { Lease } from '../../src/shared/domain/lease.ts';
 import { Secret } from '../../src/shared/domain/secret.ts';
+import { startBatch } from '../../src/shared/leases/batch.ts';
 import { createRuntime, type Runtime } from '../../src/shared/runtime.ts';
 import { readSettings, type Settings } from '../../src/shared/settings.ts';
 import { createLogger } from '../../src/shared/telemetry/logger.ts';
@@ -16,7 +18,7 @@ import { leaseholdEnvironment } from '../support/leasehold.ts';
 // answers each delete after the time that an API server takes, or, under the token of a stuck tenant, never.
 
 const DELETE_MS = 20;
-const FLOOD = 600;
+const FLOOD = 250;
 
 let settings: Settings;
 let runtime: Runtime;
@@ -65,23 +67,37 @@ async function storedConfig(name: string, { url, caPem }: AnsweringServer, token
   return config;
 }
 
-/** Leases whose end has come, in the order in which their alarms ring. */
-async function due(config: Config, principal: string, count: number): Promise<string[]> {
-  const leases = await Promise.all(
+async function live(config: Config, principal: string, count: number, expireTime?: number): Promise<string[]> {
+  return Promise.all(
     Array.from({ length: count }, async () => {
       const pending = sampleLease(config, { principal });
       await runtime.ports.leases.record(pending);
-      await runtime.ports.leases.save(active(pending, Date.now()));
+      await runtime.ports.leases.save(active(pending, expireTime));
       return pending.id;
     }),
   );
-  await runtime.ports.alarm.set(leases.map((leaseId) => ({ leaseId, at: Date.now() })));
+}
+
+/** Leases whose end has come, in the order in which their alarms ring. */
+async function due(config: Config, principal: string, count: number): Promise<string[]> {
+  const now = Date.now();
+  const leases = await live(config, principal, count, now);
+  await runtime.ports.alarm.set(leases.map((leaseId) => ({ leaseId, at: now })));
   return leases;
 }
 
 async function work(): Promise<void> {
   const worker = await startWorker(settings, createLogger('test', 'silent'));
   stops.push(() => worker.stop());
+}
+
+async function askForBatch(principal: string, config: string): Promise<string> {
+  const { id } = await startBatch(runtime.ports, {
+    id: randomUUID(),
+    principal,
+    target: { kind: 'config', config },
+  });
+  return id;
 }
 
 const leaseOf = async (id: string): Promise<Lease | undefined> => runtime.ports.leases.get(id);
@@ -147,4 +163,25 @@ test.each([
   // Long before any of those calls is given up.
   const leases = await Promise.all(stuck.map(leaseOf));
   expect(leases.filter((lease) => lease?.lastError !== undefined)).toEqual([]);
+});
+
+test('batches of one caller that hang do not hold up the batch of another', async () => {
+  const cluster = await startCluster();
+  const stuck = await storedConfig('stuck', cluster, 'stuck');
+  const leases = await live(stuck, 'stuck', 12);
+  const batches = [];
+  for (let index = 0; index < 6; index++) {
+    batches.push(await askForBatch('stuck', stuck.name));
+  }
+  const victim = await storedConfig('victim', cluster);
+  const own = await live(victim, 'victim', 3);
+  const batch = await askForBatch('responder', victim.name);
+
+  await work();
+  await eventually(async () => expect((await runtime.ports.batches.get(batch))?.endTime).toBeDefined());
+  expect(await Promise.all(own.map(async (id) => (await leaseOf(id))?.state))).toEqual(own.map(() => 'REVOKED'));
+  const hanging = await Promise.all(leases.map(leaseOf));
+  expect(hanging.filter((lease) => lease?.lastError !== undefined)).toEqual([]);
+  const ends = await Promise.all(batches.map(async (id) => (await runtime.ports.batches.get(id))?.endTime));
+  expect(ends).toEqual(batches.map(() => undefined));
 });

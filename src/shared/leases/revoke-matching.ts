@@ -46,43 +46,53 @@ export interface Matching {
  * store is away; then it may be called again.
  */
 export async function revokeMatching(ports: Ports, matching: Matching): Promise<void> {
-  const tried = new Set<string>();
-  const { notBefore = 0 } = matching;
+  const { turns = NO_TURNS } = matching;
+  const progress: Progress = { tried: new Set(), underWay: new Set(), someAreLeft: false };
   const busyUntil = ports.clock.now() + BUSY_MS;
+  await forEach(untriedLeases(ports, matching, progress), turns.atOnce, async (lease) => {
+    const outcome = isBeingIssued(lease, ports.clock.now())
+      ? undefined
+      : await turns.run(lease, () => outcomeOf(ports, lease, matching, busyUntil));
+    progress.underWay.delete(lease.id);
+    if (outcome) {
+      progress.tried.add(lease.id);
+      await matching.report({ ...outcome, error: shortLine(outcome.error, MAX_ERROR) });
+    } else {
+      progress.someAreLeft = true;
+    }
+  });
+}
+
+interface Progress {
+  tried: Set<string>;
+  underWay: Set<string>;
+  /** Since the last pass began: still being issued, changed by others at the same moment, or without a turn. */
+  someAreLeft: boolean;
+}
+
+/** Passes over the leases until each was tried. Those that hang do not keep what is left from another pass. */
+async function* untriedLeases(ports: Ports, matching: Matching, progress: Progress): AsyncGenerator<Lease> {
+  const { tried, underWay } = progress;
+  const { configs = [undefined], notBefore = 0 } = matching;
   let pauseMs = FIRST_PAUSE_MS;
-  for (let triedBefore = 0; ; triedBefore = tried.size) {
-    const someAreLeft = await revokeRound(ports, matching, tried, busyUntil);
-    if (!someAreLeft && ports.clock.now() >= notBefore) {
+  for (;;) {
+    const triedBefore = tried.size;
+    progress.someAreLeft = false;
+    for (const config of configs) {
+      for await (const page of liveLeases(ports, config)) {
+        for (const lease of page) {
+          if (!tried.has(lease.id) && !underWay.has(lease.id) && matching.matches(lease)) {
+            underWay.add(lease.id);
+            yield lease;
+          }
+        }
+      }
+    }
+    if (underWay.size === 0 && !progress.someAreLeft && ports.clock.now() >= notBefore) {
       return;
     }
     pauseMs = tried.size > triedBefore ? FIRST_PAUSE_MS : Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
     await ports.clock.sleep(pauseMs);
-  }
-}
-
-/** Returns whether some are left: still being issued, changed by others at the same moment, or without a turn. */
-async function revokeRound(ports: Ports, matching: Matching, tried: Set<string>, busyUntil: number): Promise<boolean> {
-  const { turns = NO_TURNS } = matching;
-  let someAreLeft = false;
-  await forEach(untriedLeases(ports, matching, tried), turns.atOnce, async (lease) => {
-    const outcome = isBeingIssued(lease, ports.clock.now())
-      ? undefined
-      : await turns.run(lease, () => outcomeOf(ports, lease, matching, busyUntil));
-    if (outcome) {
-      tried.add(lease.id);
-      await matching.report({ ...outcome, error: shortLine(outcome.error, MAX_ERROR) });
-    } else {
-      someAreLeft = true;
-    }
-  });
-  return someAreLeft;
-}
-
-async function* untriedLeases(ports: Ports, matching: Matching, tried: ReadonlySet<string>): AsyncGenerator<Lease> {
-  for (const config of matching.configs ?? [undefined]) {
-    for await (const page of liveLeases(ports, config)) {
-      yield* page.filter((lease) => !tried.has(lease.id) && matching.matches(lease));
-    }
   }
 }
 
