@@ -132,7 +132,10 @@ export const Settings = z
     ),
     LEASEHOLD_CLUSTER_CONNECT_TIMEOUT: seconds('Deadline for TCP and TLS to a cluster', 3, 60),
     LEASEHOLD_CLUSTER_CALL_TIMEOUT: seconds('Deadline for one call to a cluster', 10, 60),
-    LEASEHOLD_WORKER_CONCURRENCY: count('Leases that one worker takes down at the same time', 128),
+    LEASEHOLD_WORKER_CONCURRENCY: count(
+      'Leases that one worker takes down at the same time; with fewer than 8, one config can hold all that its cluster may',
+      128,
+    ),
     LEASEHOLD_RETRY_INITIAL: seconds('First wait before a failed take-down is tried again; it doubles', 1),
     LEASEHOLD_RETRY_MAX: seconds('Longest wait between tries, which go on until done', 300),
     LEASEHOLD_STALLED_AFTER: count('After so many failed tries a lease is shown as stalled; it is still retried', 10),

@@ -73,26 +73,29 @@ interface Progress {
 /** Passes over the leases until each was tried. Those that hang do not keep what is left from another pass. */
 async function* untriedLeases(ports: Ports, matching: Matching, progress: Progress): AsyncGenerator<Lease> {
   const { tried, underWay } = progress;
-  const { configs = [undefined], notBefore = 0 } = matching;
+  const { notBefore = 0 } = matching;
   let pauseMs = FIRST_PAUSE_MS;
   for (;;) {
     const triedBefore = tried.size;
     progress.someAreLeft = false;
-    for (const config of configs) {
-      for await (const page of liveLeases(ports, config)) {
-        for (const lease of page) {
-          if (!tried.has(lease.id) && !underWay.has(lease.id) && matching.matches(lease)) {
-            underWay.add(lease.id);
-            yield lease;
-          }
-        }
-      }
-    }
+    yield* onePass(ports, matching, progress);
     if (underWay.size === 0 && !progress.someAreLeft && ports.clock.now() >= notBefore) {
       return;
     }
     pauseMs = tried.size > triedBefore ? FIRST_PAUSE_MS : Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
     await ports.clock.sleep(pauseMs);
+  }
+}
+
+async function* onePass(ports: Ports, matching: Matching, progress: Progress): AsyncGenerator<Lease> {
+  const { tried, underWay } = progress;
+  for (const config of matching.configs ?? [undefined]) {
+    for await (const page of liveLeases(ports, config)) {
+      for (const lease of page.filter(({ id }) => !(tried.has(id) || underWay.has(id))).filter(matching.matches)) {
+        underWay.add(lease.id);
+        yield lease;
+      }
+    }
   }
 }
 
