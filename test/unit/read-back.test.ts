@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
+import { ClusterUnreachable } from '../../src/shared/domain/cluster-error.ts';
+import type { Config } from '../../src/shared/domain/config.ts';
 import { RecordDamaged } from '../../src/shared/domain/errors.ts';
 import { marksOf } from '../../src/shared/domain/marks.ts';
 import { ReadBack } from '../../src/shared/leases/read-back.ts';
 import { sampleConfig, sampleLease } from '../contract/samples.ts';
+import { refused } from '../fakes/memory-cluster.ts';
 import { INSTALLATION, memoryPorts } from '../fakes/memory-ports.ts';
 
 const DAY_MS = 86_400_000;
@@ -54,4 +57,57 @@ test('an object of a lease whose record is damaged goes like those that are forg
 
   expect(await new ReadBack(ports).run()).toBe(2);
   expect(server.objects).toEqual([]);
+});
+
+const CALL = { verb: 'list', apiGroup: '', resource: 'serviceaccounts' } as const;
+
+/** Two configs on one cluster that name the same namespaces; the cluster answers the first so. Returns how often it is asked. */
+async function besides(failure: Error) {
+  const ports = memoryPorts(() => Date.now() + DAY_MS);
+  const namespaces = Array.from({ length: 64 }, (_, index) => `team-${index}`);
+  const credential = {
+    ...sampleConfig('any').credential,
+    kind: 'dynamic',
+    allowedNamespaces: namespaces,
+  } as Config['credential'];
+  for (const name of ['a-failing', 'well']) {
+    const config = sampleConfig(name, { credential });
+    await ports.configs.keepAccess(config.access);
+    await ports.configs.create(config);
+    ports.clusters
+      .server('https://cluster.test')
+      .add(
+        { kind: 'ServiceAccount', namespace: 'team-63', name: `orphan-${name}` },
+        marksOf(sampleLease(sampleConfig(name)), INSTALLATION),
+      );
+  }
+  const at = ports.clusters.at.bind(ports.clusters);
+  let asked = 0;
+  ports.clusters.at = (access) => {
+    const cluster = at(access);
+    if (access.kind === 'direct' && access.token.reveal().includes('failing')) {
+      cluster.listMarked = async function* () {
+        asked += 1;
+        yield await Promise.reject(failure);
+      };
+    }
+    return cluster;
+  };
+  const removed = await new ReadBack(ports).run();
+  return { asked, removed, objects: ports.clusters.server('https://cluster.test').objects };
+}
+
+test('what does not answer is asked once, and not for each of its namespaces', async () => {
+  const { asked } = await besides(new ClusterUnreachable(CALL, 'no answer'));
+  expect(asked).toBe(1);
+});
+
+test.each([
+  ['is refused', refused(CALL, 401, 'Unauthorized', '')],
+  ['may not list', refused(CALL, 403, 'Forbidden', '')],
+  ['gets no answer', new ClusterUnreachable(CALL, 'no answer')],
+])('a config that %s does not keep the namespaces of another from being read', async (_, failure) => {
+  const { removed, objects } = await besides(failure);
+  expect(removed).toBe(2);
+  expect(objects).toEqual([]);
 });

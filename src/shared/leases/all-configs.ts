@@ -4,7 +4,7 @@ import type { Ports } from '../ports/ports.ts';
 const PAGE = 200;
 
 /** Every config, page by page. */
-export async function* allConfigs(ports: Ports): AsyncIterable<StoredConfig> {
+export async function* allConfigs(ports: Ports): AsyncGenerator<StoredConfig> {
   let page: StoredConfig[];
   let after = '';
   do {

@@ -1,6 +1,5 @@
-import pLimit from 'p-limit';
 import { ClusterError, ClusterNotDone, ClusterRefused } from '../domain/cluster-error.ts';
-import { type Access, clusterOf } from '../domain/config.ts';
+import { type Access, type Config, clusterOf } from '../domain/config.ts';
 import { isIntact } from '../domain/damaged-config.ts';
 import { RecordDamaged } from '../domain/errors.ts';
 import type { Lease } from '../domain/lease.ts';
@@ -12,8 +11,9 @@ import type { Ports } from '../ports/ports.ts';
 import { countSwept } from '../telemetry/metrics.ts';
 import { inSpan } from '../telemetry/span.ts';
 import { allConfigs } from './all-configs.ts';
+import { forEach } from './for-each.ts';
 
-/** Places that are read at the same time. */
+/** Configs whose places are read at the same time. */
 const AT_ONCE = 4;
 
 /**
@@ -33,39 +33,42 @@ export class ReadBack {
   /** Goes through all clusters once; returns how many objects it removed. Throws Unavailable. */
   run(): Promise<number> {
     return inSpan('sweep.read-back', {}, async (span) => {
-      const limit = pLimit(AT_ONCE);
-      const removals: Promise<number>[] = [];
-      const seen = new Set<string>();
-      for await (const config of allConfigs(this.#ports)) {
-        if (!isIntact(config)) {
-          continue;
-        }
-        const { access, credential } = config;
-        for (const place of placesOf(credential)) {
-          const name = nameOf(access, place);
-          if (!seen.has(name)) {
-            seen.add(name);
-            removals.push(limit(() => this.#clean(access, place)));
-          }
-        }
-      }
-      const removed = (await Promise.all(removals)).reduce((sum, count) => sum + count, 0);
+      const read = new Set<string>();
+      let removed = 0;
+      await forEach(allConfigs(this.#ports), AT_ONCE, async (config) => {
+        const ofConfig = isIntact(config) ? await this.#clean(config, read) : 0;
+        removed += ofConfig;
+      });
       span.setAttribute('leasehold.sweep.removed', removed);
       return removed;
     });
   }
 
-  /** One sick cluster does not keep the others from being read. */
-  async #clean(access: Access, place: Place): Promise<number> {
-    try {
-      return await this.#removeOrphans(access, place);
-    } catch (error) {
-      if (!(error instanceof ClusterError)) {
-        throw error;
+  /**
+   * One sick cluster does not keep the others from being read: what does not answer is not asked again for each namespace.
+   * A place that one config could not read is left to another that names it, too.
+   */
+  async #clean({ access, credential }: Config, read: Set<string>): Promise<number> {
+    let removed = 0;
+    for (const place of placesOf(credential)) {
+      const name = nameOf(access, place);
+      if (read.has(name)) {
+        continue;
       }
-      this.#tell(error, nameOf(access, place));
-      return 0;
+      try {
+        removed += await this.#removeOrphans(access, place);
+        read.add(name);
+      } catch (error) {
+        if (!(error instanceof ClusterError)) {
+          throw error;
+        }
+        this.#tell(error, name);
+        if (!(error instanceof ClusterRefused)) {
+          break;
+        }
+      }
     }
+    return removed;
   }
 
   #tell(error: ClusterError, place: string): void {
