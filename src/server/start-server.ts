@@ -11,14 +11,17 @@ import type { Service } from '../shared/run-process.ts';
 import { createRuntime } from '../shared/runtime.ts';
 import type { Settings } from '../shared/settings.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
+import { withoutRepeats } from '../shared/telemetry/without-repeats.ts';
 import { actionOf, auditTo } from './audit.ts';
 import type { CallerContext } from './caller.ts';
 import { openDoors } from './doors.ts';
 import { Guard } from './guard.ts';
+import { CallsUnderWay } from './limits/calls-under-way.ts';
 import { connectionOptions } from './limits/connection-options.ts';
+import { sourceNetwork } from './limits/source-network.ts';
 import { endStalledCalls } from './limits/stalled-calls.ts';
 import { Lists } from './lists.ts';
-import { authenticationMiddleware } from './middleware/authentication.ts';
+import { Authentication } from './middleware/authentication.ts';
 import { decodingMiddleware } from './middleware/decoding.ts';
 import { boundStatuses } from './middleware/error-budget.ts';
 import { errorsMiddleware } from './middleware/errors.ts';
@@ -31,6 +34,7 @@ import { gatewayService } from './services/gateway-service.ts';
 import { leaseService } from './services/lease-service.ts';
 import { bindable } from './transport/bindable.ts';
 import { boundEarlyHeaders } from './transport/early-headers.ts';
+import { UnauthenticatedConnections } from './transport/unauthenticated-connections.ts';
 import { decodingAll } from './undecodable.ts';
 
 /** A server that listens. `stop` lets the calls under way end, and cuts them off after the drain timeout. */
@@ -67,11 +71,20 @@ export async function startServer(
     maxCalls: settings.LEASEHOLD_MAX_CALLS_PER_PRINCIPAL,
     callTimeoutMs: settings.LEASEHOLD_CALL_TIMEOUT * 1000,
   };
-  const grpc = createServer({ ...connectionOptions(settings), interceptors: [stalled, boundStatuses] })
+  const connections = boundConnections(settings, log);
+  const authentication = new Authentication({
+    doors,
+    connections,
+    requests: new CallsUnderWay(limits.maxCalls),
+    log,
+    audit,
+  });
+  const interceptors = [stalled, boundStatuses, authentication.interceptor];
+  const grpc = createServer({ ...connectionOptions(settings), interceptors })
     .use(openTelemetryServerMiddleware())
     .use(errorDetailsServerMiddleware);
   const server = grpc
-    .with(authenticationMiddleware(doors, log, audit))
+    .with(authentication.middleware)
     .with(errorsMiddleware(log))
     .with(
       limitsMiddleware(
@@ -97,7 +110,7 @@ export async function startServer(
   // Whether the server is well may be asked by anybody, and nothing else.
   grpc
     .with(errorsMiddleware(log))
-    .with(limitsMiddleware(limits, ({ peer }) => `address:${peer.replace(/:\d+$/, '')}`, log))
+    .with(limitsMiddleware(limits, ({ peer }) => `address:${sourceNetwork(peer.replace(/:\d+$/, ''))}`, log))
     .with(decodingMiddleware)
     .add(decodingAll(HealthDefinition), HealthServiceImpl(health));
   const headers = boundEarlyHeaders();
@@ -111,7 +124,9 @@ export async function startServer(
   let port: number;
   try {
     relay = await startRelay(settings, runtime, ports, log);
-    port = await grpc.listen(bindable(settings.LEASEHOLD_LISTEN), doors.transport.credentials);
+    port = await connections.bounding(() =>
+      grpc.listen(bindable(settings.LEASEHOLD_LISTEN), doors.transport.credentials),
+    );
   } catch (error) {
     await close();
     throw error;
@@ -129,4 +144,11 @@ export async function startServer(
       await close();
     },
   };
+}
+
+function boundConnections(settings: Settings, log: Logger): UnauthenticatedConnections {
+  const tell = withoutRepeats(({ message }, repeats) => log.warn({ repeats }, message));
+  return new UnauthenticatedConnections(settings.LEASEHOLD_MAX_UNAUTHENTICATED_CONNECTIONS, () =>
+    tell(new Error('too many connections without an authenticated call: the oldest are closed')),
+  );
 }

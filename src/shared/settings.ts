@@ -185,6 +185,11 @@ export const Settings = z
       1_000_000,
     ),
     LEASEHOLD_MAX_CALLS_PER_PRINCIPAL: count('Calls of one caller at the same time, at each server', 256),
+    LEASEHOLD_MAX_UNAUTHENTICATED_CONNECTIONS: count(
+      'Connections without an authenticated call yet, at each server and each relay, half of them from one network (an IPv4 address, an IPv6 /64); beyond, the oldest are closed. Each may hold 128 KiB',
+      512,
+      100_000,
+    ),
     LEASEHOLD_CALL_TIMEOUT: seconds('Longest that a call may take that is no stream', 120, 3_600),
     LEASEHOLD_SLOW_CALLER_TIMEOUT: seconds(
       'After so long without taking a message, or without sending its request to the end, a caller loses the call',

@@ -11,7 +11,7 @@ export class CallsUnderWay {
     this.#most = most;
   }
 
-  /** `caller`: what it is, and its name. Counts one more; what it returns is to be called, once, when that has ended. Throws ResourceExhausted. */
+  /** `caller`: what it is, and its name. Counts one more, until what it returns is called. Throws ResourceExhausted. */
   begin(caller: string): () => void {
     const count = this.#counts.get(caller) ?? 0;
     if (count >= this.#most) {
@@ -22,7 +22,13 @@ export class CallsUnderWay {
       );
     }
     this.#counts.set(caller, count + 1);
-    return () => this.#end(caller);
+    let hasEnded = false;
+    return () => {
+      if (!hasEnded) {
+        hasEnded = true;
+        this.#end(caller);
+      }
+    };
   }
 
   #end(caller: string): void {

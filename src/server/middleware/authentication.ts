@@ -1,7 +1,8 @@
-import { isIP } from 'node:net';
+import { type Metadata as GrpcMetadata, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { trace } from '@opentelemetry/api';
-import { type CallContext, type Metadata, ServerError, type ServerMiddlewareCall, Status } from 'nice-grpc-common';
+import { type CallContext, ServerError, type ServerMiddlewareCall, Status } from 'nice-grpc-common';
 import { LeaseholdError, Unauthenticated, Unavailable } from '../../shared/domain/errors.ts';
+import { type Principal, principalName } from '../../shared/domain/principal.ts';
 import { Secret } from '../../shared/domain/secret.ts';
 import type { Origin } from '../../shared/ports/authorizer.ts';
 import { asWorkOf, principalAttributes } from '../../shared/telemetry/current-caller.ts';
@@ -9,6 +10,12 @@ import type { Logger } from '../../shared/telemetry/logger.ts';
 import { type Audit, actionOf } from '../audit.ts';
 import type { CallerContext } from '../caller.ts';
 import type { Doors } from '../doors.ts';
+import type { CallsUnderWay } from '../limits/calls-under-way.ts';
+import { UnauthenticatedCalls } from '../limits/unauthenticated-calls.ts';
+import type { UnauthenticatedConnections } from '../transport/unauthenticated-connections.ts';
+import { admitAnonymous, isAnonymous } from './anonymous-calls.ts';
+import { NewCall } from './new-call.ts';
+import { inOwnSpan } from './own-span.ts';
 import { statusOf } from './status-of.ts';
 
 /** A stream ends without a result. */
@@ -17,36 +24,135 @@ type ResultOf<Steps> = Steps extends AsyncGenerator<unknown, infer Result> ? Res
 /** RFC 6750, section 2.1. HTTP/2 limits its length. */
 const BEARER = /^bearer +([\x21-\x7e]+)$/i;
 
-/** Finds out who calls, and has everything that the call does say so. A call of nobody gets no further. */
-export function authenticationMiddleware(doors: Doors, log: Logger, audit: Audit) {
-  return async function* authentication<Request, Response>(
+/** Metadata in which the interceptor names a call to the middleware. What a client sends in it is replaced. */
+const CALL = 'leasehold-call';
+
+interface AuthenticationConfig {
+  doors: Doors;
+  connections: UnauthenticatedConnections;
+  /** Counts the requests that each caller is sending. */
+  requests: CallsUnderWay;
+  log: Logger;
+  audit: Audit;
+}
+
+/**
+ * Finds out who calls when the headers of a call have come, and before its request is read: grpc-js leaves a stream paused
+ * until its headers are passed on, so HTTP/2's flow control stops the sender. A call of nobody gets no further.
+ * `interceptor` does that; `middleware` gives what it found out to the code of the call.
+ */
+export class Authentication {
+  readonly #config: AuthenticationConfig;
+  readonly #calls = new UnauthenticatedCalls();
+  /** By the name of the call, until its stream is closed. */
+  readonly #callers = new Map<string, CallerContext>();
+  #count = 0;
+
+  constructor(config: AuthenticationConfig) {
+    this.#config = config;
+  }
+
+  readonly interceptor: ServerInterceptor = ({ path }, call) =>
+    new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, pass) => {
+            // What it carries would go on to others with the calls that are made for this one.
+            metadata.remove('baggage');
+            void this.#admit(new NewCall(path, metadata, call), () => pass(metadata));
+          },
+        }),
+    });
+
+  /** For all services but health checking. Has everything that a call does say who called. */
+  readonly middleware = <Request, Response>(
+    call: ServerMiddlewareCall<Request, Response, CallerContext>,
+    context: CallContext,
+  ) => this.#asCaller(call, context);
+
+  async *#asCaller<Request, Response>(
     call: ServerMiddlewareCall<Request, Response, CallerContext>,
     context: CallContext,
   ) {
-    const caller = await identify(doors, context).catch((error: unknown) => {
-      audit({ principal: undefined, action: actionOf(call.method.path), origin: originOf(doors, context), error });
-      throw refused(error, log, call.method.path);
-    });
+    const caller = this.#callers.get(context.metadata.get(CALL) ?? '');
+    if (!caller) {
+      throw new ServerError(Status.CANCELLED, 'the caller has left');
+    }
     trace.getActiveSpan()?.setAttributes(principalAttributes(caller.principal));
     const steps = call.next(call.request as Request, { ...context, ...caller });
     return yield* asWorkOf<Response, ResultOf<typeof steps>>(caller.principal, steps);
-  };
-}
+  }
 
-async function identify(doors: Doors, context: CallContext): Promise<CallerContext> {
-  const { metadata } = context;
-  const certificate = doors.transport.clientCertificates?.shownIn(metadata);
-  const principal = await doors.authenticate({ certificate, bearer: bearerIn(metadata), now: Date.now() });
-  return { principal, origin: originOf(doors, context) };
-}
+  async #admit(call: NewCall, pass: () => void): Promise<void> {
+    if (isAnonymous(call.path)) {
+      admitAnonymous(call, { connections: this.#config.connections, calls: this.#calls });
+      pass();
+      return;
+    }
+    const principal = await this.#identify(call);
+    if (principal && !call.isOver && this.#remember(call, principal)) {
+      pass();
+    }
+  }
 
-function originOf({ transport: { isTls, clientCertificates } }: Doors, { metadata, peer }: CallContext): Origin {
-  const secure = clientCertificates?.shownIn(metadata) ? 'mtls' : 'tls';
-  return { sourceIp: sourceIp(peer), transport: isTls ? secure : 'plaintext' };
+  /** Undefined: the call was refused. */
+  async #identify(call: NewCall): Promise<Principal | undefined> {
+    const { connections, doors } = this.#config;
+    const { metadata, stream } = call;
+    const leave = this.#calls.begin(call.network, (error) => this.#refuse(call, undefined, error));
+    stream.once('close', leave);
+    try {
+      const certificate = doors.transport.clientCertificates?.shownOn(stream);
+      const principal = await doors.authenticate({ certificate, bearer: bearerIn(metadata), now: Date.now() });
+      connections.authenticated(stream.session);
+      return principal;
+    } catch (error) {
+      this.#refuse(call, undefined, error);
+      return undefined;
+    } finally {
+      leave();
+    }
+  }
+
+  /** Keeps who calls for the middleware. Refuses the call where its caller sends too many requests at the same time. */
+  #remember(call: NewCall, principal: Principal): boolean {
+    const { metadata, stream } = call;
+    try {
+      const received = this.#config.requests.begin(`principal:${principalName(principal)}`);
+      stream.once('end', received).once('close', received);
+    } catch (error) {
+      this.#refuse(call, principal, error);
+      return false;
+    }
+    this.#count += 1;
+    const name = String(this.#count);
+    metadata.set(CALL, name);
+    this.#callers.set(name, { principal, origin: this.#originOf(call) });
+    stream.once('close', () => this.#callers.delete(name));
+    return true;
+  }
+
+  #originOf({ sourceIp, stream }: NewCall): Origin {
+    const { isTls, clientCertificates } = this.#config.doors.transport;
+    const secure = clientCertificates?.shownOn(stream) ? 'mtls' : 'tls';
+    return { sourceIp, transport: isTls ? secure : 'plaintext' };
+  }
+
+  #refuse(call: NewCall, principal: Principal | undefined, error: unknown): void {
+    if (call.isOver) {
+      return;
+    }
+    const { audit, log } = this.#config;
+    const status = inOwnSpan(call.path, () => {
+      audit({ principal, action: actionOf(call.path), origin: this.#originOf(call), error });
+      return refused(error, log, call.path);
+    });
+    void call.refuse(status);
+  }
 }
 
 /** The audit event tells of refusals; why somebody could not be asked needs more, which it does not hold. */
-function refused(error: unknown, log: Logger, rpc: string): unknown {
+function refused(error: unknown, log: Logger, rpc: string): ServerError {
   if (!(error instanceof LeaseholdError)) {
     log.error({ rpc, err: error }, 'a caller could not be identified: a fault of ours');
     return new ServerError(Status.INTERNAL, 'a fault of the server; its log has the cause under this trace');
@@ -57,20 +163,14 @@ function refused(error: unknown, log: Logger, rpc: string): unknown {
   return statusOf(error);
 }
 
-function bearerIn(metadata: Metadata): Secret | undefined {
-  const [shown, ...more] = metadata.getAll('authorization');
+function bearerIn(metadata: GrpcMetadata): Secret | undefined {
+  const [shown, ...more] = metadata.get('authorization');
   if (shown === undefined) {
     return undefined;
   }
-  const token = BEARER.exec(shown)?.[1];
+  const token = BEARER.exec(String(shown))?.[1];
   if (token === undefined || more.length > 0) {
     throw new Unauthenticated('CREDENTIALS_INVALID', 'metadata `authorization` must be one `Bearer ` and the token');
   }
   return new Secret(token);
-}
-
-/** Of `address:port`, whose IPv6 addresses have no brackets. */
-function sourceIp(peer: string): string | undefined {
-  const address = peer.replace(/:\d+$/, '').replace(/^::ffff:(?=[\d.]+$)/i, '');
-  return isIP(address) ? address : undefined;
 }

@@ -1,19 +1,10 @@
-import { X509Certificate } from 'node:crypto';
-import { constants, type Http2Session } from 'node:http2';
+import type { X509Certificate } from 'node:crypto';
+import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2';
 import { TLSSocket } from 'node:tls';
-import {
-  type Metadata as GrpcMetadata,
-  ServerInterceptingCall,
-  type ServerInterceptingCallInterface,
-  type ServerInterceptor,
-} from '@grpc/grpc-js';
-import type { Metadata } from 'nice-grpc-common';
+import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { AcceptTimes } from './accept-times.ts';
 import { streamOf } from './call-stream.ts';
 import { type ClientCas, isIssuedByOneOf, isValid } from './client-cas.ts';
-
-/** Metadata in which the interceptor hands the client's certificate to the code above gRPC. Nobody else can set it. */
-const CERTIFICATE = 'leasehold-peer-bin';
 
 type Session = Http2Session & { socket: TLSSocket };
 
@@ -31,6 +22,8 @@ export class ClientCertificates {
   readonly #cas: () => ClientCas;
   readonly #acceptTimes = new AcceptTimes();
   readonly #sessions = new Set<Session>();
+  /** As OpenSSL verified them, once for each connection. */
+  readonly #certificates = new WeakMap<Session, X509Certificate>();
   #casSince = Number.NEGATIVE_INFINITY;
 
   constructor(cas: () => ClientCas) {
@@ -43,18 +36,16 @@ export class ClientCertificates {
       start: (next) =>
         next({
           onReceiveMetadata: (metadata, pass) => {
-            metadata.remove(CERTIFICATE);
-            if (this.#admit(metadata, call)) {
+            if (this.#admit(streamOf(call))) {
               pass(metadata);
             }
           },
         }),
     });
 
-  /** The client's certificate, from the metadata of a call that passed the interceptor; undefined: it showed none. */
-  shownIn(metadata: Metadata): X509Certificate | undefined {
-    const certificate = metadata.get(CERTIFICATE);
-    return certificate && new X509Certificate(certificate);
+  /** The client's certificate, of a call that passed the interceptor; undefined: it showed none. */
+  shownOn({ session }: ServerHttp2Stream): X509Certificate | undefined {
+    return isOverTls(session) ? this.#certificateOf(session) : undefined;
   }
 
   /** To be called when new connections are verified by other CAs. */
@@ -71,9 +62,8 @@ export class ClientCertificates {
     this.#acceptTimes.close();
   }
 
-  /** Whether the call may go on; it is told of the certificate then. */
-  #admit(metadata: GrpcMetadata, call: ServerInterceptingCallInterface): boolean {
-    const stream = streamOf(call);
+  /** Whether the call may go on. */
+  #admit(stream: ServerHttp2Stream): boolean {
     const { session } = stream;
     if (!isOverTls(session)) {
       // Its connection is gone: nobody gets an answer.
@@ -85,22 +75,26 @@ export class ClientCertificates {
       stream.close(constants.NGHTTP2_REFUSED_STREAM);
       return false;
     }
-    const certificate = verifiedCertificate(session);
-    if (certificate) {
-      metadata.set(CERTIFICATE, certificate.raw);
-    }
     return true;
   }
 
   /** One without a certificate is as good as it ever was. */
   #isGood(session: Session): boolean {
-    const certificate = verifiedCertificate(session);
+    const certificate = this.#certificateOf(session);
     const now = Date.now();
     return (
       !certificate ||
       (isValid(certificate, now) &&
         (this.#acceptTimes.of(session.socket) > this.#casSince || isIssuedByOneOf(this.#cas(), certificate, now)))
     );
+  }
+
+  #certificateOf(session: Session): X509Certificate | undefined {
+    const known = this.#certificates.get(session) ?? verifiedCertificate(session);
+    if (known) {
+      this.#certificates.set(session, known);
+    }
+    return known;
   }
 
   #remember(session: Session): void {

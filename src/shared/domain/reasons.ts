@@ -193,6 +193,11 @@ export const REASONS = {
     'the caller has too many calls under way',
     'wait for the end of earlier calls',
   ],
+  TOO_MANY_UNAUTHENTICATED_CALLS: [
+    'RESOURCE_EXHAUSTED',
+    'too many calls whose callers are not known yet',
+    'wait as long as RetryInfo says; if it persists, look at whether TokenReview answers',
+  ],
   // Leasehold's own parts
   STORE_ALMOST_FULL: [
     'RESOURCE_EXHAUSTED',

@@ -1,0 +1,32 @@
+import { ResourceExhausted } from '../../shared/domain/errors.ts';
+import { FairRoom } from './fair-room.ts';
+
+/**
+ * A call that is not read holds up to 128 KiB: the window of its stream (RFC 9113, 6.9.2) and what Node takes ahead of its
+ * reader, 64 KiB each. So all of them hold 32 MiB at most, and what comes in the time of grace.
+ */
+const MAX_CALLS = 256;
+const MAX_CALLS_OF_A_NETWORK = 128;
+
+/** Longer than a credential takes that is verified in this process, so that a burst of calls with good ones passes. */
+const GRACE_MS = 100;
+
+const RETRY_MS = 1_000;
+
+/** Bounds the calls whose callers are not known yet, or never will be. */
+export class UnauthenticatedCalls {
+  readonly #room = new FairRoom({ max: MAX_CALLS, maxPerGroup: MAX_CALLS_OF_A_NETWORK, graceMs: GRACE_MS });
+
+  /** `refuse` is called where the call must give way to others. Returns what ends its stay. */
+  begin(network: string, refuse: (error: ResourceExhausted) => void): () => void {
+    return this.#room.enter(network, () =>
+      refuse(
+        new ResourceExhausted(
+          'TOO_MANY_UNAUTHENTICATED_CALLS',
+          'too many calls wait until their credentials are verified, or need none: the oldest of them are refused',
+          { subject: `address:${network}`, retryAfterMs: RETRY_MS },
+        ),
+      ),
+    );
+  }
+}
