@@ -11,7 +11,6 @@ import type { Service } from '../shared/run-process.ts';
 import { createRuntime } from '../shared/runtime.ts';
 import type { Settings } from '../shared/settings.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
-import { withoutRepeats } from '../shared/telemetry/without-repeats.ts';
 import { actionOf, auditTo } from './audit.ts';
 import type { CallerContext } from './caller.ts';
 import { openDoors } from './doors.ts';
@@ -33,8 +32,8 @@ import { configService } from './services/config-service.ts';
 import { gatewayService } from './services/gateway-service.ts';
 import { leaseService } from './services/lease-service.ts';
 import { bindable } from './transport/bindable.ts';
+import { boundConnections } from './transport/bound-connections.ts';
 import { boundEarlyHeaders } from './transport/early-headers.ts';
-import { UnauthenticatedConnections } from './transport/unauthenticated-connections.ts';
 import { decodingAll } from './undecodable.ts';
 
 /** A server that listens. `stop` lets the calls under way end, and cuts them off after the drain timeout. */
@@ -71,7 +70,7 @@ export async function startServer(
     maxCalls: settings.LEASEHOLD_MAX_CALLS_PER_PRINCIPAL,
     callTimeoutMs: settings.LEASEHOLD_CALL_TIMEOUT * 1000,
   };
-  const connections = boundConnections(settings, log);
+  const connections = boundConnections('server', settings, log);
   const authentication = new Authentication({
     doors,
     connections,
@@ -144,11 +143,4 @@ export async function startServer(
       await close();
     },
   };
-}
-
-function boundConnections(settings: Settings, log: Logger): UnauthenticatedConnections {
-  const tell = withoutRepeats(({ message }, repeats) => log.warn({ repeats }, message));
-  return new UnauthenticatedConnections(settings.LEASEHOLD_MAX_UNAUTHENTICATED_CONNECTIONS, () =>
-    tell(new Error('too many connections without an authenticated call: the oldest are closed')),
-  );
 }

@@ -57,7 +57,7 @@ async function serve() {
     forward: () => undefined,
     attach: (call) => {
       const serving = serveAttach(
-        { ports, relay, address: 'here:1', certificates: () => [NO_TLS], bearers: () => [] },
+        { ports, relay, address: 'here:1', certificates: () => [NO_TLS], bearers: () => [], proven: () => undefined },
         call,
       );
       calls.push(call);

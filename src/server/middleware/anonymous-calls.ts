@@ -1,15 +1,12 @@
 import { propagation } from '@opentelemetry/api';
-import { ServerError, Status } from 'nice-grpc-common';
 import type { UnauthenticatedCalls } from '../limits/unauthenticated-calls.ts';
 import type { UnauthenticatedConnections } from '../transport/unauthenticated-connections.ts';
+import { boundBytes } from './bound-bytes.ts';
 import type { NewCall } from './new-call.ts';
 import { statusOf } from './status-of.ts';
 
 /** Health checking may be called without authentication, and nothing else. */
 const HEALTH = '/grpc.health.v1.Health/';
-
-/** A request of health checking is the name of a service. */
-const MAX_BYTES = 4 * 1024;
 
 export function isAnonymous(path: string): boolean {
   return path.startsWith(HEALTH);
@@ -31,16 +28,4 @@ export function admitAnonymous(
   }
   stream.once('close', () => ends.forEach((end) => void end()));
   boundBytes(call);
-}
-
-/** Counts beside grpc-js, which reads up to its own maximum, that of all methods. */
-function boundBytes(call: NewCall): void {
-  let bytes = 0;
-  call.stream.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > MAX_BYTES) {
-      const message = `a request without authentication must be no longer than ${MAX_BYTES} bytes`;
-      void call.refuse(new ServerError(Status.RESOURCE_EXHAUSTED, message));
-    }
-  });
 }

@@ -28,6 +28,7 @@ type Hello = z.infer<typeof Hello>;
 export async function serveAttach(host: RelayHost, call: AttachCall): Promise<void> {
   const hello = await readHello(call);
   const { gateway, id: identityId } = await requireProof(host, call, hello);
+  host.proven(call);
   const link: GatewayLink = {
     id: uuidv4(),
     gateway,

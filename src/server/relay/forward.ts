@@ -14,7 +14,7 @@ const MAX_CHANNELS = 4_096;
 
 /** Serves another process of the installation: joins its channels with those of agents whose streams end here. */
 export async function serveForward(
-  { relay, bearers }: RelayHost,
+  { relay, bearers, proven }: RelayHost,
   call: ServerDuplexStream<ForwardRequest, ForwardResponse>,
 ): Promise<void> {
   const [shown = ''] = call.metadata.get('authorization');
@@ -22,6 +22,7 @@ export async function serveForward(
   if (!bearers().some((bearer) => new Secret(`Bearer ${bearer.reveal()}`).equals(shownBearer))) {
     throw new Unauthenticated('IDENTITY_REFUSED', 'the caller is no other process of this installation');
   }
+  proven(call);
   const carried = carryForwardOnHolder(call, {
     maxChannels: MAX_CHANNELS,
     async accept({ gatewayUid, target }, signal) {

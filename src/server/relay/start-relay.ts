@@ -8,6 +8,7 @@ import { type TunnelHandlers, tunnelOptions, tunnelService } from '../../shared/
 import { endStalledCalls } from '../limits/stalled-calls.ts';
 import { boundStatuses } from '../middleware/error-budget.ts';
 import { bindable } from '../transport/bindable.ts';
+import { boundConnections } from '../transport/bound-connections.ts';
 import { ReloadableCredentials } from '../transport/reloadable-credentials.ts';
 import { tlsContext } from '../transport/tls-context.ts';
 import { watchKeyPair } from '../transport/watch-key-pair.ts';
@@ -18,6 +19,7 @@ import { serveForward } from './forward.ts';
 import type { RelayHost } from './relay-host.ts';
 import { ShownCertificates } from './shown-certificates.ts';
 import { statusError } from './status-error.ts';
+import { UnprovenCalls } from './unproven-calls.ts';
 
 /** Streams last for ever here: no connection grows too old. */
 const CONNECTION_OPTIONS = { 'grpc.max_concurrent_streams': 1_000, 'grpc.max_connection_idle_ms': 60_000 };
@@ -44,7 +46,10 @@ export async function startRelay(
   const stalled = endStalledCalls(PATIENCE_MS, (rpc, peer) =>
     log.warn({ rpc, peer }, 'a stream of the relay was ended: its other side stands still'),
   );
-  const server = new Server({ ...tunnelOptions, ...CONNECTION_OPTIONS, interceptors: [stalled, boundStatuses] });
+  const connections = boundConnections('relay', settings, log);
+  const unproven = new UnprovenCalls(connections);
+  const interceptors = [stalled, boundStatuses, unproven.interceptor];
+  const server = new Server({ ...tunnelOptions, ...CONNECTION_OPTIONS, interceptors });
   const keyPair = await watchKeyPair(
     'the certificate of the relay',
     cert,
@@ -58,10 +63,10 @@ export async function startRelay(
     shown.replace(replaced);
     credentials.replace(tlsContext(replaced));
   });
-  const port = await bind(server, bindable(listen), credentials);
+  const port = await connections.bounding(() => bind(server, bindable(listen), credentials));
   const address = settings.LEASEHOLD_RELAY_ADDRESS ?? listen.replace(/:\d+$/, `:${port}`);
   const bearers = () => keyring.deriveAll(PEER_BEARER);
-  const host = { ports, relay, address, certificates: () => shown.recent(), bearers };
+  const host = { ports, relay, address, certificates: () => shown.recent(), proven: unproven.proven, bearers };
   server.addService(decodingAll(tunnelService), handlers(host));
   ports.log.info({ address }, 'relay listening');
   return {
@@ -88,13 +93,17 @@ function handlers(host: RelayHost): TunnelHandlers {
     return statusError(error);
   };
   return {
-    enrol({ request }, callback) {
+    enrol(call, callback) {
+      const { request } = call;
       if (request instanceof Undecodable) {
         callback({ code: status.INVALID_ARGUMENT, details: NOT_OF_ITS_TYPE });
         return;
       }
       void answerEnrol(host, request).then(
-        (answer) => callback(null, answer),
+        (answer) => {
+          host.proven(call);
+          callback(null, answer);
+        },
         (error: unknown) => callback(explain('Enrol', error)),
       );
     },
