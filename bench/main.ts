@@ -3,11 +3,18 @@ import { benchExpiry } from './expiry.ts';
 import { benchGateway } from './gateway.ts';
 import { benchIssuing } from './issuing.ts';
 import { setTheStage } from './stage.ts';
+import { benchUnauthenticated } from './unauthenticated.ts';
 
-// npm run bench: Leasehold beside yardsticks in the same run. `npm run bench -- issuing`, `-- doors`, `-- expiry` or
-// `-- gateway` for one part. Its last line is one JSON object. It reports; it does not judge with its exit code.
+// npm run bench: Leasehold beside yardsticks in the same run. `npm run bench -- issuing`, `-- doors`, `-- expiry`,
+// `-- gateway` or `-- unauthenticated` for one part. Its last line is one JSON object. It reports; it does not judge with its exit code.
 
-const PARTS = { issuing: benchIssuing, doors: benchDoors, expiry: benchExpiry, gateway: benchGateway };
+const PARTS = {
+  issuing: benchIssuing,
+  doors: benchDoors,
+  expiry: benchExpiry,
+  gateway: benchGateway,
+  unauthenticated: benchUnauthenticated,
+};
 
 const progress = (line: string) => console.error(line);
 const wanted = process.argv.slice(2);

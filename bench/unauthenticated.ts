@@ -7,7 +7,7 @@ import type { Stage } from './stage.ts';
 // What clients without credentials cost a server: its resident memory beside that of before, and whether a caller who is
 // known is served meanwhile.
 
-const LOOKS = 20;
+const LOOKS = 10;
 const LOOK_EVERY_MS = 250;
 
 const CONNECTIONS = 200;
