@@ -186,8 +186,8 @@ export const Settings = z
     ),
     LEASEHOLD_MAX_CALLS_PER_PRINCIPAL: count('Calls of one caller at the same time, at each server', 256),
     LEASEHOLD_MAX_UNAUTHENTICATED_CONNECTIONS: count(
-      'Connections without an authenticated call yet, at each server and each relay, half of them from one network (an IPv4 address, an IPv6 /64); beyond, the oldest are closed. Each may hold 128 KiB',
-      512,
+      'Connections without an authenticated call yet, at each server and each relay, half of them from one network (an IPv4 address, an IPv6 /64); beyond, the oldest are closed. Each may hold 136 KiB',
+      400,
       100_000,
     ),
     LEASEHOLD_CALL_TIMEOUT: seconds('Longest that a call may take that is no stream', 120, 3_600),

@@ -22,8 +22,8 @@ interface Connection {
  * to their first authenticated call. One network may have half of them. Where there are too many, the oldest one of the
  * network with the most is closed, so a new caller can always come and say who it is.
  *
- * What one of them costs is measured by bench/unauthenticated.ts: about 60 KiB for TLS and HTTP/2, and up to 64 KiB of
- * headers that have not come to their end. The default of 512 connections is 62 MiB.
+ * What one of them costs is measured by bench/unauthenticated.ts: about 72 KiB for TLS and HTTP/2, and up to 64 KiB of
+ * headers that have not come to their end. The default of 400 connections is 53 MiB.
  */
 export class UnauthenticatedConnections {
   readonly #room: FairRoom;
