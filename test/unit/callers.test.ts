@@ -72,9 +72,11 @@ test('each kind of caller is known, with the groups that the file makes of it', 
   close();
 });
 
-test('who shows several things is the first that counts: a certificate before a bearer', async () => {
+test('a certificate that names a caller and a bearer are two credentials; of one that names nobody the bearer counts', async () => {
   const { authenticate, close } = await open(ALL);
-  expect(await authenticate(key.reveal(), certificate)).toMatchObject({ id: ID });
+  for (const bearer of [key.reveal(), await issuer.token(), 'opaque']) {
+    await expect(authenticate(bearer, certificate)).rejects.toMatchObject({ reason: 'CREDENTIALS_AMBIGUOUS' });
+  }
   close();
   const withoutTrust = await open({ ...ALL, certificates: {} });
   expect(await withoutTrust.authenticate(key.reveal(), certificate)).toMatchObject({ id: 'ci' });

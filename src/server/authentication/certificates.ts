@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import { Unauthenticated } from '../../shared/domain/errors.ts';
 import { MAX_PRINCIPAL_NAME, type Principal, principalName } from '../../shared/domain/principal.ts';
 import type { Authenticator, Credentials } from './authenticator.ts';
+import { severalCredentials } from './several-credentials.ts';
 
 /** Which client certificates are principals. All were issued by a CA of LEASEHOLD_CLIENT_CA. */
 export interface CertificateRules {
@@ -28,10 +29,16 @@ export class Certificates implements Authenticator {
     this.#rules = rules;
   }
 
-  async authenticate({ certificate }: Credentials): Promise<Principal | undefined> {
-    if (certificate === undefined) {
-      return undefined;
+  async authenticate({ certificate, bearer }: Credentials): Promise<Principal | undefined> {
+    const principal = certificate && this.#named(certificate);
+    // Of a certificate that names no caller, as a mesh gives each of its workloads one, only the bearer token counts.
+    if (principal && bearer) {
+      throw severalCredentials('a client certificate that names a caller, and a bearer token');
     }
+    return principal;
+  }
+
+  #named(certificate: X509Certificate): Principal | undefined {
     const uris = uriNames(certificate);
     return uris.some((uri) => LIKE_A_SPIFFE_ID.test(uri))
       ? this.#bySpiffeId(certificate, uris)

@@ -1,13 +1,13 @@
-import { type Metadata as GrpcMetadata, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { trace } from '@opentelemetry/api';
 import { type CallContext, ServerError, type ServerMiddlewareCall, Status } from 'nice-grpc-common';
-import { LeaseholdError, Unauthenticated, Unavailable } from '../../shared/domain/errors.ts';
+import { LeaseholdError, Unavailable } from '../../shared/domain/errors.ts';
 import { type Principal, principalName } from '../../shared/domain/principal.ts';
-import { Secret } from '../../shared/domain/secret.ts';
 import type { Origin } from '../../shared/ports/authorizer.ts';
 import { asWorkOf, principalAttributes } from '../../shared/telemetry/current-caller.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import { type Audit, actionOf } from '../audit.ts';
+import { bearerIn } from '../authentication/bearer-in.ts';
 import type { CallerContext } from '../caller.ts';
 import type { Doors } from '../doors.ts';
 import type { CallsUnderWay } from '../limits/calls-under-way.ts';
@@ -20,9 +20,6 @@ import { statusOf } from './status-of.ts';
 
 /** A stream ends without a result. */
 type ResultOf<Steps> = Steps extends AsyncGenerator<unknown, infer Result> ? Result : never;
-
-/** RFC 6750, section 2.1. HTTP/2 limits its length. */
-const BEARER = /^bearer +([\x21-\x7e]+)$/i;
 
 /** Metadata in which the interceptor names a call to the middleware. What a client sends in it is replaced. */
 const CALL = 'leasehold-call';
@@ -103,7 +100,12 @@ export class Authentication {
     stream.once('close', leave);
     try {
       const certificate = doors.transport.clientCertificates?.shownOn(stream);
-      const principal = await doors.authenticate({ certificate, bearer: bearerIn(metadata), now: Date.now() });
+      const principal = await doors.authenticate({
+        certificate,
+        bearer: bearerIn(metadata, certificate),
+        sourceIp: call.sourceIp,
+        now: Date.now(),
+      });
       connections.authenticated(stream.session);
       return principal;
     } catch (error) {
@@ -161,16 +163,4 @@ function refused(error: unknown, log: Logger, rpc: string): ServerError {
     log.warn({ rpc, err: error }, 'a caller could not be identified');
   }
   return statusOf(error);
-}
-
-function bearerIn(metadata: GrpcMetadata): Secret | undefined {
-  const [shown, ...more] = metadata.get('authorization');
-  if (shown === undefined) {
-    return undefined;
-  }
-  const token = BEARER.exec(String(shown))?.[1];
-  if (token === undefined || more.length > 0) {
-    throw new Unauthenticated('CREDENTIALS_INVALID', 'metadata `authorization` must be one `Bearer ` and the token');
-  }
-  return new Secret(token);
 }

@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { constants, type IncomingHttpHeaders } from 'node:http2';
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { showRepeatedAuthorization } from './repeated-authorization.ts';
 
 /**
  * A request has come to an HTTP/2 server, and nobody has read it yet (nodejs.org/api/diagnostics_channel.html; Node 24.2).
@@ -23,7 +24,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Bounds the headers that grpc-js reads before any interceptor, in all servers of this process, until it is closed. */
 export function boundEarlyHeaders(): { close(): void } {
   const listener = (message: unknown) => {
-    const { headers } = message as { headers: IncomingHttpHeaders };
+    const { headers, stream } = message as { headers: IncomingHttpHeaders; stream: ServerHttp2Stream };
+    showRepeatedAuthorization(stream.session);
     boundPath(headers);
     boundDeadline(headers);
   };

@@ -109,6 +109,11 @@ export const REASONS = {
     'the credentials are not valid here',
     'get new ones; the message says what is wrong',
   ],
+  CREDENTIALS_AMBIGUOUS: [
+    'UNAUTHENTICATED',
+    'the call shows more than one credential',
+    'send one: a client certificate that names a caller, or one `authorization: Bearer` token',
+  ],
   CREDENTIALS_EXPIRED: ['UNAUTHENTICATED', 'the credentials expired', 'get new ones from their issuer'],
   ISSUER_UNREACHABLE: [
     'UNAVAILABLE',
