@@ -1,5 +1,6 @@
 import { startAuthorization } from '../shared/authorization/start-authorization.ts';
 import type { Principal } from '../shared/domain/principal.ts';
+import { EgressGuard } from '../shared/kubernetes/egress/egress-guard.ts';
 import type { Authorizer } from '../shared/ports/authorizer.ts';
 import type { Settings } from '../shared/settings.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
@@ -20,7 +21,8 @@ export interface Doors {
 /** As the settings say. Throws an Error where they, or the files that they name, are wrong. */
 export async function openDoors(settings: Settings, log: Logger): Promise<Doors> {
   const transport = await openTransport(settings, log);
-  const callers = await Callers.open(requiredCallers(settings), log);
+  const egress = new EgressGuard(settings.LEASEHOLD_ALLOWED_NETWORKS);
+  const callers = await Callers.open(requiredCallers(settings), log, egress);
   const { authorizer, stop } = await startAuthorization(settings.LEASEHOLD_POLICIES, log);
   return {
     transport,

@@ -104,12 +104,7 @@ test.each<[string, object, RegExp]>([
     { jwt: [ISSUER], clusters: [{ ...CLUSTER, issuer: ISSUER.issuer }] },
     /of jwt, too/,
   ],
-  [
-    'a cluster that is asked in two ways',
-    { clusters: [{ ...CLUSTER, tokenReview: REVIEW }] },
-    /either jwks or tokenReview/,
-  ],
-  ['a cluster that is asked in no way', { clusters: [{ ...CLUSTER, jwks: undefined }] }, /either jwks or tokenReview/],
+  ['a cluster that is asked in no way', { clusters: [{ ...CLUSTER, jwks: undefined }] }, /jwks, tokenReview, or both/],
   [
     'a cluster that would be sent the tokens of another',
     { clusters: [CLUSTER, { ...CLUSTER, name: 'b', jwks: undefined, tokenReview: REVIEW }] },
@@ -139,6 +134,12 @@ test('the groups of the shipped policies are kept from issuers', async () => {
   const policies = await readPolicyFiles(SHIPPED_POLICIES);
   const named = policies.flatMap(({ text }) => [...text.matchAll(/Group::"([^"]+)"/g)].map(([, name]) => name));
   expect(named.sort()).toEqual(ROLES.toSorted());
+});
+
+test('a cluster may have its keys and be asked, also one of several with one issuer: its signature comes first', () => {
+  const both = { ...CLUSTER, tokenReview: REVIEW };
+  const { clusters } = parseCallersFile(stringify({ clusters: [CLUSTER, { ...both, name: 'other' }] }));
+  expect(clusters[1]).toMatchObject({ jwks: { file: 'prod.json' }, tokenReview: REVIEW });
 });
 
 test('URLs are canonical, but an issuer is what its tokens say', () => {

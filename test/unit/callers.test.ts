@@ -10,6 +10,7 @@ import { createLogger } from '../../src/shared/telemetry/logger.ts';
 import { makeTempFolder } from '../servers/temp-folder.ts';
 import { startAnsweringServer } from '../support/answering-server.ts';
 import { makeCa } from '../support/certificates.ts';
+import { testEgress } from '../support/egress.ts';
 import { eventually } from '../support/eventually.ts';
 import { apiKeyEntry } from '../support/security.ts';
 import { makeTokenIssuer } from '../support/token-issuer.ts';
@@ -48,7 +49,7 @@ let files = 0;
 async function open(callers: object) {
   const path = at(`callers-${files++}.yaml`);
   await writeFile(path, stringify(callers));
-  const opened = await Callers.open(path, log);
+  const opened = await Callers.open(path, log, testEgress);
   const authenticate = (bearer?: string, shown?: X509Certificate) =>
     opened.authenticate({
       certificate: shown,

@@ -5,6 +5,7 @@ import { KeySets } from '../../src/server/authentication/key-sets.ts';
 import { createLogger } from '../../src/shared/telemetry/logger.ts';
 import { makeTempFolder } from '../servers/temp-folder.ts';
 import { type AnsweringServer, startAnsweringServer } from '../support/answering-server.ts';
+import { testEgress } from '../support/egress.ts';
 
 // Each key set looks for new keys again and again, until it is closed.
 
@@ -30,7 +31,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const open = () => new KeySets(folder.path, createLogger('test', 'silent'));
+const open = () => new KeySets(folder.path, createLogger('test', 'silent'), testEgress);
 const published = () => ({ url: `${server.url}/keys`, caFile: 'ca.pem' });
 
 test('what callers would have needed that are not taken is closed, also where it was still on its way', async () => {

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
-import { TokenReviews } from '../../src/server/authentication/token-review.ts';
+import { describe, expect, test } from 'vitest';
+import { type Proof, TokenReviews } from '../../src/server/authentication/token-review.ts';
+import { Unauthenticated } from '../../src/shared/domain/errors.ts';
 import { Secret } from '../../src/shared/domain/secret.ts';
 
 const NOW = Date.now();
@@ -96,10 +97,103 @@ test('a flood of tokens does not become a flood of reviews', async () => {
       return { status: GOOD };
     },
   });
-  const all = Array.from({ length: 400 }, (_, index) => reviews.accountOf(new Secret(`token ${index}`), NOW));
+  const all = Array.from({ length: 400 }, (_, index) =>
+    reviews.accountOf(new Secret(`token ${index}`), NOW, `192.0.2.${index % 2}`),
+  );
   const settled = Promise.allSettled(all);
   gate.resolve();
   const refused = (await settled).filter(({ status }) => status === 'rejected');
   expect(most).toBe(16);
   expect(refused).toHaveLength(400 - 16 - 256);
+});
+
+describe('while forged tokens flood a cluster that answers nothing', () => {
+  const FORGED = 600;
+  const REAL = 'a token of a new caller';
+
+  /** Reviews that answer real tokens at once, and others never. `proof`: as TokenReviews takes it. */
+  function underFlood(proof?: Proof) {
+    const asked: string[] = [];
+    const reviews = new TokenReviews(
+      'https://cluster.test',
+      ['leasehold'],
+      {
+        async post(_url, body) {
+          const { token } = (body as { spec: { token: string } }).spec;
+          asked.push(token);
+          return token.startsWith('forged') ? new Promise(() => undefined) : { status: GOOD };
+        },
+      },
+      proof,
+    );
+    const forge = (addressOf: (index: number) => string) =>
+      Promise.allSettled(
+        Array.from({ length: FORGED }, (_, index) =>
+          reviews.accountOf(new Secret(`forged ${index}`), NOW, addressOf(index)),
+        ),
+      );
+    return { asked, reviews, forge };
+  }
+
+  const LEDGER_ACCOUNT = { namespace: 'payments', name: 'ledger' };
+
+  test('a caller of another address is served, whose token the cluster never saw', async () => {
+    const { reviews, forge } = underFlood();
+    void forge(() => '192.0.2.1');
+    expect(await reviews.accountOf(new Secret(REAL), NOW, '192.0.2.2')).toEqual(LEDGER_ACCOUNT);
+  });
+
+  test.each([
+    ['the addresses of one /64', (index: number) => `2001:db8::${index.toString(16)}`, '2001:db8:0:1::1'],
+    ['an IPv4 address in two forms', (index: number) => (index % 2 ? '192.0.2.1' : '::ffff:192.0.2.1'), '192.0.2.2'],
+  ])('%s are one source', async (_name, addressOf, other) => {
+    const { reviews, forge } = underFlood();
+    void forge(addressOf);
+    expect(await reviews.accountOf(new Secret(REAL), NOW, other)).toEqual(LEDGER_ACCOUNT);
+  });
+
+  test('a token that was accepted before is asked about again, from whatever address', async () => {
+    const { asked, reviews, forge } = underFlood();
+    await reviews.accountOf(new Secret(REAL), NOW, '192.0.2.1');
+    void forge((index) => `192.0.2.${index % 250}`);
+    expect(await reviews.accountOf(new Secret(REAL), NOW + 10_000, '192.0.2.1')).toEqual(LEDGER_ACCOUNT);
+    expect(asked.filter((token) => token === REAL)).toHaveLength(2);
+  });
+
+  test('where a signature proves tokens, the cluster is asked about no forged one', async () => {
+    const forged = new Unauthenticated('CREDENTIALS_INVALID', 'its signature is wrong');
+    const { asked, reviews, forge } = underFlood(async (token) => {
+      if (token.reveal().startsWith('forged')) {
+        throw forged;
+      }
+      return LEDGER_ACCOUNT;
+    });
+    const outcomes = await forge(() => '192.0.2.1');
+    expect(outcomes.filter((outcome) => outcome.status === 'rejected' && outcome.reason === forged)).toHaveLength(
+      FORGED,
+    );
+    expect(await reviews.accountOf(new Secret(REAL), NOW, '192.0.2.1')).toEqual(LEDGER_ACCOUNT);
+    expect(asked).toEqual([REAL]);
+  });
+
+  test('a caller with many tokens of its own waits for itself', async () => {
+    const { reviews, forge } = underFlood(async (token) =>
+      token.reveal().startsWith('forged') ? { namespace: 'evil', name: 'twin' } : LEDGER_ACCOUNT,
+    );
+    void forge(() => '192.0.2.1');
+    expect(await reviews.accountOf(new Secret(REAL), NOW, '192.0.2.1')).toEqual(LEDGER_ACCOUNT);
+  });
+});
+
+test('a token that was signed for one account and reviewed as another is refused', async () => {
+  const reviews = new TokenReviews(
+    'https://cluster.test',
+    ['leasehold'],
+    { post: async () => ({ status: GOOD }) },
+    async () => ({
+      namespace: 'payments',
+      name: 'other',
+    }),
+  );
+  await expect(reviews.accountOf(new Secret('token'), NOW)).rejects.toMatchObject({ reason: 'CREDENTIALS_INVALID' });
 });

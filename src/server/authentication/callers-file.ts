@@ -86,8 +86,8 @@ const Cluster = z
     tokenReview: TokenReview.optional(),
   })
   .refine(
-    ({ jwks, tokenReview }) => (jwks === undefined) !== (tokenReview === undefined),
-    'needs either jwks or tokenReview',
+    ({ jwks, tokenReview }) => jwks !== undefined || tokenReview !== undefined,
+    'needs jwks, tokenReview, or both',
   )
   .refine(byDiscovery, BY_DISCOVERY);
 
@@ -136,14 +136,14 @@ const CallersFile = z
     for (const name of repeated(clusters.map(({ name }) => name))) {
       complain(['clusters'], `cluster ${name} stands there twice`);
     }
-    for (const [index, { issuer, tokenReview }] of clusters.entries()) {
+    for (const [index, { issuer, jwks, tokenReview }] of clusters.entries()) {
       if (issuers.includes(issuer)) {
         complain(['clusters', index, 'issuer'], 'is an issuer of jwt, too');
       }
-      if (tokenReview && clusters.filter((other) => other.issuer === issuer).length > 1) {
+      if (tokenReview && !jwks && clusters.filter((other) => other.issuer === issuer).length > 1) {
         complain(
           ['clusters', index, 'tokenReview'],
-          'is not for clusters that share an issuer: one would be sent the tokens of another; use jwks',
+          'is not for clusters that share an issuer: one would be sent the tokens of another; add jwks',
         );
       }
     }

@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import type { Principal } from '../../shared/domain/principal.ts';
+import type { EgressGuard } from '../../shared/kubernetes/egress/egress-guard.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import { WatchedFiles } from '../../shared/watched-files.ts';
 import { ApiKeys } from './api-keys.ts';
@@ -12,6 +13,7 @@ import { JsonWebTokens } from './json-web-tokens.ts';
 import type { KeySet } from './key-set.ts';
 import { KeySets } from './key-sets.ts';
 import { LocalGroups } from './local-groups.ts';
+import { accountByServedKeys, servedKeys } from './served-keys.ts';
 import { accountByKeys, ServiceAccounts, type TokenCluster } from './service-accounts.ts';
 import { TokenReviews } from './token-review.ts';
 
@@ -21,6 +23,14 @@ interface Known {
   groups: LocalGroups;
 }
 
+/** How keys are found, and clusters asked. */
+interface Means {
+  /** Paths are relative to it. */
+  folder: string;
+  egress: EgressGuard;
+  keysOf: KeysOf;
+}
+
 type KeysOf = (issuer: string, spec: CallersFile['jwt'][number]['jwks']) => Promise<KeySet>;
 
 /** Knows who calls, by the callers file, which is read again where it or a file that it names changes. */
@@ -28,17 +38,17 @@ export class Callers {
   readonly #file: WatchedFiles<Known>;
   readonly #keySets: KeySets;
 
-  /** Throws an Error where the file is not good. */
-  static async open(path: string, log: Logger): Promise<Callers> {
+  /** Throws an Error where the file is not good. `egress`: lets through where issuers and clusters may be asked. */
+  static async open(path: string, log: Logger, egress: EgressGuard): Promise<Callers> {
     const folder = dirname(resolve(path));
-    const keySets = new KeySets(folder, log);
+    const keySets = new KeySets(folder, log, egress);
     const file = await WatchedFiles.open({
       what: 'callers',
       setting: 'LEASEHOLD_CALLERS',
       paths: [path],
       parse: ([content]) => {
         const callers = parseCallersFile(String(content));
-        return keySets.replace((keysOf) => know(callers, folder, keysOf));
+        return keySets.replace((keysOf) => know(callers, { folder, egress, keysOf }));
       },
       log,
     });
@@ -62,15 +72,15 @@ export class Callers {
   }
 }
 
-async function know(file: CallersFile, folder: string, keysOf: KeysOf): Promise<Known> {
+async function know(file: CallersFile, means: Means): Promise<Known> {
   const issuers = await Promise.all(
     file.jwt.map(async ({ jwks, groupsClaim, groupsPrefix, ...rules }) => ({
       ...rules,
-      keys: await keysOf(rules.issuer, jwks),
+      keys: await means.keysOf(rules.issuer, jwks),
       groups: groupsClaim && groupsPrefix ? { claim: groupsClaim, prefix: groupsPrefix } : undefined,
     })),
   );
-  const clusters = await Promise.all(file.clusters.map((cluster) => tokenCluster(cluster, folder, keysOf)));
+  const clusters = await Promise.all(file.clusters.map((cluster) => tokenCluster(cluster, means)));
   const apiKeys = file.apiKeys.map(({ name, sha256, groups, expires }) => ({
     name,
     hash: Buffer.from(sha256, 'hex'),
@@ -90,24 +100,22 @@ async function know(file: CallersFile, folder: string, keysOf: KeysOf): Promise<
 
 async function tokenCluster(
   { name, issuer, audiences, algorithms, jwks, tokenReview }: CallersFile['clusters'][number],
-  folder: string,
-  keysOf: KeysOf,
+  { folder, egress, keysOf }: Means,
 ): Promise<TokenCluster> {
-  if (jwks) {
-    return {
-      name,
-      issuer,
-      accountOf: accountByKeys({ issuer, audiences, algorithms, keys: await keysOf(issuer, jwks) }),
-    };
-  }
+  const signed = jwks && accountByKeys({ issuer, audiences, algorithms, keys: await keysOf(issuer, jwks) });
   if (!tokenReview) {
-    throw new Error(`cluster ${name} has neither jwks nor tokenReview`);
+    if (!signed) {
+      throw new Error(`cluster ${name} has neither jwks nor tokenReview`);
+    }
+    return { name, issuer, accountOf: signed };
   }
   const { url, caFile, tokenFile } = tokenReview;
-  const https = new HttpsJson({
-    caFile: caFile === undefined ? undefined : resolve(folder, caFile),
-    tokenFile: resolve(folder, tokenFile),
-  });
+  const https = new HttpsJson(
+    { caFile: caFile === undefined ? undefined : resolve(folder, caFile), tokenFile: resolve(folder, tokenFile) },
+    egress,
+  );
   await https.requireUsable();
-  return { name, issuer, accountOf: new TokenReviews(url, audiences, https).accountOf };
+  const proof =
+    signed ?? accountByServedKeys({ issuer, audiences, keys: await keysOf(issuer, servedKeys(tokenReview)) });
+  return { name, issuer, accountOf: new TokenReviews(url, audiences, https, proof).accountOf };
 }

@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'undici';
 import { parseAnchors } from '../../shared/domain/certificates.ts';
 import { parsedAt } from '../../shared/domain/malformed.ts';
+import { parseJson } from '../../shared/domain/parse-json.ts';
 import { trustIn } from '../../shared/domain/trust.ts';
+import type { EgressGuard } from '../../shared/kubernetes/egress/egress-guard.ts';
 
 /** For one request, from connecting to the last byte of the answer. */
 const TIMEOUT_MS = 5_000;
@@ -17,14 +19,20 @@ export interface HttpsFiles {
   tokenFile?: string | undefined;
 }
 
-/** Asks servers of issuers and clusters for JSON. Its files are read for each request: they rotate. No redirect is followed. */
+/**
+ * Asks servers of issuers and clusters for JSON, at addresses that the egress guard lets through: a discovery document names
+ * the URL of the keys, and DNS the address of either. Its files are read for each request: they rotate. No redirect is
+ * followed, and errors repeat nothing of an answer but its status: what answers at such a URL may be no issuer at all.
+ */
 export class HttpsJson {
   readonly #files: HttpsFiles;
+  readonly #egress: EgressGuard;
   #ca = '';
   #agent: Agent | undefined;
 
-  constructor(files: HttpsFiles) {
+  constructor(files: HttpsFiles, egress: EgressGuard) {
     this.#files = files;
+    this.#egress = egress;
   }
 
   /** Throws an Error where its CA file cannot be used. */
@@ -61,7 +69,12 @@ export class HttpsJson {
       await body.dump();
       throw new Error(`${url} answered ${statusCode}`);
     }
-    return body.json();
+    // The parser's own error would quote the body.
+    const json = parseJson(await body.text());
+    if (json === undefined) {
+      throw new Error(`${url} answered ${statusCode}, but not with JSON`);
+    }
+    return json;
   }
 
   async #login(): Promise<{ authorization?: string }> {
@@ -77,7 +90,7 @@ export class HttpsJson {
       void this.#agent?.close();
       this.#ca = ca;
       this.#agent = new Agent({
-        connect: { timeout: TIMEOUT_MS, ...trustIn(anchors) },
+        connect: this.#egress.connector({ timeout: TIMEOUT_MS, ...trustIn(anchors) }),
         maxResponseSize: MAX_ANSWER_BYTES,
       });
     }

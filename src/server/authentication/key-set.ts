@@ -12,13 +12,21 @@ export interface KeySet {
   close(): void;
 }
 
+/** An RSA key of 8192 bits in base64url. The time that a signature takes grows with the key's size, and so with its exponent's. */
+const MAX_RSA_MODULUS = 1_366;
+const MAX_RSA_EXPONENT = 6;
+
+const hasBoundedRsa = ({ n = '', e = '' }: Record<string, unknown>) =>
+  String(n).length <= MAX_RSA_MODULUS && String(e).length <= MAX_RSA_EXPONENT;
+
 /** RFC 7517. What must stay with the issuer is refused: whoever has it can make tokens. */
 const Jwks = z.object({
   keys: z
     .array(
       z
         .looseObject({ kty: z.string() })
-        .refine((key) => key.kty !== 'oct' && !('d' in key) && !('k' in key), 'holds a private or a symmetric key'),
+        .refine((key) => key.kty !== 'oct' && !('d' in key) && !('k' in key), 'holds a private or a symmetric key')
+        .refine(hasBoundedRsa, 'holds an RSA key of more than 8192 bits, or with too large an exponent'),
     )
     .max(1_000),
 });

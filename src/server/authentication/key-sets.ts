@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { EgressGuard } from '../../shared/kubernetes/egress/egress-guard.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { KeysSpec } from './callers-file.ts';
 import { discoverJwks } from './discover.ts';
@@ -11,12 +12,14 @@ import { RemoteKeySet } from './remote-key-set.ts';
 export class KeySets {
   readonly #folder: string;
   readonly #log: Logger;
+  readonly #egress: EgressGuard;
   #open = new Map<string, Promise<KeySet>>();
 
   /** Paths are relative to `folder`. */
-  constructor(folder: string, log: Logger) {
+  constructor(folder: string, log: Logger, egress: EgressGuard) {
     this.#folder = folder;
     this.#log = log;
+    this.#egress = egress;
   }
 
   /** Opens what is wanted by `open` and closes what is not any more; where it throws, all stays as it was. */
@@ -48,7 +51,7 @@ export class KeySets {
     if ('file' in spec) {
       return openFileKeySet(resolve(this.#folder, spec.file), this.#log);
     }
-    const https = new HttpsJson(this.#absolute(spec));
+    const https = new HttpsJson(this.#absolute(spec), this.#egress);
     await https.requireUsable();
     const keys = new RemoteKeySet(
       issuer,

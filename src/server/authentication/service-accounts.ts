@@ -19,7 +19,7 @@ export interface TokenCluster {
   /** Its `--service-account-issuer`. Clusters may share one: kubeadm gives all the same. */
   issuer: string;
   /** Whose the token is. Throws Unauthenticated, or Unavailable where that cannot be found out. */
-  accountOf(token: Secret, now: number): Promise<ServiceAccount>;
+  accountOf(token: Secret, now: number, sourceIp?: string): Promise<ServiceAccount>;
 }
 
 const USER_NAME = /^system:serviceaccount:([^:]+):([^:]+)$/;
@@ -32,13 +32,13 @@ export class ServiceAccounts implements Authenticator {
     this.#clusters = clusters;
   }
 
-  async authenticate({ bearer, now }: Credentials): Promise<Principal | undefined> {
+  async authenticate({ bearer, now, sourceIp }: Credentials): Promise<Principal | undefined> {
     const claimed = claimedIssuer(bearer);
     let refusal: unknown;
     for (const { name, issuer, accountOf } of this.#clusters) {
       if (bearer && issuer === claimed) {
         try {
-          const account = await accountOf(bearer, now);
+          const account = await accountOf(bearer, now, sourceIp);
           return { kind: 'service-account', id: `${account.namespace}/${account.name}`, issuer: name, groups: [] };
         } catch (error) {
           // One that cannot say whether it is its token may say so later: the refusal of another is not the last word.
@@ -54,7 +54,7 @@ export class ServiceAccounts implements Authenticator {
 }
 
 /** Verifies tokens by the keys of their cluster alone. That a pod or an account is gone is seen only at the token's end. */
-export function accountByKeys(rules: TokenRules): TokenCluster['accountOf'] {
+export function accountByKeys(rules: TokenRules): (token: Secret, now: number) => Promise<ServiceAccount> {
   return async (token, now) => {
     const { sub } = await verifyToken(token, rules, now);
     const account = parseUserName(sub);
@@ -63,6 +63,10 @@ export function accountByKeys(rules: TokenRules): TokenCluster['accountOf'] {
     }
     return account;
   };
+}
+
+export function isSameAccount(one: ServiceAccount, other: ServiceAccount): boolean {
+  return one.namespace === other.namespace && one.name === other.name;
 }
 
 /** What Kubernetes calls a service account, as `sub` of its tokens and as user. */

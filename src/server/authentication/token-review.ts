@@ -1,19 +1,20 @@
 import { createHash } from 'node:crypto';
-import pLimit from 'p-limit';
 import { z } from 'zod';
 import { Unauthenticated, Unavailable } from '../../shared/domain/errors.ts';
 import type { Secret } from '../../shared/domain/secret.ts';
+import { sourceNetwork } from '../source-network.ts';
+import { FairTurns, TooManyWaiting } from './fair-turns.ts';
 import type { HttpsJson } from './https-json.ts';
-import { parseUserName, type ServiceAccount, type TokenCluster } from './service-accounts.ts';
+import { isSameAccount, parseUserName, type ServiceAccount, type TokenCluster } from './service-accounts.ts';
 
 /** How long an answer counts: as long as an API server keeps its own. */
 const KEPT_MS = 10_000;
 
+/** Tokens that the cluster has accepted; the one that was accepted longest ago is forgotten first. */
 const MAX_KEPT = 10_000;
 
 /** Reviews at a time, and waiting: tokens that nobody has seen before must not flood the API server. */
-const AT_ONCE = 16;
-const MAX_WAITING = 256;
+const TURNS = { atOnce: 16, atOnceEach: 8, waiting: 256 };
 
 const TokenReview = z.object({
   /** A Status instead says that something went wrong. */
@@ -28,79 +29,102 @@ const TokenReview = z.object({
 });
 
 interface Answer {
-  account: Promise<ServiceAccount>;
+  account: ServiceAccount;
   askedAt: number;
 }
 
-/** Asks a cluster whose token it is (authentication.k8s.io/v1): it sees at once that a pod or an account is gone. */
+/**
+ * The account that a key of the cluster signed the token for; undefined: there are no keys to tell it by. Throws
+ * Unauthenticated where the token is forged or cannot be accepted, and then the cluster is not asked.
+ */
+export type Proof = (token: Secret, now: number) => Promise<ServiceAccount | undefined>;
+
+/**
+ * Asks a cluster whose token it is (authentication.k8s.io/v1): it sees at once that a pod or an account is gone.
+ *
+ * Anyone may send tokens, so what nothing proves has a share of the questions of its own, in turn by source network. A token
+ * that is signed, or that the cluster has accepted before, is asked about in another share, in turn by account: neither a
+ * forger nor another caller takes its turn.
+ */
 export class TokenReviews {
   readonly #url: string;
   readonly #audiences: readonly string[];
   readonly #https: Pick<HttpsJson, 'post'>;
-  readonly #limit = pLimit(AT_ONCE);
-  /** By hash of the token, the oldest first. */
-  readonly #answers = new Map<string, Answer>();
+  readonly #proof: Proof;
+  readonly #proven = new FairTurns(TURNS);
+  readonly #unproven = new FairTurns(TURNS);
+  /** By hash of the token, the oldest first: only what was accepted, so that forged tokens push nothing out. */
+  readonly #accepted = new Map<string, Answer>();
+  readonly #underWay = new Map<string, Promise<ServiceAccount>>();
 
   /** `url` of the API server, under which its paths are; without a slash at its end. */
-  constructor(url: string, audiences: readonly string[], https: Pick<HttpsJson, 'post'>) {
+  constructor(
+    url: string,
+    audiences: readonly string[],
+    https: Pick<HttpsJson, 'post'>,
+    proof: Proof = async () => undefined,
+  ) {
     this.#url = `${url}/apis/authentication.k8s.io/v1/tokenreviews`;
     this.#audiences = audiences;
     this.#https = https;
+    this.#proof = proof;
   }
 
-  readonly accountOf: TokenCluster['accountOf'] = (token, now) => {
+  readonly accountOf: TokenCluster['accountOf'] = async (token, now, sourceIp) => {
     const hash = createHash('sha256').update(token.reveal()).digest('base64');
-    const kept = this.#answers.get(hash);
-    if (kept && kept.askedAt <= now && now < kept.askedAt + KEPT_MS) {
-      return kept.account;
+    const before = this.#accepted.get(hash);
+    if (before && before.askedAt <= now && now < before.askedAt + KEPT_MS) {
+      return before.account;
     }
-    const account = this.#ask(token);
-    this.#keep(hash, { account, askedAt: now });
-    return account;
+    const asked =
+      this.#underWay.get(hash) ?? this.#ask(hash, token, now, sourceIp).finally(() => void this.#underWay.delete(hash));
+    this.#underWay.set(hash, asked);
+    return asked;
   };
 
-  #keep(hash: string, answer: Answer): void {
-    this.#answers.delete(hash);
-    this.#answers.set(hash, answer);
-    const [oldest] = this.#answers.keys();
-    if (oldest !== undefined && this.#answers.size > MAX_KEPT) {
-      this.#answers.delete(oldest);
-    }
-    // Only good answers are kept: what was refused may be good a moment later.
-    answer.account.catch(() => {
-      if (this.#answers.get(hash) === answer) {
-        this.#answers.delete(hash);
-      }
-    });
-  }
-
-  async #ask(token: Secret): Promise<ServiceAccount> {
-    if (this.#limit.pendingCount >= MAX_WAITING) {
-      throw new Unavailable('ISSUER_UNREACHABLE', 'too many tokens wait for their cluster to review them');
-    }
-    const { status } = await this.#limit(() => this.#review(token));
+  async #ask(hash: string, token: Secret, now: number, sourceIp: string | undefined): Promise<ServiceAccount> {
+    const expected = this.#accepted.get(hash)?.account ?? (await this.#proof(token, now));
+    const { status } = await (expected
+      ? this.#inTurn(this.#proven, `${expected.namespace}/${expected.name}`, token)
+      : this.#inTurn(this.#unproven, sourceNetwork(sourceIp), token));
     const account = parseUserName(status.user?.username);
     // An API server that does not know audiences names none: then the token is for itself.
     const isForUs = status.audiences.some((audience) => this.#audiences.includes(audience));
-    if (!status.authenticated || status.error !== '' || !account || !isForUs) {
+    const isExpected = !expected || (account && isSameAccount(expected, account));
+    this.#accepted.delete(hash);
+    if (!status.authenticated || status.error !== '' || !account || !isForUs || !isExpected) {
       throw new Unauthenticated(
         'CREDENTIALS_INVALID',
         'the token does not count: its cluster says that it is of no service account, has ended, or is for another audience',
       );
     }
+    this.#accept(hash, { account, askedAt: now });
     return account;
   }
 
-  async #review(token: Secret): Promise<z.infer<typeof TokenReview>> {
+  #accept(hash: string, answer: Answer): void {
+    this.#accepted.set(hash, answer);
+    const [oldest] = this.#accepted.keys();
+    if (oldest !== undefined && this.#accepted.size > MAX_KEPT) {
+      this.#accepted.delete(oldest);
+    }
+  }
+
+  async #inTurn(turns: FairTurns, source: string, token: Secret): Promise<z.infer<typeof TokenReview>> {
     try {
       return TokenReview.parse(
-        await this.#https.post(this.#url, {
-          apiVersion: 'authentication.k8s.io/v1',
-          kind: 'TokenReview',
-          spec: { token: token.reveal(), audiences: this.#audiences },
-        }),
+        await turns.take(source, () =>
+          this.#https.post(this.#url, {
+            apiVersion: 'authentication.k8s.io/v1',
+            kind: 'TokenReview',
+            spec: { token: token.reveal(), audiences: this.#audiences },
+          }),
+        ),
       );
     } catch (error) {
+      if (error instanceof TooManyWaiting) {
+        throw new Unavailable('ISSUER_UNREACHABLE', 'too many tokens wait for their cluster to review them');
+      }
       throw new Unavailable('ISSUER_UNREACHABLE', 'the cluster of this token cannot be asked about it at present', {
         cause: error,
       });

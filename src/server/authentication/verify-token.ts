@@ -1,4 +1,4 @@
-import { decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
+import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose';
 import { LeaseholdError, Unauthenticated } from '../../shared/domain/errors.ts';
 import type { Secret } from '../../shared/domain/secret.ts';
 import type { KeySet } from './key-set.ts';
@@ -59,6 +59,34 @@ export async function verifyToken(token: Secret, rules: TokenRules, now: number)
       throw error;
     }
     // A key of the issuer that cannot be used makes more than JOSEErrors; whatever it is, the token does not count.
+    throw refusal(error);
+  }
+}
+
+/**
+ * Refuses what no key is needed for to refuse: a token that is malformed, expired, or for another audience. That it passes
+ * proves nothing. Throws Unauthenticated.
+ */
+export function requirePlausible(token: Secret, audiences: readonly string[], now: number): void {
+  const text = token.reveal();
+  try {
+    const { alg = '' } = decodeProtectedHeader(text);
+    const claims = decodeJwt(text);
+    const { aud = [], exp, nbf = 0 } = claims;
+    const seconds = now / 1000;
+    if (!ALGORITHMS.some((allowed) => allowed === alg)) {
+      throw new errors.JOSEAlgNotAllowed();
+    }
+    if (!audiences.some((audience) => [aud].flat().includes(audience))) {
+      throw new errors.JWTClaimValidationFailed('', claims, 'aud');
+    }
+    if (typeof exp !== 'number' || typeof nbf !== 'number' || nbf > seconds + CLOCK_TOLERANCE_SECONDS) {
+      throw new errors.JWTClaimValidationFailed('', claims, typeof exp === 'number' ? 'nbf' : 'exp');
+    }
+    if (exp <= seconds - CLOCK_TOLERANCE_SECONDS) {
+      throw new errors.JWTExpired('', claims, 'exp');
+    }
+  } catch (error) {
     throw refusal(error);
   }
 }

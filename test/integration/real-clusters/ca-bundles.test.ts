@@ -13,6 +13,7 @@ import { readSettings, type Settings } from '../../../src/shared/settings.ts';
 import { createLogger } from '../../../src/shared/telemetry/logger.ts';
 import { makeTempFolder, type TempFolder } from '../../servers/temp-folder.ts';
 import { firstOf, makeCa } from '../../support/certificates.ts';
+import { testEgress } from '../../support/egress.ts';
 import { leaseholdEnvironment } from '../../support/leasehold.ts';
 import { otherCa } from '../../support/other-ca.ts';
 import { rejectionOf } from '../../support/rejection.ts';
@@ -175,7 +176,7 @@ async function openCallers(how: object): Promise<Callers> {
   const path = join(folder.path, 'callers.yaml');
   const cluster = { name: 'prod', issuer: 'https://issuer.example', audiences: ['leasehold'], ...how };
   await writeFile(path, stringify({ clusters: [cluster] }));
-  return Callers.open(path, log);
+  return Callers.open(path, log, testEgress);
 }
 
 function openAgent(overrides: Record<string, string>): Promise<unknown> {

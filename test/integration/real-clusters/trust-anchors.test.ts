@@ -138,7 +138,7 @@ const PLACES: [who: string, verify: (anchors: string, shown: Certificate) => Pro
     'an issuer, or a cluster that reviews tokens',
     (anchors, shown) =>
       withApiServer(shown, async (url) => {
-        const https = new HttpsJson({ caFile: await fileOf(anchors) });
+        const https = new HttpsJson({ caFile: await fileOf(anchors) }, testEgress);
         await https.get(url).finally(() => https.close());
       }),
   ],

@@ -14,6 +14,7 @@ import { Secret } from '../../../src/shared/domain/secret.ts';
 import { createLogger } from '../../../src/shared/telemetry/logger.ts';
 import { makeTempFolder, type TempFolder } from '../../servers/temp-folder.ts';
 import type { ClusterAddress } from '../../support/admin.ts';
+import { testEgress } from '../../support/egress.ts';
 import { type PrefixProxy, startPrefixProxy } from '../../support/prefix-proxy.ts';
 import { rejectionOf } from '../../support/rejection.ts';
 import { createDynamicRequester } from '../../support/seed-rbac.ts';
@@ -71,7 +72,7 @@ describe('a path in a URL is kept', () => {
     const path = join(folder.path, `callers-${randomUUID()}.yaml`);
     const issuer = decodeJwt(reviewer).iss ?? '';
     await writeFile(path, stringify({ clusters: [{ name: 'prod', issuer, audiences: ['leasehold'], ...how }] }));
-    const callers = await Callers.open(path, createLogger('test', 'silent'));
+    const callers = await Callers.open(path, createLogger('test', 'silent'), testEgress);
     const authenticate = (token: string) =>
       callers.authenticate({ bearer: new Secret(token), certificate: undefined, now: Date.now() });
     try {
