@@ -1,11 +1,14 @@
 import { isAbortError } from 'abort-controller-x';
 import { Status } from 'nice-grpc-common';
-import { LeaseholdError } from '../shared/domain/errors.ts';
-import type { Principal } from '../shared/domain/principal.ts';
+import { ClusterError } from '../shared/domain/cluster-error.ts';
+import { LeaseholdError, ReasonedError } from '../shared/domain/errors.ts';
+import { type Principal, principalName } from '../shared/domain/principal.ts';
 import { redact } from '../shared/domain/redact.ts';
 import type { Action, Conditions, Origin, Resource } from '../shared/ports/authorizer.ts';
 import type { Ports } from '../shared/ports/ports.ts';
+import { countRefused } from '../shared/telemetry/metrics.ts';
 import { statusOf } from './middleware/status-of.ts';
+import { type Refusal, RefusalFloods } from './refusal-floods.ts';
 
 /** One answer to the question who did what, or tried to. */
 export interface AuditEvent {
@@ -36,13 +39,31 @@ const READS = new Set<string>([
 
 const REFUSALS = new Set([Status.UNAUTHENTICATED, Status.PERMISSION_DENIED, Status.RESOURCE_EXHAUSTED]);
 
+/** Of a known caller: refused before anything was done, by Leasehold itself. As cheap to provoke as the refusals above. */
+const WITHOUT_EFFECT = new Set([...REFUSALS, Status.INVALID_ARGUMENT, Status.NOT_FOUND, Status.ALREADY_EXISTS]);
+
 export type Audit = (event: AuditEvent) => void;
 
-/** Writes audit events as lines of the log, whose message is `audit`. */
-export function auditTo(log: Ports['log']): Audit {
-  return ({ principal, action, resource, conditions, origin, error }) => {
+/** `close` writes what is still to be summed up. */
+export type AuditLog = Audit & { close(): void };
+
+/**
+ * Writes audit events as lines of the log, whose message is `audit`. Refusals that flood are summed up; what changed
+ * something, or may have, always has a line of its own.
+ */
+export function auditTo(log: Ports['log']): AuditLog {
+  const floods = new RefusalFloods((summary) => log.info({ audit: { summary } }, 'audit'));
+  const audit: Audit = (event) => {
+    const { principal, action, resource, conditions, origin, error } = event;
     const code = error === undefined ? Status.OK : codeOf(error);
-    if (READS.has(action) && !REFUSALS.has(code)) {
+    if (principal && READS.has(action) && !REFUSALS.has(code)) {
+      return;
+    }
+    const reason = error instanceof ReasonedError ? error.reason : Status[code];
+    if (!principal || REFUSALS.has(code)) {
+      countRefused(reason);
+    }
+    if (mayBeSummedUp(event, code) && !floods.isWritten(refusalOf(event, code, reason))) {
       return;
     }
     const why = error instanceof LeaseholdError ? redact(error.message) : undefined;
@@ -51,6 +72,17 @@ export function auditTo(log: Ports['log']): Audit {
       'audit',
     );
   };
+  return Object.assign(audit, { close: () => floods.flush() });
+}
+
+/** What a cluster refused may have been tried there: it is told of one by one. */
+function mayBeSummedUp({ principal, error }: AuditEvent, code: Status): boolean {
+  return principal === undefined || (WITHOUT_EFFECT.has(code) && !(error instanceof ClusterError));
+}
+
+function refusalOf({ principal, action, origin }: AuditEvent, code: Status, reason: string): Refusal {
+  const name = principal && principalName(principal);
+  return { principal: name, sourceIp: origin.sourceIp, action, code: Status[code], reason };
 }
 
 /** The action of an RPC, of whose path that is the end. */

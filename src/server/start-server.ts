@@ -118,6 +118,7 @@ export async function startServer(
     relay?.stop();
     headers.close();
     doors.close();
+    audit.close();
     await runtime.close();
   };
   let port: number;

@@ -6,6 +6,7 @@ import { type Principal, principalName } from '../../shared/domain/principal.ts'
 import type { Origin } from '../../shared/ports/authorizer.ts';
 import { asWorkOf, principalAttributes } from '../../shared/telemetry/current-caller.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
+import { withoutRepeats } from '../../shared/telemetry/without-repeats.ts';
 import { type Audit, actionOf } from '../audit.ts';
 import { bearerIn } from '../authentication/bearer-in.ts';
 import type { CallerContext } from '../caller.ts';
@@ -41,12 +42,14 @@ interface AuthenticationConfig {
 export class Authentication {
   readonly #config: AuthenticationConfig;
   readonly #calls = new UnauthenticatedCalls();
+  readonly #tell: (error: Error) => void;
   /** By the name of the call, until its stream is closed. */
   readonly #callers = new Map<string, CallerContext>();
   #count = 0;
 
   constructor(config: AuthenticationConfig) {
     this.#config = config;
+    this.#tell = tellingOnceInAWhile(config.log);
   }
 
   readonly interceptor: ServerInterceptor = ({ path }, call) =>
@@ -141,26 +144,34 @@ export class Authentication {
   }
 
   #refuse(call: NewCall, principal: Principal | undefined, error: unknown): void {
-    if (call.isOver) {
+    if (call.isRefused) {
       return;
     }
-    const { audit, log } = this.#config;
     const status = inOwnSpan(call.path, () => {
-      audit({ principal, action: actionOf(call.path), origin: this.#originOf(call), error });
-      return refused(error, log, call.path);
+      this.#config.audit({ principal, action: actionOf(call.path), origin: this.#originOf(call), error });
+      return refused(error, this.#tell);
     });
     void call.refuse(status);
   }
 }
 
 /** The audit event tells of refusals; why somebody could not be asked needs more, which it does not hold. */
-function refused(error: unknown, log: Logger, rpc: string): ServerError {
+function refused(error: unknown, tell: (error: Error) => void): ServerError {
   if (!(error instanceof LeaseholdError)) {
-    log.error({ rpc, err: error }, 'a caller could not be identified: a fault of ours');
+    tell(error instanceof Error ? error : new Error(String(error)));
     return new ServerError(Status.INTERNAL, 'a fault of the server; its log has the cause under this trace');
   }
   if (error instanceof Unavailable) {
-    log.warn({ rpc, err: error }, 'a caller could not be identified');
+    tell(error);
   }
   return statusOf(error);
+}
+
+/** Anyone may provoke it, as often as they like. The audit events have the count. */
+function tellingOnceInAWhile(log: Logger): (error: Error) => void {
+  return withoutRepeats((err, repeats) =>
+    err instanceof LeaseholdError
+      ? log.warn({ err, repeats }, 'a caller could not be identified')
+      : log.error({ err, repeats }, 'a caller could not be identified: internal error'),
+  );
 }

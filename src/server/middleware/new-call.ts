@@ -31,6 +31,11 @@ export class NewCall {
     return this.#isRefused || this.stream.destroyed || this.stream.headersSent;
   }
 
+  /** Whether it was refused, also where its caller had left by then. */
+  get isRefused(): boolean {
+    return this.#isRefused;
+  }
+
   /** Of `address:port`, whose IPv6 addresses have no brackets. */
   get sourceIp(): string | undefined {
     const address = this.#call
@@ -54,10 +59,11 @@ export class NewCall {
     if (this.stream.headersSent) {
       this.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     }
-    if (this.isOver) {
+    const isAnswered = this.isOver;
+    this.#isRefused = true;
+    if (isAnswered) {
       return;
     }
-    this.#isRefused = true;
     const metadata = await detailsOf(error);
     this.#call.sendStatus({ code: error.code, details: error.details, metadata });
     if (this.stream.state.remoteClose !== HAS_ENDED) {

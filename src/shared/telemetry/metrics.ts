@@ -41,6 +41,15 @@ const countStoreRefusedBy = counter('leasehold.store.refused', {
   unit: '{write}',
 });
 
+const countRefusedBy = counter('leasehold.calls.refused', {
+  description: 'Calls that were refused for who calls, what they may do, or how much they ask for, by reason',
+  unit: '{call}',
+});
+
+export function countRefused(reason: string): void {
+  countRefusedBy(1, { 'leasehold.reason': reason });
+}
+
 export function countStoreRefused(code: string): void {
   countStoreRefusedBy(1, { 'leasehold.store.refusal': code });
 }

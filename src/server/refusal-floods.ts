@@ -1,0 +1,156 @@
+import { sourceNetwork } from './source-network.ts';
+
+/** A refusal of a call, as far as it tells one flood from another. */
+export interface Refusal {
+  /** Name of the principal; undefined: not authenticated. */
+  principal: string | undefined;
+  sourceIp: string | undefined;
+  action: string;
+  code: string;
+  /** Of the error. */
+  reason: string;
+}
+
+/** What was not written one by one in a window. */
+export interface FloodSummary {
+  count: number;
+  /** Times in ISO 8601 of the first and the last of them. */
+  first: string;
+  last: string;
+  /** How many, by each of these; at most `MAX_NAMED` names each, the most frequent first, and the rest as `others`. */
+  principals?: Record<string, number>;
+  sources: Record<string, number>;
+  actions: Record<string, number>;
+  reasons: Record<string, number>;
+}
+
+interface Summed {
+  count: number;
+  first: number;
+  last: number;
+  by: Record<'principals' | 'sources' | 'actions' | 'reasons', Map<string, number>>;
+}
+
+const WINDOW_MS = 10_000;
+
+/** Refusals alike that are written one by one in a window. */
+const FIRST_FEW = 5;
+
+/** All that are written one by one in a window, of callers that are not known and of those that are. */
+const MAX_WRITTEN = 100;
+
+/** What is told apart in a window: an attacker chooses addresses and, with an issuer's key, names. */
+const MAX_KEYS = 1_000;
+
+const MAX_NAMED = 20;
+const OTHERS = 'others';
+
+/**
+ * Bounds what refused calls write to the log, so that a flood of them fills no disk and hides no other line: the first few
+ * that are alike are written one by one, the others are counted, and told of in one summary for each window. Those without
+ * credentials are alike by source network and reason, others by principal, action and reason. Each kind has its own bound:
+ * a flood of one hides nothing of the other.
+ */
+export class RefusalFloods {
+  readonly #summarize: (summary: FloodSummary) => void;
+  readonly #clock: () => number;
+  readonly #kinds = { unauthenticated: new Window(), authenticated: new Window() };
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `summarize` is told at the end of each window that has something to tell. `clock`: milliseconds since the epoch. */
+  constructor(summarize: (summary: FloodSummary) => void, clock = Date.now) {
+    this.#summarize = summarize;
+    this.#clock = clock;
+  }
+
+  /** Whether a refusal is to be written by itself. Otherwise it is in a summary. */
+  isWritten(refusal: Refusal): boolean {
+    this.#timer ??= setTimeout(() => this.flush(), WINDOW_MS).unref();
+    const kind = refusal.principal === undefined ? 'unauthenticated' : 'authenticated';
+    return this.#kinds[kind].isWritten(refusal, this.#clock());
+  }
+
+  /** Ends the window. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const window of Object.values(this.#kinds)) {
+      const summary = window.end();
+      if (summary) {
+        this.#summarize(summary);
+      }
+    }
+  }
+}
+
+class Window {
+  readonly #alike = new Map<string, number>();
+  #written = 0;
+  #summed: Summed | undefined;
+
+  isWritten(refusal: Refusal, now: number): boolean {
+    const { principal, sourceIp, action, code, reason } = refusal;
+    const source = sourceNetwork(sourceIp);
+    const kind = JSON.stringify(principal === undefined ? [source, reason] : [principal, action, code, reason]);
+    const key = this.#alike.has(kind) || this.#alike.size < MAX_KEYS ? kind : OTHERS;
+    const count = (this.#alike.get(key) ?? 0) + 1;
+    this.#alike.set(key, count);
+    if (count <= FIRST_FEW && this.#written < MAX_WRITTEN) {
+      this.#written += 1;
+      return true;
+    }
+    this.#sum(principal, source, action, reason, now);
+    return false;
+  }
+
+  /** Undefined: all was written. */
+  end(): FloodSummary | undefined {
+    const summed = this.#summed;
+    this.#alike.clear();
+    this.#written = 0;
+    this.#summed = undefined;
+    if (!summed) {
+      return undefined;
+    }
+    const { principals, sources, actions, reasons } = summed.by;
+    return {
+      count: summed.count,
+      first: new Date(summed.first).toISOString(),
+      last: new Date(summed.last).toISOString(),
+      ...(principals.size > 0 && { principals: mostFrequent(principals) }),
+      sources: mostFrequent(sources),
+      actions: mostFrequent(actions),
+      reasons: mostFrequent(reasons),
+    };
+  }
+
+  #sum(principal: string | undefined, source: string, action: string, reason: string, now: number): void {
+    this.#summed ??= {
+      count: 0,
+      first: now,
+      last: now,
+      by: { principals: new Map(), sources: new Map(), actions: new Map(), reasons: new Map() },
+    };
+    const { by } = this.#summed;
+    this.#summed.count += 1;
+    this.#summed.last = now;
+    countIn(by.sources, source);
+    countIn(by.actions, action);
+    countIn(by.reasons, reason);
+    if (principal !== undefined) {
+      countIn(by.principals, principal);
+    }
+  }
+}
+
+function countIn(counts: Map<string, number>, name: string): void {
+  const key = counts.has(name) || counts.size < MAX_KEYS ? name : OTHERS;
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+function mostFrequent(counts: ReadonlyMap<string, number>): Record<string, number> {
+  const sorted = [...counts].sort(([, one], [, other]) => other - one);
+  const rest = sorted.slice(MAX_NAMED).reduce((sum, [, count]) => sum + count, 0);
+  const named = Object.fromEntries(sorted.slice(0, MAX_NAMED));
+  return rest === 0 ? named : { ...named, [OTHERS]: (named[OTHERS] ?? 0) + rest };
+}
