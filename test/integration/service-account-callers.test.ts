@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeJwt } from 'jose';
-import { Status } from 'nice-grpc';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { Metadata, Status } from 'nice-grpc';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { makeTempFolder, type TempFolder } from '../servers/temp-folder.ts';
 import { type Account, Admin } from '../support/admin.ts';
@@ -11,6 +11,7 @@ import { connectTo, type Leasehold, startLeasehold } from '../support/leasehold.
 import { rejectionOf } from '../support/rejection.ts';
 import { linesOf } from '../support/secure-site.ts';
 import { callersYaml } from '../support/security.ts';
+import { type SlowProxy, startSlowProxy } from '../support/slow-proxy.ts';
 import { forgeToken, makeTokenIssuer } from '../support/token-issuer.ts';
 
 // Service accounts of a real cluster as callers: known by its TokenReview, or by the keys that it publishes.
@@ -54,8 +55,16 @@ async function call({ address }: Leasehold, bearer: string): Promise<void> {
   }
 }
 
+/** More than wait for a TokenReview at the same time. */
+const FORGED = 600;
+
+/** How long each piece of a question to the API server is held up while forged tokens come. */
+const SLOW_MS = 300;
+
+let proxy: SlowProxy;
 let byReview: Leasehold;
 let byKeys: Leasehold;
+let byBoth: Leasehold;
 beforeAll(async () => {
   folder = await makeTempFolder('service-account-callers');
   namespace = await admin.createNamespace('callers');
@@ -64,17 +73,22 @@ beforeAll(async () => {
   await writeFile(join(folder.path, 'ca.pem'), caPem);
   await writeFile(join(folder.path, 'token'), token);
   const files = { caFile: 'ca.pem', tokenFile: 'token' };
-  byReview = await startKnowingBy({ tokenReview: { url, ...files } });
-  byKeys = await startKnowingBy({ jwks: { url: `${url}/openid/v1/jwks`, ...files } });
+  proxy = await startSlowProxy(url);
+  byReview = await startKnowingBy({ tokenReview: { url: proxy.url, ...files } });
+  const jwks = { url: `${url}/openid/v1/jwks`, ...files };
+  byKeys = await startKnowingBy({ jwks });
+  byBoth = await startKnowingBy({ jwks, tokenReview: { url: proxy.url, ...files } });
 });
 afterAll(async () => {
   await Promise.all(leaseholds.map((leasehold) => leasehold.stop()));
+  proxy.stop();
   await folder.remove();
 });
 
 const ways: [string, () => Leasehold][] = [
   ['TokenReview', () => byReview],
   ['keys', () => byKeys],
+  ['keys and TokenReview', () => byBoth],
 ];
 
 test.each(ways)('by %s, a service account calls with its token for Leasehold', async (_name, leasehold) => {
@@ -118,4 +132,73 @@ test('an account that is gone is refused soon by TokenReview; by keys it counts 
     { everyMs: 500 },
   );
   await call(byKeys, token);
+});
+
+const forger = makeTokenIssuer(issuer, 'RS256');
+    expect(await rejectionOf(call(of(), await forger.token({ claims })))).toMatchObject(invalid);
+    expect(await rejectionOf(call(of(), forgeToken({ alg: 'none' }, claims)))).toMatchObject(invalid);
+  },
+);
+
+test('an account that is gone is refused soon by TokenReview; by keys it counts until its token ends', async () => {
+  const account = await admin.createServiceAccount(namespace, 'leaving');
+  const token = await tokenOf(account);
+  await call(byReview, token);
+  await admin.core.deleteNamespacedServiceAccount(account);
+  // Ten seconds of ours, and as many of the API server's own cache.
+  await eventually(
+    async () =>
+      expect(await rejectionOf(call(byReview, token))).toMatchObject({
+        code: Status.UNAUTHENTICATED,
+        reason: 'CREDENTIALS_INVALID',
+      }),
+    { everyMs: 500 },
+  );
+  await call(byKeys, token);
+});
+
+/** What forgers send; `real`: a token of the cluster whose header and claims they copy. */
+const FORGERIES: Record<0 | 1, [string, (real: string, index: number) => Promise<string>]> = [
+  ['name a key of the cluster', (real, index) => forged(real, index, decodeProtectedHeader(real).kid)],
+  ['name keys that it does not have', (real, index) => forged(real, index, `unknown-${index}`)],
+];
+
+const impostor = makeTokenIssuer('https://impostor.test', 'RS256');
+
+/** A token with the claims of a real one, but of another key. */
+function forged(real: string, index: number, kid = ''): Promise<string> {
+  return impostor.token({ claims: { ...decodeJwt(real), jti: `${index}` }, header: { kid } });
+}
+
+const withKeyOfCluster = (real: string, index: number) => forged(real, index, decodeProtectedHeader(real).kid);
+const withUnknownKey = (real: string, index: number) => forged(real, index, `unknown-${index}`);
+
+test.each<[string, string, () => Leasehold, typeof withKeyOfCluster]>([
+  ['TokenReview', 'a key of the cluster', () => byReview, withKeyOfCluster],
+  ['TokenReview', 'unknown keys', () => byReview, withUnknownKey],
+  ['keys and TokenReview', 'a key of the cluster', () => byBoth, withKeyOfCluster],
+  ['keys and TokenReview', 'unknown keys', () => byBoth, withUnknownKey],
+])('by %s, callers are served while forged tokens flood, which name %s', async (_way, _what, of, forge) => {
+  const known = await tokenOf(await admin.createServiceAccount(namespace, `known-${randomUUID().slice(0, 8)}`));
+  await call(of(), known);
+  const news = await Promise.all(
+    Array.from({ length: 5 }, async () =>
+      tokenOf(await admin.createServiceAccount(namespace, `new-${randomUUID().slice(0, 8)}`)),
+    ),
+  );
+  const tokens = await Promise.all(Array.from({ length: FORGED }, (_, index) => forge(known, index)));
+  const forger = connectTo(of().address, {});
+  proxy.setDelay(SLOW_MS);
+  try {
+    const flood = tokens.map((token) =>
+      rejectionOf(forger.leases.listLeases({}, { metadata: Metadata({ authorization: `Bearer ${token}` }) })),
+    );
+    const served = Promise.all([known, ...news].map((token) => call(of(), token)));
+    await served.finally(() => proxy.setDelay(0));
+    const codes = (await Promise.all(flood)).map(({ code }) => code);
+    expect(codes.filter((code) => code !== Status.UNAUTHENTICATED && code !== Status.UNAVAILABLE)).toEqual([]);
+  } finally {
+    proxy.setDelay(0);
+    forger.close();
+  }
 });
