@@ -124,7 +124,7 @@ export const Settings = z
       .default('default')
       .describe('Name that tells this Leasehold from others on the same cluster or Redis: a DNS label'),
     LEASEHOLD_ALLOWED_NETWORKS: AllowedNetworks.describe(
-      'Loopback and private networks in which clusters may be called, in CIDR notation with commas between. Link-local addresses and metadata services never are. Unset: public addresses only. The same for server and worker: where that may not call it takes nothing down',
+      'Loopback and private networks in which clusters, and the issuers and keys of the callers file, may be called, in CIDR notation with commas between. Link-local addresses and metadata services never are. Unset: public addresses only. The same for server and worker: where that may not call it takes nothing down',
     ),
     LEASEHOLD_CLUSTER_CONNECTIONS: count(
       'Calls to each cluster at the same time, shared fairly by purpose, caller and config',

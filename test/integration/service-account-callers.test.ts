@@ -134,35 +134,6 @@ test('an account that is gone is refused soon by TokenReview; by keys it counts 
   await call(byKeys, token);
 });
 
-const forger = makeTokenIssuer(issuer, 'RS256');
-    expect(await rejectionOf(call(of(), await forger.token({ claims })))).toMatchObject(invalid);
-    expect(await rejectionOf(call(of(), forgeToken({ alg: 'none' }, claims)))).toMatchObject(invalid);
-  },
-);
-
-test('an account that is gone is refused soon by TokenReview; by keys it counts until its token ends', async () => {
-  const account = await admin.createServiceAccount(namespace, 'leaving');
-  const token = await tokenOf(account);
-  await call(byReview, token);
-  await admin.core.deleteNamespacedServiceAccount(account);
-  // Ten seconds of ours, and as many of the API server's own cache.
-  await eventually(
-    async () =>
-      expect(await rejectionOf(call(byReview, token))).toMatchObject({
-        code: Status.UNAUTHENTICATED,
-        reason: 'CREDENTIALS_INVALID',
-      }),
-    { everyMs: 500 },
-  );
-  await call(byKeys, token);
-});
-
-/** What forgers send; `real`: a token of the cluster whose header and claims they copy. */
-const FORGERIES: Record<0 | 1, [string, (real: string, index: number) => Promise<string>]> = [
-  ['name a key of the cluster', (real, index) => forged(real, index, decodeProtectedHeader(real).kid)],
-  ['name keys that it does not have', (real, index) => forged(real, index, `unknown-${index}`)],
-];
-
 const impostor = makeTokenIssuer('https://impostor.test', 'RS256');
 
 /** A token with the claims of a real one, but of another key. */

@@ -17,7 +17,7 @@ export class AddressNotAllowed extends Error {
 }
 
 /**
- * Keeps whoever may write a config from having this machine call what only it can reach. A name is resolved once for each
+ * Keeps whoever may write a config, or an issuer's discovery document, from having this machine call what only it can reach. A name is resolved once for each
  * connection, every address of it is judged, and those that were judged are dialled: a second answer of its DNS is
  * never asked for.
  */
