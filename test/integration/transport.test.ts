@@ -235,7 +235,8 @@ test('where client certificates are required, nothing else gets a connection', a
     ...site.environment,
     LEASEHOLD_REQUIRE_CLIENT_CERT: 'true',
   });
-  await call({ ...(await certified(clientCa)), bearer }, strict);
+  const ofMesh = await clientCa.issueClient({ uris: ['spiffe://mesh.example/workload'] });
+  await call({ certificate: ofMesh, bearer }, strict);
   await call(await certified(clientCa), strict);
   const refused = { code: Status.UNAVAILABLE };
   expect(await rejectionOf(call({ bearer }, strict))).toMatchObject(refused);
