@@ -55,7 +55,7 @@ async function call({ address }: Leasehold, bearer: string): Promise<void> {
   }
 }
 
-/** More than wait for a TokenReview at the same time. */
+/** More than wait for a TokenReview at the same time, on connections that take 256 calls each. */
 const FORGED = 600;
 
 /** How long each piece of a question to the API server is held up while forged tokens come. */
@@ -158,11 +158,15 @@ test.each<[string, string, () => Leasehold, typeof withKeyOfCluster]>([
     ),
   );
   const tokens = await Promise.all(Array.from({ length: FORGED }, (_, index) => forge(known, index)));
-  const forger = connectTo(of().address, {});
+  const forgers = [0, 1, 2].map(() => connectTo(of().address, {}));
   proxy.setDelay(SLOW_MS);
   try {
-    const flood = tokens.map((token) =>
-      rejectionOf(forger.leases.listLeases({}, { metadata: Metadata({ authorization: `Bearer ${token}` }) })),
+    const flood = forgers.flatMap(({ leases }, part) =>
+      tokens
+        .filter((_, index) => index % forgers.length === part)
+        .map((token) =>
+          rejectionOf(leases.listLeases({}, { metadata: Metadata({ authorization: `Bearer ${token}` }) })),
+        ),
     );
     const served = Promise.all([known, ...news].map((token) => call(of(), token)));
     await served.finally(() => proxy.setDelay(0));
@@ -170,6 +174,8 @@ test.each<[string, string, () => Leasehold, typeof withKeyOfCluster]>([
     expect(codes.filter((code) => code !== Status.UNAUTHENTICATED && code !== Status.UNAVAILABLE)).toEqual([]);
   } finally {
     proxy.setDelay(0);
-    forger.close();
+    for (const forger of forgers) {
+      forger.close();
+    }
   }
 });
