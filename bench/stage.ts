@@ -2,7 +2,7 @@ import { startControlPlane } from '../test/servers/control-plane.ts';
 import { startRedisServer } from '../test/servers/redis-server.ts';
 import { Admin, type ClusterAddress, READ_PODS } from '../test/support/admin.ts';
 import { type LeaseholdClient, leaseholdEnvironment } from '../test/support/leasehold.ts';
-import { createRequester, DYNAMIC_RULES } from '../test/support/seed-rbac.ts';
+import { createRequester, DYNAMIC_RULES, type Requester } from '../test/support/seed-rbac.ts';
 import { startServerAndWorker } from '../test/support/server-and-worker.ts';
 
 /** What all ways of issuing work on: one cluster, one namespace for what they make, one role, one token. */
@@ -21,10 +21,6 @@ export interface Stage extends AsyncDisposable {
 export const CONFIG = 'bench';
 export const TTL_SECONDS = 3600;
 
-/**
- * The account holds `bind` on the role, as in deploy/rbac. Without it kube-apiserver reads every RoleBinding of the
- * namespace from etcd each time that one is made (its escalation check), and we would measure that.
- */
 export async function setTheStage(progress: (line: string) => void): Promise<Stage> {
   await using started = new AsyncDisposableStack();
   const controlPlane = await startControlPlane({ progress });
@@ -35,10 +31,7 @@ export async function setTheStage(progress: (line: string) => void): Promise<Sta
   const admin = new Admin(cluster, controlPlane.adminToken);
   const namespace = await admin.createNamespace('bench');
   const role = await admin.createClusterRole([READ_PODS]);
-  const requester = await createRequester(admin, await admin.createNamespace('bench-account'), [
-    ...DYNAMIC_RULES,
-    { apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'], resourceNames: [role], verbs: ['bind'] },
-  ]);
+  const requester = await makeRequester(admin, role);
 
   const environment = leaseholdEnvironment(redis.url);
   const leasehold = await startServerAndWorker(environment);
@@ -68,6 +61,18 @@ export async function setTheStage(progress: (line: string) => void): Promise<Sta
     client,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+/**
+ * An account that may issue leases of that role. It holds `bind` on the role, as in deploy/rbac. Without it kube-apiserver
+ * reads every RoleBinding of the namespace from etcd each time that one is made (its escalation check), and we would measure
+ * that.
+ */
+export async function makeRequester(admin: Admin, role: string): Promise<Requester> {
+  return createRequester(admin, await admin.createNamespace('bench-account'), [
+    ...DYNAMIC_RULES,
+    { apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'], resourceNames: [role], verbs: ['bind'] },
+  ]);
 }
 
 /** Every block begins with an empty namespace: what an API server does for a binding depends on how many there are. */
