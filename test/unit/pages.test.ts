@@ -15,8 +15,13 @@ import { commandsIn, pages, pageText, ROOT } from '../commands/documented.ts';
 const SERVICES = [ConfigServiceDefinition, LeaseServiceDefinition, GatewayServiceDefinition];
 const RPCS = SERVICES.flatMap(({ methods }) => Object.values(methods).map(({ name }): string => name));
 
-/** Variables that are no settings of a process: of docker-compose.yml, and of the tests. */
-const OTHER_VARIABLES = ['LEASEHOLD_SECURITY', 'LEASEHOLD_MODEL_SEED', 'LEASEHOLD_MODEL_RUNS'];
+/** Variables that are no settings of a process: of docker-compose.yml, of the tests, and of the benchmarks. */
+const OTHER_VARIABLES = [
+  'LEASEHOLD_SECURITY',
+  'LEASEHOLD_MODEL_SEED',
+  'LEASEHOLD_MODEL_RUNS',
+  'LEASEHOLD_BENCH_CHECKOUT',
+];
 const VARIABLES = [...Object.keys(Settings.shape), ...Object.keys(GatewaySettings.shape), ...OTHER_VARIABLES];
 
 const CODE = globSync('{src,test,demo,bench}/**/*.ts', { cwd: ROOT });
