@@ -12,7 +12,7 @@ import { type Calls, type Experience, experience, stockOf } from './victim.ts';
 const MOODS: Partial<Record<AttackName, Mood>> = { rest: { kind: 'rest' }, timeouts: { kind: 'silent' } };
 
 /** So long the attack goes on before the victim calls: what is to break for it breaks while it is away. */
-const HEAD_START_MS: Partial<Record<AttackName, number>> = { drafts: 3_000, timeouts: 11_000 };
+const HEAD_START_MS: Partial<Record<AttackName, number>> = { drafts: 8_000, timeouts: 11_000 };
 
 const NAMESPACES = 64;
 
