@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { connect, constants } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -53,6 +54,15 @@ async function repeat(
 async function issue(callers: number, pauseMs: number): Promise<void> {
   const { leases } = clientWith(keys.attacker);
   await repeat(callers, pauseMs, (signal) => leases.issueLease({ config }, { signal }));
+}
+
+/** All but the first wait for that, whose calls hang. */
+async function issueTheSame(): Promise<void> {
+  const { leases } = clientWith(keys.attacker);
+  for (;;) {
+    const request = { config, requestId: randomUUID() };
+    await Promise.all(Array.from({ length: 250 }, () => counted(leases.issueLease(request))));
+  }
 }
 
 async function checkAtOnce(): Promise<void> {
@@ -128,6 +138,7 @@ const WAYS: Record<AttackName, () => Promise<void>> = {
   drafts: createDrafts,
   rest: () => issue(1, 200),
   timeouts: () => issue(16, 200),
+  waits: issueTheSame,
   issues: () => issue(64, 0),
   forgeries: showForgeries,
   bodies: sendBodies,

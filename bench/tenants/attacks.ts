@@ -27,6 +27,7 @@ export const ATTACKS = {
   drafts: 'a draft with a wrong server_name each 150 ms',
   rest: 'own token gets 429, Retry-After: 60',
   timeouts: 'own calls are never answered',
+  waits: '250 issues with one request_id, not answered',
   issues: 'issues with 64 callers',
   forgeries: '600 forged tokens at once; its own are new',
   bodies: 'bodies without credentials, 12 connections',

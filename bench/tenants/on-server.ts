@@ -9,7 +9,11 @@ import type { Site } from './site.ts';
 import { type Calls, type Experience, experience, stockOf } from './victim.ts';
 
 /** What the API server does to the attacker's own calls. */
-const MOODS: Partial<Record<AttackName, Mood>> = { rest: { kind: 'rest' }, timeouts: { kind: 'silent' } };
+const MOODS: Partial<Record<AttackName, Mood>> = {
+  rest: { kind: 'rest' },
+  timeouts: { kind: 'silent' },
+  waits: { kind: 'silent' },
+};
 
 /** So long the attack goes on before the victim calls: what is to break for it breaks while it is away. */
 const HEAD_START_MS: Partial<Record<AttackName, number>> = { drafts: 8_000, timeouts: 11_000 };

@@ -46,7 +46,7 @@ const POLL_MS = 250;
 /** Making many leases takes as long as a sample says, and more: all must be made before they are due. */
 const MAKERS = 16;
 const SAMPLE = 100;
-const SPARE = 1.7;
+const SPARE = 2;
 const LEAST_LEAD_MS = 4_000;
 
 const ALIVE = [LeaseState.LEASE_STATE_ACTIVE, LeaseState.LEASE_STATE_REVOKING];
