@@ -98,6 +98,7 @@ function tableOf(results: readonly Measured[]) {
       share,
     );
   const columns = (kind: 'issues' | 'revocations', calls: Calls) => ({
+    [kind]: calls.tookMs.length + calls.failures.length,
     [`${kind}, %`]: successOf(calls),
     [`${kind} p50, ms`]: Math.round(median(calls.tookMs)),
     [`${kind} p99, ms`]: Math.round(percentile(calls.tookMs, 0.99)),
