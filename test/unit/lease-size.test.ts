@@ -27,11 +27,19 @@ describe('a record takes at most 10,000 characters', () => {
   ])('%s', (_, lease) => {
     expect(JSON.stringify(lease).length).toBeLessThanOrEqual(10_000);
     expect(lease.lastError).toHaveLength(MAX_LAST_ERROR);
-    expect(lease.lastError).toMatch(/x\.\.\.$/);
+    expect(lease.lastError).toMatch(/x\.\.\.x/);
   });
 });
 
 test('an error of usual length stays as it is', () => {
   const going = revoking(sampleLease(LARGEST));
   expect(noteFailure(going, { ...FAILURE, lastError: 'forbidden' }).lastError).toBe('forbidden');
+});
+
+test('of a longer one the middle is left out: it says what failed, and what to do', () => {
+  const going = revoking(sampleLease(LARGEST));
+  const lastError = `could not delete: ${FLOOD}. Grant it "delete"`;
+  expect(noteFailure(going, { ...FAILURE, lastError }).lastError).toMatch(
+    /^could not delete: x+\.\.\.x+\. Grant it "delete"$/,
+  );
 });

@@ -15,7 +15,7 @@ export const LEASE_STATES: readonly LeaseState[] = [...LIVE_STATES, ...ENDED_STA
  * Characters of `lastError`, of three bytes at most: whoever writes longer errors, such as a gateway of a tenant, must not
  * make records large.
  */
-export const MAX_LAST_ERROR = 640;
+export const MAX_LAST_ERROR = 1_000;
 
 /** An object in the cluster that is made for a lease. Its uid is known once it was created. */
 export type LeaseObject =

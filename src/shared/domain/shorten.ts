@@ -10,9 +10,18 @@ export function shorten(text: string, max: number): string {
   return `${whole.slice(0, Math.max(0, max - CUT.length)).replace(/[\uD800-\uDBFF]$/, '')}${CUT}`;
 }
 
-/** The same in one line: JSON would make six characters of each control character. */
-export function shortLine(text: string, max: number): string {
-  return shorten(text.replaceAll(/\p{Cc}+/gu, ' '), max);
+/**
+ * An error in at most `max` characters and one line, since JSON would make six characters of each control character. Of
+ * a longer one the middle is left out: it begins with what failed, and ends with what to do.
+ */
+export function shortLine(error: string, max: number): string {
+  const line = error.toWellFormed().replaceAll(/\p{Cc}+/gu, ' ');
+  if (line.length <= max) {
+    return line;
+  }
+  const head = shorten(line, Math.ceil(max / 3));
+  // The half of a surrogate pair that the cut has split is left out.
+  return head + line.slice(head.length - max).replace(/^[\uDC00-\uDFFF]/, '');
 }
 
 /** Of a list in an error: it goes into headers, together with much else. */

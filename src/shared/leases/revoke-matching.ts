@@ -12,7 +12,7 @@ const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 4_000;
 
 /** Of what a batch reports of one lease; the record of the lease says more. */
-const MAX_ERROR = 200;
+const MAX_ERROR = 400;
 
 /** For so long those are tried again that shall end by force, and could not be tried because their cluster was busy. */
 const BUSY_MS = 60_000;
