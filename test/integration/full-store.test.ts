@@ -48,6 +48,10 @@ beforeEach(async () => {
     LEASEHOLD_MAX_LEASES_PER_PRINCIPAL: '10000',
     LEASEHOLD_ENDED_RETENTION: `${ENDED_KEPT_SECONDS}`,
     LEASEHOLD_SWEEP_INTERVAL: '1',
+    // These would refuse a caller long before the store is full.
+    LEASEHOLD_TRIAL_RATE: '1000000',
+    LEASEHOLD_QUESTION_RATE: '1000000',
+    LEASEHOLD_MAX_CONFIGS_PER_PRINCIPAL: '10000',
   });
   stack.defer(() => leasehold.stop());
   await leasehold.configs.createConfig({ config: configNamed('kept') });
@@ -69,7 +73,7 @@ function configNamed(name: string, { url, caPem } = { url: cluster.url, caPem: c
   };
 }
 
-/** A config that is never stored, because its cluster does not let it; its access stays for an hour. */
+/** A config of the largest size; where its cluster does not let it, its access is stored only while it is tried. */
 function failingConfig() {
   const copies = Math.floor(MAX_CA_BYTES / Buffer.byteLength(cluster.caPem)) - 1;
   return configNamed(
