@@ -48,9 +48,7 @@ beforeEach(async () => {
     LEASEHOLD_MAX_LEASES_PER_PRINCIPAL: '10000',
     LEASEHOLD_ENDED_RETENTION: `${ENDED_KEPT_SECONDS}`,
     LEASEHOLD_SWEEP_INTERVAL: '1',
-    // These would refuse a caller long before the store is full.
-    LEASEHOLD_TRIAL_RATE: '1000000',
-    LEASEHOLD_QUESTION_RATE: '1000000',
+    // It would refuse the caller before the store is full.
     LEASEHOLD_MAX_CONFIGS_PER_PRINCIPAL: '10000',
   });
   stack.defer(() => leasehold.stop());

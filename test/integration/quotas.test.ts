@@ -27,7 +27,6 @@ beforeAll(async () => {
   leasehold = await startLeasehold(inject('redisUrl'), {
     LEASEHOLD_MAX_CONFIGS_PER_PRINCIPAL: String(MOST),
     LEASEHOLD_MAX_GATEWAYS_PER_PRINCIPAL: String(MOST),
-    LEASEHOLD_QUESTION_RATE: '1000000',
     // Gateways can be created; none attaches.
     LEASEHOLD_RELAY_LISTEN: '127.0.0.1:0',
     ...relay.ofServers,

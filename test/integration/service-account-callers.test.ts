@@ -171,7 +171,8 @@ test.each<[string, string, () => Leasehold, typeof withKeyOfCluster]>([
     const served = Promise.all([known, ...news].map((token) => call(of(), token)));
     await served.finally(() => proxy.setDelay(0));
     const codes = (await Promise.all(flood)).map(({ code }) => code);
-    expect(codes.filter((code) => code !== Status.UNAUTHENTICATED && code !== Status.UNAVAILABLE)).toEqual([]);
+    const refusals: Status[] = [Status.UNAUTHENTICATED, Status.UNAVAILABLE, Status.RESOURCE_EXHAUSTED];
+    expect(codes.filter((code) => code === undefined || !refusals.includes(code))).toEqual([]);
   } finally {
     proxy.setDelay(0);
     for (const forger of forgers) {

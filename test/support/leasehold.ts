@@ -54,6 +54,9 @@ export function leaseholdEnvironment(redisUrl: string, overrides: Record<string,
     LEASEHOLD_INSTALLATION: `test-${randomBytes(4).toString('hex')}`,
     LEASEHOLD_ALLOWED_NETWORKS: TEST_NETWORKS,
     LEASEHOLD_MAX_LEASES_PER_PRINCIPAL: '100000',
+    // All tests of a file are one caller, and in a hurry.
+    LEASEHOLD_QUESTION_RATE: '1000000',
+    LEASEHOLD_TRIAL_RATE: '1000000',
     LEASEHOLD_RETRY_INITIAL: '0.2',
     LEASEHOLD_RETRY_MAX: '1',
     // A test that waits for one of these to pass sets it.

@@ -33,6 +33,8 @@ let redis: NativeRedis;
 let users = 0;
 beforeAll(async () => {
   redis = await startRestartableRedis();
+  // Without it servers warn.
+  await command('CONFIG', 'SET', 'maxmemory', '1gb');
 });
 afterAll(() => redis?.stop());
 

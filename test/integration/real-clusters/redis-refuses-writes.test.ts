@@ -172,9 +172,8 @@ test.concurrent.each(REFUSALS)('Redis refuses writes because %s', { timeout: 240
   );
   expect(await admin.leaseholdObjects(environment['LEASEHOLD_INSTALLATION'])).toEqual([]);
   await eventually(async () => expect(timesIn(worker, 'Redis takes writes again')).toBe(1));
-  expect(await client.leases.issueLease({ config: 'dynamic' })).toMatchObject({
-    lease: { state: LeaseState.LEASE_STATE_ACTIVE },
-  });
+  const issued = await eventually(() => client.leases.issueLease({ config: 'dynamic' }));
+  expect(issued).toMatchObject({ lease: { state: LeaseState.LEASE_STATE_ACTIVE } });
 });
 
 test('a process that writes nothing but the links of gateways says so as well, once', async () => {
