@@ -21,8 +21,8 @@ const CALLERS = 64;
 /** What a lease may carry: about 7 KB. */
 const LONG_AUDIENCES = Array.from({ length: 16 }, (_, index) => `${index}`.padEnd(253, 'a'));
 
-/** As long as an access may be. */
-const LONG_TOKEN = 't'.repeat(16_384);
+/** Nearly as long as Node takes headers. */
+const LONG_TOKEN = 't'.repeat(12_000);
 const MAX_CA_BYTES = 65_536;
 
 /** Three bytes for each of its characters, and as many of them as an API server may send. */
@@ -89,7 +89,7 @@ const issue = (config: string, ttlSeconds = 3_000) =>
     audiences: LONG_AUDIENCES,
   });
 
-/** Calls on and on, many at once, until the store takes no more. Returns how each caller was told. */
+/** Calls on and on, many at once, until the store takes no more, and the log says so. Returns how each caller was told. */
 function fill(call: (turn: number) => Promise<unknown>): Promise<Rejection[]> {
   let turn = 0;
   const callUntilFull = async (): Promise<Rejection> => {
@@ -100,13 +100,15 @@ function fill(call: (turn: number) => Promise<unknown>): Promise<Rejection[]> {
         () => true,
       );
       const told = failed ? await rejectionOf(made) : undefined;
-      if (told?.reason?.startsWith('STORE_')) {
+      if (told?.reason?.startsWith('STORE_') && (isSaidToBeFull() || told.reason !== 'STORE_ALMOST_FULL')) {
         return told;
       }
     }
   };
   return Promise.all(Array.from({ length: CALLERS }, callUntilFull));
 }
+
+const isSaidToBeFull = () => leasehold.logs.some((line) => line.includes('has reached the high-water mark'));
 
 async function writesRefusedByRedis(): Promise<string[]> {
   const errors = await direct.info('errorstats');
@@ -146,7 +148,7 @@ test('a full store refuses what is new, and takes down what is due', { timeout: 
   const [renewed = '', revoked = '', ...due] = ids;
   const denied = new Set<string>([LONG_TOKEN]);
   cluster.play(({ what, token }) =>
-    denied.has(token) && what === 'create selfsubjectaccessreviews' ? refusal(403, 'Forbidden', 'no') : undefined,
+    denied.has(token) && what === 'get serviceaccounts' ? refusal(403, 'Forbidden', 'no') : undefined,
   );
 
   const told = await fill((turn) =>
