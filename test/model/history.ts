@@ -1,4 +1,4 @@
-import type { Lease } from '../../src/shared/domain/lease.ts';
+import type { Lease, LeaseObject } from '../../src/shared/domain/lease.ts';
 import type { IssueCall } from './actions.ts';
 import type { Invariant } from './violation.ts';
 import { Violation } from './violation.ts';
@@ -7,6 +7,7 @@ import { Violation } from './violation.ts';
 export interface Made {
   url: string;
   uid: string;
+  objectKind: LeaseObject['kind'];
   leaseId: string;
   purpose: Lease['purpose'];
 }

@@ -23,3 +23,19 @@ describe('the nine invariants hold through', () => {
     );
   });
 });
+
+test('they hold where an issuer who was taken for dead tells what it never made of a lease that is revoked meanwhile', () =>
+  live({
+    seed: 1_603_013_902,
+    mayList: true,
+    mayReadNamespaces: false,
+    kinds: ['namespaced', 'namespaced'],
+    steps: [
+      {
+        action: { do: 'issue', config: 'blue', ttl: 600, namespace: 'one', requestId: undefined, patienceMs: 60_000 },
+        thenMs: 0,
+      },
+      { action: { do: 'jump', ms: 90_000 }, thenMs: 3 },
+      { action: { do: 'revoke', lease: 0, force: false }, thenMs: 5_000 },
+    ],
+  }));

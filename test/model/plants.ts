@@ -101,6 +101,13 @@ export const PLANTS: Record<string, Plant> = {
         leases.save(lease.endAs === 'FAILED' && lease.state === 'REVOKING' ? { ...lease, objects: [] } : lease),
     })),
   },
+  'leaves out of the record what was made, once a take-down failed': {
+    breaks: [4],
+    around: altering('leases', (leases) => ({
+      save: (lease: Lease) =>
+        leases.save(lease.state === 'REVOKING' && lease.tries ? { ...lease, objects: [] } : lease),
+    })),
+  },
   'takes every denied delete for a namespace that is gone': {
     breaks: [4],
     around: alteringClusters(() => ({ readNamespace: async () => undefined })),

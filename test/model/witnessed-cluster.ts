@@ -46,7 +46,7 @@ export class WitnessedCluster implements Cluster {
     return this.#process.call(this.#to, async () => {
       const uid = await this.#cluster.create(object, account, marks);
       const { id = 'unknown', purpose = 'lease' } = lease ?? {};
-      history.made.set(`${this.#url} ${uid}`, { url: this.#url, uid, leaseId: id, purpose });
+      history.made.set(`${this.#url} ${uid}`, { url: this.#url, uid, objectKind: object.kind, leaseId: id, purpose });
       this.#checkMarks(object, lease, marks);
       this.#checkTime(id);
       return uid;

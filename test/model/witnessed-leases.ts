@@ -137,17 +137,24 @@ export class WitnessedLeases implements LeaseStore {
     }
   }
 
-  /** Only who undoes an issue leaves objects out of the record, and only those that are not there. */
+  /**
+   * Only who undoes an issue leaves objects out of the record, and only those that were never made. Where they were taken
+   * for dead, somebody else may have begun to take the lease down, by a revocation perhaps.
+   */
   #keepsItsObjects(before: Lease, after: Lease): boolean {
     const left = new Set(after.objects.map(nameOf));
     const leftOut = before.objects.filter((object) => !left.has(nameOf(object)));
-    const standing = this.#world.standing().filter(({ leaseId }) => leaseId === after.id);
+    const isUndone = after.state === 'REVOKING' && (after.endAs === 'FAILED' || before.state === 'REVOKING');
     return (
       before.configUid === after.configUid &&
       after.objects.length + leftOut.length === before.objects.length &&
-      (leftOut.length === 0 || (after.state === 'REVOKING' && after.endAs === 'FAILED')) &&
-      leftOut.every((object) => !standing.some(({ kind }) => kind === object.kind))
+      (leftOut.length === 0 || isUndone) &&
+      leftOut.every((object) => !this.#wasMade(after, object))
     );
+  }
+
+  #wasMade({ id }: Lease, { kind }: LeaseObject): boolean {
+    return [...this.#world.history.made.values()].some((made) => made.leaseId === id && made.objectKind === kind);
   }
 
   /** Its objects are gone, or it was forced, or its issuer was taken for dead, has made them anew, and will undo it. */
