@@ -178,12 +178,57 @@ describe('slow calls', () => {
   });
 });
 
-test('however many drafts are tried, the connections of stored configs are kept', async () => {
-  await outcome(tenant('victim'));
-  await Promise.all(Array.from({ length: 300 }, (_, i) => outcome(tenant(`draft-${i}`, { purpose: 'trial' }))));
-  await outcome(tenant('victim'));
-  const [before, after] = requestsOf('victim').map(({ socket }) => socket.remotePort);
-  expect(after).toBe(before);
+describe('however many other accesses are used', () => {
+  const useOthers = (count: number, purpose: Purpose) => {
+    for (let i = 0; i < count; i++) {
+      tenant(`other-${i}`, { url: 'https://elsewhere.example', purpose });
+    }
+  };
+
+  test.each<[number, Purpose]>([
+    [3_000, 'trial'],
+    [1_000, 'issue'],
+  ])('%d for %s: an access keeps its connections', async (count, purpose) => {
+    await outcome(tenant('victim'));
+    useOthers(count, purpose);
+    // The connection of the last call is free again a moment after its answer.
+    await setImmediate();
+    await outcome(tenant('victim'));
+    const [before, after] = requestsOf('victim').map(({ socket }) => socket.remotePort);
+    expect(after).toBe(before);
+  });
+
+  test.each<[number, Purpose]>([
+    [3_000, 'trial'],
+    [1_000, 'question'],
+  ])('%d for %s: an access that rests goes on resting', async (count, purpose) => {
+    answers.set('sick', status(502));
+    await repeat(5, () => outcome(tenant('sick')));
+    useOthers(count, purpose);
+    expect(String(await outcome(tenant('sick')))).toContain('is not called for now');
+  });
+
+  test.each<[Purpose, number]>([
+    ['issue', 7],
+    ['question', 4],
+    ['trial', 2],
+  ])('calls for %s that are under way hold their turns at the cluster: %d at most', async (purpose, most) => {
+    for (const name of ['before', 'after']) {
+      answers.set(name, hang);
+    }
+    const callMany = (name: string) =>
+      Array.from({ length: 40 }, (_, i) => outcome(tenant(name, { purpose, principal: `principal-${i}` })));
+    const before = callMany('before');
+    await vi.waitFor(() => expect(requests).not.toHaveLength(0), { timeout: PATIENCE_MS });
+    useOthers(3_000, purpose === 'trial' ? 'trial' : 'issue');
+    const after = [...callMany('after'), ...callMany('before')];
+
+    // Were any of the others made, they would be seen before this one.
+    expect(await outcome(tenant('victim', { purpose: 'take-down' }))).toBeUndefined();
+    expect(requests.length).toBeLessThanOrEqual(most + 1);
+    server.stop();
+    await Promise.all([...before, ...after]);
+  });
 });
 
 describe('the time of a cluster', () => {

@@ -13,27 +13,16 @@ import { FairTurns } from './fair-turns.ts';
 import { KubernetesCluster } from './kubernetes-cluster.ts';
 import { RecentlyUsed } from './recently-used.ts';
 import { routeTo } from './route-to.ts';
+import { WhileInUse } from './while-in-use.ts';
 
-/** Accesses of stored configs whose connections are kept. Those of one that is forgotten end once they idle. */
-const MAX_KEPT = 256;
+/** Accesses of stored configs that are kept though no call uses them: 25 KiB each where no connection is open. */
+const MAX_KEPT = 2_048;
 
 /** The same of accesses on trial. They are apart, so that trials, however many, have no stored one forgotten. */
 const MAX_TRIALS = 32;
 
-/** What all accesses to one cluster share, which is what answers at one URL or behind one gateway. */
-interface Shared {
-  turns: FairTurns;
-  outage: ClusterOutage;
-}
-
 interface Kept {
-  cluster: string;
-  /** The cluster, and how it is verified: who may tell others its time. */
-  endpoint: string;
-  shared: Shared;
-  clock: ClusterClock;
   server: ApiServer;
-  /** Configs that call by the same gateway share its connections: it calls with one account for all. */
   connections: Pool;
   denials: Denials;
 }
@@ -41,7 +30,8 @@ interface Kept {
 /**
  * The clusters that leases are issued on. Each access has connections, a guard and denials of its own, made at its first
  * use; those to one cluster share its turns, and what they agree on: that it is away, and, where they verify it alike, its
- * time. An access on trial takes its turns with the others, and tells them nothing.
+ * time. An access on trial takes its turns with the others, and tells them nothing. What calls under way use is found
+ * again by those that follow, however many other accesses were used meanwhile: so a cluster's turns are counted once.
  */
 export class KubernetesClusters implements Clusters {
   readonly #limits: ConnectionLimits;
@@ -51,6 +41,17 @@ export class KubernetesClusters implements Clusters {
   readonly #now: () => number;
   readonly #kept = new RecentlyUsed<Kept>(MAX_KEPT);
   readonly #trials = new RecentlyUsed<Kept>(MAX_TRIALS);
+  readonly #inUse = {
+    /** By access, with whether it is on trial. */
+    accesses: new WhileInUse<Kept>(),
+    /** By cluster, which is what answers at one URL or behind one gateway. */
+    turns: new WhileInUse<FairTurns>(),
+    outages: new WhileInUse<ClusterOutage>(),
+    /** By cluster and how it is verified: who may tell others its time. */
+    clocks: new WhileInUse<ClusterClock>(),
+    /** By gateway: it calls with one account for all. */
+    connections: new WhileInUse<Pool>(),
+  };
 
   /**
    * `log` is told when calls to a cluster keep failing, and when it answers again; and when its clock differs from `now`,
@@ -72,54 +73,43 @@ export class KubernetesClusters implements Clusters {
 
   at(access: Access, use: ClusterUse): Cluster {
     const isTrial = use.purpose === 'trial';
-    const { server, denials } = (isTrial ? this.#trials : this.#kept).use(access.id, () => this.#make(access, isTrial));
+    const { server, denials } = (isTrial ? this.#trials : this.#kept).use(access.id, () =>
+      this.#inUse.accesses.of(`${access.id} ${isTrial}`, () => this.#make(access, isTrial)),
+    );
     return new KubernetesCluster(server, use, { denials });
   }
 
   async close(): Promise<void> {
-    const connections = new Set([...this.#all()].map((kept) => kept.connections));
+    const connections = new Set([...this.#inUse.accesses.values()].map((access) => access.connections));
     await Promise.all([...connections].map((each) => each.close()));
   }
 
   #make(access: Access, isTrial: boolean): Kept {
-    const { connectTimeoutMs, callTimeoutMs } = this.#limits;
+    const { connectTimeoutMs, callTimeoutMs, connections: atOnce } = this.#limits;
+    const { turns, outages, clocks, connections: shared } = this.#inUse;
     const cluster = clusterOf(access);
-    const endpoint = JSON.stringify([cluster, access.kind === 'direct' ? access.tls : undefined]);
-    const shared = this.#sharedOf(cluster);
     const log = isTrial ? undefined : this.#log;
-    const outage = isTrial ? undefined : shared.outage;
-    const clock =
-      (isTrial ? undefined : this.#like(endpoint, false)?.clock) ?? new ClusterClock(cluster, this.#now, log);
     const guard = new AccessGuard(
-      { cluster, configUid: access.configUid, turns: shared.turns, outage },
+      {
+        cluster,
+        configUid: access.configUid,
+        turns: turns.of(cluster, () => new FairTurns(atOnce)),
+        outage: isTrial ? undefined : outages.of(cluster, () => new ClusterOutage(cluster, this.#log)),
+      },
       callTimeoutMs,
       log,
     );
+    const newClock = () => new ClusterClock(cluster, this.#now, log);
+    const clock = isTrial ? newClock() : clocks.of(endpointOf(access), newClock);
     const route = routeTo(access, connectTimeoutMs, this.#dialer, this.#egress);
-    const connections =
-      (access.kind === 'gateway' ? this.#like(endpoint, isTrial)?.connections : undefined) ??
-      openConnections(route, this.#limits);
+    const open = () => openConnections(route, this.#limits);
+    const connections = access.kind === 'gateway' ? shared.of(`${cluster} ${isTrial}`, open) : open();
     const server = new ApiServer(route, this.#limits, guard, { clock, connections });
-    return { cluster, endpoint, shared, clock, server, connections, denials: new Denials() };
+    return { server, connections, denials: new Denials() };
   }
+}
 
-  #sharedOf(cluster: string): Shared {
-    const known = [...this.#all()].find((kept) => kept.cluster === cluster);
-    return (
-      known?.shared ?? {
-        turns: new FairTurns(this.#limits.connections),
-        outage: new ClusterOutage(cluster, this.#log),
-      }
-    );
-  }
-
-  /** One to the same endpoint that is, or is not, on trial as well. */
-  #like(endpoint: string, isTrial: boolean): Kept | undefined {
-    return [...(isTrial ? this.#trials : this.#kept).values()].find((kept) => kept.endpoint === endpoint);
-  }
-
-  *#all(): Iterable<Kept> {
-    yield* this.#kept.values();
-    yield* this.#trials.values();
-  }
+/** The cluster, and how it is verified. */
+function endpointOf(access: Access): string {
+  return JSON.stringify([clusterOf(access), access.kind === 'direct' ? access.tls : undefined]);
 }

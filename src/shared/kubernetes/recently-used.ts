@@ -19,8 +19,4 @@ export class RecentlyUsed<Value> {
     }
     return value;
   }
-
-  values(): MapIterator<Value> {
-    return this.#kept.values();
-  }
 }
