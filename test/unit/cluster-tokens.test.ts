@@ -1,8 +1,8 @@
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ClusterTokens } from '../../src/shared/configs/cluster-tokens.ts';
 import { readClaims } from '../../src/shared/configs/token-claims.ts';
 import { ClusterUnreachable } from '../../src/shared/domain/cluster-error.ts';
-import type { Config, DirectAccess } from '../../src/shared/domain/config.ts';
+import type { Access, Config, DirectAccess } from '../../src/shared/domain/config.ts';
 import { isIntact } from '../../src/shared/domain/damaged-config.ts';
 import { Unavailable } from '../../src/shared/domain/errors.ts';
 import { Secret } from '../../src/shared/domain/secret.ts';
@@ -15,6 +15,7 @@ import { memoryPorts } from '../fakes/memory-ports.ts';
 import { VirtualClock } from '../fakes/virtual-clock.ts';
 import { accountToken } from '../support/account-token.ts';
 import { keepLog } from '../support/keep-log.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { recordMetrics } from '../support/record-metrics.ts';
 
 // Renewal in virtual time, on stores and clusters in memory.
@@ -33,7 +34,7 @@ let clusters: MemoryClusters;
 let ports: Ports;
 let lines: string[];
 /** Stands before the calls to all clusters, where a test puts something. */
-let change: (cluster: Cluster) => Partial<Cluster>;
+let change: (cluster: Cluster, access: Access) => Partial<Cluster>;
 
 beforeEach(() => {
   clock = new VirtualClock(START_S * 1000);
@@ -48,22 +49,29 @@ beforeEach(() => {
     clusters: {
       at(access) {
         const cluster = clusters.at(access);
-        return Object.assign(cluster, change(cluster));
+        return Object.assign(cluster, change(cluster, access));
       },
     },
   };
 });
 
 interface Wanted {
+  url?: string;
   lifeSeconds?: number;
   renewToken?: boolean;
   token?: Secret;
 }
 
-async function store(name: string, { lifeSeconds = HOUR_S, renewToken = true, token }: Wanted = {}): Promise<Config> {
+async function store(
+  name: string,
+  { lifeSeconds = HOUR_S, renewToken = true, token, url }: Wanted = {},
+): Promise<Config> {
   const sample = sampleConfig(name);
   const given = token ?? accountToken({ iat: START_S, exp: START_S + lifeSeconds, jti: name });
-  const config = { ...sample, access: { ...sample.access, token: given, renewToken } };
+  const config = {
+    ...sample,
+    access: { ...sample.access, token: given, renewToken, ...(url === undefined ? {} : { url }) },
+  };
   await ports.configs.keepAccess(config.access);
   await ports.configs.create(config);
   return config;
@@ -414,5 +422,63 @@ describe('a token that is not to be renewed', () => {
     await clock.advance(365 * DAY_S * 1000);
     await new ClusterTokens(ports).run();
     expect(lines).toEqual([]);
+  });
+});
+
+describe('clusters that are slow', () => {
+  let victim: Config;
+
+  /** Configs of which each has a cluster of its own, or all share one; `victim` is the last by name and by its end. */
+  async function storeAll(slow: number, urlOf: (index: number) => string): Promise<void> {
+    for (let i = 0; i < slow; i++) {
+      await store(`slow-${i}`, { url: urlOf(i) });
+    }
+    victim = await store('victim', { lifeSeconds: HOUR_S + 60 });
+    await clock.advance(HOUR_S * 800);
+  }
+
+  test.each<[string, (index: number) => string]>([
+    ['each has a cluster of its own', (index) => `https://slow-${index}.test`],
+    ['all share the cluster of the victim', () => URL],
+  ])('and never answer do not keep a due token from its renewal: %s', async (_name, urlOf) => {
+    await storeAll(200, urlOf);
+    const never = Promise.withResolvers<never>();
+    change = (_, access) =>
+      access.id === victim.access.id
+        ? {}
+        : { mintToken: () => never.promise, clockAheadMs: () => never.promise.catch(() => 0) };
+    const running = new ClusterTokens(ports).run();
+
+    await vi.waitFor(async () => expect((await stored('victim')).version).toBe(2), { timeout: PATIENCE_MS });
+    never.reject(new ClusterUnreachable(MINTING, 'no answer'));
+    await running;
+  });
+
+  test('and under way are passed over by the next run, and come last in the one after it', async () => {
+    // As many as may begin at once: the victim begins once they were slow.
+    const slow = 16;
+    await storeAll(slow, () => URL);
+    const order: string[] = [];
+    let hang = Promise.withResolvers<never>();
+    change = (_, access) => ({
+      clockAheadMs: async () => 0,
+      mintToken: async (): Promise<MintedToken> => {
+        order.push(access.id);
+        return access.id === victim.access.id ? Promise.reject(new ClusterUnreachable(MINTING, 'reset')) : hang.promise;
+      },
+    });
+    const tokens = new ClusterTokens(ports);
+    const runs = [tokens.run()];
+    await vi.waitFor(() => expect(order).toHaveLength(slow + 1), { timeout: PATIENCE_MS });
+    runs.push(tokens.run());
+    await vi.waitFor(() => expect(order).toHaveLength(slow + 2), { timeout: PATIENCE_MS });
+    expect(order.at(-1)).toBe(victim.access.id);
+
+    hang.reject(new ClusterUnreachable(MINTING, 'no answer'));
+    await Promise.all(runs);
+    hang = Promise.withResolvers();
+    hang.reject(new ClusterUnreachable(MINTING, 'no answer'));
+    await tokens.run();
+    expect(order[slow + 2]).toBe(victim.access.id);
   });
 });

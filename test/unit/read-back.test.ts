@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { ClusterUnreachable } from '../../src/shared/domain/cluster-error.ts';
 import type { Config } from '../../src/shared/domain/config.ts';
 import { RecordDamaged } from '../../src/shared/domain/errors.ts';
@@ -7,6 +7,7 @@ import { ReadBack } from '../../src/shared/leases/read-back.ts';
 import { sampleConfig, sampleLease } from '../contract/samples.ts';
 import { refused } from '../fakes/memory-cluster.ts';
 import { INSTALLATION, memoryPorts } from '../fakes/memory-ports.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -110,4 +111,40 @@ test.each([
   const { removed, objects } = await besides(failure);
   expect(removed).toBe(2);
   expect(objects).toEqual([]);
+});
+
+test('slow configs, with however many namespaces, neither hold up the others nor the run after', async () => {
+  const ports = memoryPorts(() => Date.now() + DAY_MS);
+  const never = Promise.withResolvers<never>();
+  const names = [...Array.from({ length: 40 }, (_, index) => `slow-${index}`), 'well'];
+  for (const name of names) {
+    const config = sampleConfig(name);
+    const access = { ...config.access, url: `https://${name}.test` };
+    await ports.configs.keepAccess(access);
+    await ports.configs.create({ ...config, access });
+    const account = { kind: 'ServiceAccount', namespace: 'one', name: `orphan-${name}` } as const;
+    ports.clusters.server(access.url).add(account, marksOf(sampleLease(config), INSTALLATION));
+  }
+  const at = ports.clusters.at.bind(ports.clusters);
+  const asked = new Map<string, number>();
+  ports.clusters.at = (access) => {
+    const cluster = at(access);
+    const url = access.kind === 'direct' ? access.url : '';
+    const list = cluster.listMarked.bind(cluster);
+    cluster.listMarked = async function* (place, labels) {
+      asked.set(url, (asked.get(url) ?? 0) + 1);
+      yield* url.includes('slow') ? [await never.promise] : list(place, labels);
+    };
+    return cluster;
+  };
+  const well = ports.clusters.server('https://well.test');
+  const readBack = new ReadBack(ports);
+
+  const runs = [readBack.run()];
+  await vi.waitFor(() => expect(well.objects).toEqual([]), { timeout: PATIENCE_MS });
+  runs.push(readBack.run());
+  await vi.waitFor(() => expect(asked.get('https://well.test')).toBeGreaterThan(2), { timeout: PATIENCE_MS });
+  expect(asked.get('https://slow-0.test')).toBe(1);
+  never.reject(new ClusterUnreachable(CALL, 'no answer'));
+  await Promise.all(runs);
 });

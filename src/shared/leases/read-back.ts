@@ -11,10 +11,10 @@ import type { Ports } from '../ports/ports.ts';
 import { countSwept } from '../telemetry/metrics.ts';
 import { inSpan } from '../telemetry/span.ts';
 import { allConfigs } from './all-configs.ts';
-import { forEach } from './for-each.ts';
+import { ShortTurns } from './short-turns.ts';
 
-/** Configs whose places are read at the same time. */
-const AT_ONCE = 4;
+/** Places of which it is remembered that it was said that they may not be listed; of more it is said again. */
+const MAX_TOLD = 10_000;
 
 /**
  * Reads the clusters of all configs back by our labels, and removes what belongs to no lease any more: it finds what a
@@ -25,19 +25,22 @@ export class ReadBack {
   readonly #ports: Ports;
   /** Places of which it was said that they may not be listed. */
   readonly #told = new Set<string>();
+  readonly #turns: ShortTurns;
 
   constructor(ports: Ports) {
     this.#ports = ports;
+    this.#turns = new ShortTurns(ports.log, 'reading back');
   }
 
-  /** Goes through all clusters once; returns how many objects it removed. Throws Unavailable. */
+  /** Goes through all clusters once; returns how many objects it removed. Slow ones may go on after it. Throws Unavailable. */
   run(): Promise<number> {
     return inSpan('sweep.read-back', {}, async (span) => {
       const read = new Set<string>();
       let removed = 0;
-      await forEach(allConfigs(this.#ports), AT_ONCE, async (config) => {
+      await this.#turns.run(allConfigs(this.#ports), async (config) => {
         const ofConfig = isIntact(config) ? await this.#clean(config, read) : 0;
         removed += ofConfig;
+        return undefined;
       });
       span.setAttribute('leasehold.sweep.removed', removed);
       return removed;
@@ -76,6 +79,10 @@ export class ReadBack {
       this.#ports.log.warn({ place, err: error }, 'sweep: a cluster could not be read back now');
     } else if (!this.#told.has(place)) {
       this.#told.add(place);
+      const [oldest] = this.#told;
+      if (this.#told.size > MAX_TOLD && oldest !== undefined) {
+        this.#told.delete(oldest);
+      }
       this.#ports.log.warn(
         { place, err: error },
         'sweep: the cluster token may not list here, so orphans are not found; the rest of the sweep goes on',
