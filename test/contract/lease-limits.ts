@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { Config } from '../../src/shared/domain/config.ts';
 import type { Lease } from '../../src/shared/domain/lease.ts';
-import type { LeaseLimits } from '../../src/shared/domain/lease-limits.ts';
+import { type LeaseLimits, MAX_TRIALS_OF_CONFIG } from '../../src/shared/domain/lease-limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { active, ended, revoking, sampleConfig, sampleLease } from './samples.ts';
 import { GENEROUS, type OpenStores, RETENTION_MS, type Stores } from './stores.ts';
 
 const TOO_MANY_ON_CONFIG = { reason: 'TOO_MANY_LEASES_ON_CONFIG', subject: 'config:blue' };
 const TOO_MANY_OF_PRINCIPAL = { reason: 'TOO_MANY_LEASES_OF_PRINCIPAL', subject: 'principal:caller' };
+const TOO_MANY_TRIALS = { reason: 'TOO_MANY_TRIALS_OF_CONFIG', subject: 'config:blue' };
 const TOO_EARLY = { reason: 'ISSUE_RATE_EXCEEDED', subject: 'principal:caller' };
 
 /** Where every LeaseStore stops taking leases. */
@@ -66,11 +67,31 @@ export function describeLeaseLimits(open: OpenStores): void {
       expect(await stores.leases.record(refused, REQUEST)).toBeUndefined();
     });
 
-    test('lets trials through, and does not count them', async () => {
+    test('lets trials through, and does not count them as leases', async () => {
       const stores = await openWith({ perConfig: 1, perPrincipal: 1, issueRate: 1 });
       await stores.record({ purpose: 'trial' });
       await stores.record();
       await stores.record({ purpose: 'trial' });
+    });
+
+    test('of trial leases is of each config, by its uid, and counts each until its end', async () => {
+      const stores = await openWith({});
+      const trials = await Promise.all(
+        Array.from({ length: MAX_TRIALS_OF_CONFIG }, () => stores.record({ purpose: 'trial' })),
+      );
+      const [one, other] = trials as [Lease, Lease];
+      await expect(stores.record({ purpose: 'trial' })).rejects.toMatchObject(TOO_MANY_TRIALS);
+      await stores.record({ purpose: 'trial', configUid: 'of a draft with the same name' });
+      await stores.record({ purpose: 'trial' }, await stored(stores, 'green'));
+      await stores.record();
+
+      const failed = { ...one, state: 'REVOKING', endAs: 'FAILED', version: 2, nextTryTime: one.expireTime } as const;
+      expect(await stores.leases.save(failed)).toBe(true);
+      expect(await stores.leases.save(active(other))).toBe(true);
+      await expect(stores.record({ purpose: 'trial' })).rejects.toMatchObject(TOO_MANY_TRIALS);
+      expect(await stores.leases.save(ended(failed))).toBe(true);
+      await stores.record({ purpose: 'trial' });
+      await expect(stores.record({ purpose: 'trial' })).rejects.toMatchObject(TOO_MANY_TRIALS);
     });
 
     test('lets a repeated request through to its lease', async () => {

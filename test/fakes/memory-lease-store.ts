@@ -2,9 +2,11 @@ import { Aborted, AlreadyExists, configIsBeingDeleted } from '../../src/shared/d
 import { attentionTime, hasEnded, type Lease } from '../../src/shared/domain/lease.ts';
 import {
   configIsFull,
+  hasTooManyTrials,
   isTooEarly,
   KEPT_WHEN_FULL,
   type LeaseLimits,
+  MAX_TRIALS_OF_CONFIG,
   principalIsFull,
 } from '../../src/shared/domain/lease-limits.ts';
 import type { Appointment } from '../../src/shared/ports/alarm.ts';
@@ -41,7 +43,9 @@ export class MemoryLeaseStore implements LeaseStore {
       return this.#earlier(earlier, request);
     }
     this.#requireConfig(lease);
-    if (lease.purpose === 'lease') {
+    if (lease.purpose === 'trial') {
+      this.#requireRoomForTrial(lease);
+    } else {
       this.#requireRoom(lease);
       this.#admit(lease.principal);
     }
@@ -142,6 +146,13 @@ export class MemoryLeaseStore implements LeaseStore {
     }
     if (listed.filter((lease) => lease.principal === principal).length >= this.#limits.perPrincipal) {
       throw principalIsFull(principal, this.#limits);
+    }
+  }
+
+  #requireRoomForTrial({ config, configUid }: Lease): void {
+    const trials = this.#live().filter((lease) => lease.purpose === 'trial' && lease.configUid === configUid);
+    if (trials.length >= MAX_TRIALS_OF_CONFIG) {
+      throw hasTooManyTrials(config);
     }
   }
 

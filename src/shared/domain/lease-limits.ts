@@ -1,6 +1,6 @@
 import { ResourceExhausted } from './errors.ts';
 
-/** How many leases are taken, and how many are kept after their end. Trial leases are not counted, and always taken. */
+/** How many leases are taken, and how many are kept after their end. Trial leases count for MAX_TRIALS_OF_CONFIG only. */
 export interface LeaseLimits {
   /** Leases on one config that live at the same time. */
   perConfig: number;
@@ -20,6 +20,12 @@ export interface LeaseLimits {
  */
 export const KEPT_WHEN_FULL = 100;
 
+/**
+ * Trial leases of one config that live at the same time. One call has four under way; more are left only where a cluster
+ * does not let them be taken down.
+ */
+export const MAX_TRIALS_OF_CONFIG = 256;
+
 /** Nobody knows when a lease will end and make room. */
 const RETRY_WHEN_FULL_MS = 10_000;
 
@@ -36,6 +42,14 @@ export function principalIsFull(principal: string, { perPrincipal }: LeaseLimits
     'TOO_MANY_LEASES_OF_PRINCIPAL',
     `${principal} has as many live leases as a principal may: ${perPrincipal}`,
     { subject: `principal:${principal}`, retryAfterMs: RETRY_WHEN_FULL_MS },
+  );
+}
+
+export function hasTooManyTrials(config: string): ResourceExhausted {
+  return new ResourceExhausted(
+    'TOO_MANY_TRIALS_OF_CONFIG',
+    `config ${JSON.stringify(config)} has ${MAX_TRIALS_OF_CONFIG} trial leases that are not taken down, the most that there may be: wait until their objects are removed from the cluster`,
+    { subject: `config:${config}`, retryAfterMs: RETRY_WHEN_FULL_MS },
   );
 }
 

@@ -94,6 +94,11 @@ export class Keys {
     return `${this.#prefix}:leases-of-by:${config}:${principal}:${state}`;
   }
 
+  /** Sorted set of the ids of live trial leases of one config, by its uid. */
+  liveTrialsOf(configUid: string): string {
+    return `${this.#prefix}:live-trials-of:${configUid}`;
+  }
+
   /** String: until when, in µs since the epoch, a principal's issues fill the rate that it is allowed. */
   issueRate(principal: string): string {
     return `${this.#prefix}:issue-rate:${principal}`;

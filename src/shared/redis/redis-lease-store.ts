@@ -1,14 +1,23 @@
 import { z } from 'zod';
-import { Aborted, AlreadyExists, configIsBeingDeleted } from '../domain/errors.ts';
+import { Aborted, AlreadyExists, configIsBeingDeleted, type ResourceExhausted } from '../domain/errors.ts';
 import {
   attentionTime,
   ENDED_STATES,
+  hasEnded,
   LEASE_STATES,
   type Lease,
   type LeaseState,
   LIVE_STATES,
 } from '../domain/lease.ts';
-import { configIsFull, isTooEarly, KEPT_WHEN_FULL, type LeaseLimits, principalIsFull } from '../domain/lease-limits.ts';
+import {
+  configIsFull,
+  hasTooManyTrials,
+  isTooEarly,
+  KEPT_WHEN_FULL,
+  type LeaseLimits,
+  MAX_TRIALS_OF_CONFIG,
+  principalIsFull,
+} from '../domain/lease-limits.ts';
 import type { Appointment } from '../ports/alarm.ts';
 import type { LeaseQuery, LeaseStore, RequestKey } from '../ports/lease-store.ts';
 import type { RedisClient } from './connect-redis.ts';
@@ -26,6 +35,10 @@ const saveScript = loadScript('save-lease');
 const endScript = loadScript('end-lease', 'forget-lease');
 const forgetScript = loadScript('forget-ended', 'forget-lease');
 const admitScript = loadScript('admit-renewal', 'issue-rate');
+
+/** What may have no room for one more live lease. */
+const RoomName = z.enum(['config', 'principal', 'trials']);
+type RoomName = z.infer<typeof RoomName>;
 
 const RecordAnswer = z.tuple([z.enum(['ok', 'seen', 'reused', 'gone', 'deleting', 'full', 'early'])]).rest(z.string());
 
@@ -97,9 +110,7 @@ export class RedisLeaseStore implements LeaseStore {
       throw new AlreadyExists('REQUEST_ID_REUSED', `this request_id was used for another request (lease ${detail})`);
     }
     if (outcome === 'full') {
-      throw detail === 'config'
-        ? configIsFull(lease.config, this.#limits)
-        : principalIsFull(lease.principal, this.#limits);
+      throw this.#fullError(lease, RoomName.parse(detail));
     }
     if (outcome === 'early') {
       throw isTooEarly(lease.principal, this.#limits, Number(detail));
@@ -225,22 +236,35 @@ export class RedisLeaseStore implements LeaseStore {
       : this.#keys.leasesOfBy(config, principal, state);
   }
 
-  /** A trial is in none: it is not listed, and forgotten when it ends. */
-  #indexesOf({ purpose, config, principal, state }: Lease): string[] {
-    return purpose === 'trial'
-      ? []
-      : [
-          { config: undefined, principal: undefined },
-          { config, principal: undefined },
-          { config: undefined, principal },
-          { config, principal },
-        ].map((query) => this.#indexOf(query, state));
+  /** A trial is not listed: it is only counted while it lives, and forgotten when it ends. */
+  #indexesOf(lease: Lease): string[] {
+    const { purpose, config, configUid, principal, state } = lease;
+    if (purpose === 'trial') {
+      return hasEnded(lease) ? [] : [this.#keys.liveTrialsOf(configUid)];
+    }
+    return [
+      { config: undefined, principal: undefined },
+      { config, principal: undefined },
+      { config: undefined, principal },
+      { config, principal },
+    ].map((query) => this.#indexOf(query, state));
+  }
+
+  #fullError({ config, principal }: Lease, room: RoomName): ResourceExhausted {
+    switch (room) {
+      case 'config':
+        return configIsFull(config, this.#limits);
+      case 'principal':
+        return principalIsFull(principal, this.#limits);
+      case 'trials':
+        return hasTooManyTrials(config);
+    }
   }
 
   /** What must have room for one more live lease. */
-  #roomsOf({ purpose, config, principal }: Lease): { name: string; indexes: string[]; most: number }[] {
+  #roomsOf({ purpose, config, configUid, principal }: Lease): { name: RoomName; indexes: string[]; most: number }[] {
     return purpose === 'trial'
-      ? []
+      ? [{ name: 'trials', indexes: [this.#keys.liveTrialsOf(configUid)], most: MAX_TRIALS_OF_CONFIG }]
       : [
           {
             name: 'config',
