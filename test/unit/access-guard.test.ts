@@ -133,6 +133,73 @@ describe('a cluster whose calls keep failing', () => {
   });
 });
 
+describe('failures that one principal can arrange', () => {
+  const callOf = async (use: ClusterUse, answer: unknown) => {
+    let sent = false;
+    const outcome = await guard
+      .run(CALL, use, async () => {
+        sent = true;
+        return answer instanceof Error ? Promise.reject(answer) : answer;
+      })
+      .catch((error: Error) => error);
+    return sent ? outcome : 'not sent';
+  };
+  const failFor = async (principal: string, failure: () => Error, times = 5) => {
+    for (let i = 0; i < times; i++) {
+      await callOf({ purpose: 'issue', principal }, failure());
+    }
+  };
+  const timeout = () => refused(504, { reason: 'Timeout' });
+
+  test.each<[string, ClusterUse['purpose'], () => Error]>([
+    ['calls that hang', 'take-down', unreachable],
+    ['calls that hang', 'issue', unreachable],
+    ['calls that hang', 'question', unreachable],
+    ['calls that the API server gives up', 'take-down', timeout],
+    ['calls that the API server gives up', 'issue', timeout],
+    ['calls that the API server gives up', 'trial', timeout],
+  ])('%s give a rest to theirs, and to no %s of another', async (_, purpose, failure) => {
+    await failFor('attacker', failure, 20);
+    expect(await callOf({ purpose, principal: 'attacker' }, 'answer')).toBe('not sent');
+    expect(await callOf({ purpose, principal: 'victim' }, 'answer')).toBe('answer');
+    expect(await callOf({ purpose, principal: undefined }, 'answer')).toBe('answer');
+  });
+
+  test.each<[ClusterUse['purpose'], string]>([
+    ['take-down', 'answer'],
+    ['issue', 'not sent'],
+    ['question', 'not sent'],
+    ['trial', 'not sent'],
+  ])('where several have them, a %s of another is: %s', async (purpose, outcome) => {
+    await failFor('one', unreachable);
+    await failFor('other', unreachable, 5);
+    expect(await callOf({ purpose, principal: 'victim' }, 'answer')).toBe(outcome);
+  });
+
+  test('of several do not count where somebody was answered since', async () => {
+    await failFor('one', unreachable);
+    await callOf({ purpose: 'issue', principal: 'victim' }, 'answer');
+    await failFor('other', unreachable);
+    expect(await callOf({ purpose: 'issue', principal: 'another' }, 'answer')).toBe('answer');
+  });
+
+  test('of several let others try again after their rest', async () => {
+    await failFor('one', unreachable);
+    await failFor('other', unreachable);
+    vi.advanceTimersByTime(LONGEST_REST_MS);
+    expect(await callOf({ purpose: 'issue', principal: 'victim' }, 'answer')).toBe('answer');
+  });
+
+  test('are apart from those that nobody can arrange, which count for all', async () => {
+    await failFor('one', () => refused(502), 3);
+    await failFor('other', unreachable, 1);
+    await failFor('other', () => refused(502), 2);
+    for (const purpose of ['take-down', 'issue'] as const) {
+      expect(await callOf({ purpose, principal: 'victim' }, 'answer')).toBe('not sent');
+    }
+  });
+});
+
 describe('what speaks for a sick cluster', () => {
   test.each([
     ['no answer', unreachable],

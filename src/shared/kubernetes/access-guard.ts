@@ -1,31 +1,17 @@
-import {
-  type CircuitBreakerPolicy,
-  CircuitState,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  DelegateBackoff,
-  handleWhenResult,
-} from 'cockatiel';
-import {
-  ClusterAddressNotAllowed,
-  type ClusterCall,
-  ClusterError,
-  ClusterNotCalled,
-  ClusterNotTrusted,
-  ClusterRefused,
-  GatewayLost,
-  GatewayNotConnected,
-  GatewayRefused,
-} from '../domain/cluster-error.ts';
-import { retryDelay } from '../domain/retry-delay.ts';
+import { type ClusterCall, ClusterNotCalled, ClusterRefused } from '../domain/cluster-error.ts';
 import type { ClusterUse } from '../ports/cluster.ts';
 import type { Ports } from '../ports/ports.ts';
 import { countBreakerOpened } from '../telemetry/metrics.ts';
-import { type ClusterOutage, PROBING, SHORTLY_MS } from './cluster-outage.ts';
+import { Breaker } from './breaker.ts';
+import { type ClusterOutage, SHORTLY_MS } from './cluster-outage.ts';
 import { type FairTurns, NoTurn } from './fair-turns.ts';
+import { asksForRest, isConnectFailure, speaksForSickness, speaksForSicknessOfAll } from './sickness.ts';
 
-/** So many failures in a row are no accident of one call. */
-const FAILURES_TO_OPEN = 5;
+/** So many principals whose calls keep failing are no accident of one: whoever else uses the access is told, too. */
+const PRINCIPALS_TO_AGREE = 2;
+
+/** Principals of one access whose failures are counted; of more, those who began to fail longest ago are forgotten. */
+const MAX_FAILING = 32;
 
 /** Who was answered within this time goes on by what their own calls meet, whatever those of others do. */
 const ANSWERED_RECENTLY_MS = 60_000;
@@ -40,16 +26,20 @@ export interface GuardedAccess {
 }
 
 /**
- * Stands between one access and its calls, so that a sick cluster is not made worse, and what one access meets costs
- * others nothing: it gives the access a rest after failures in a row (a circuit breaker), and where it is asked for one
- * (Retry-After). Calls get their turns among all to the cluster. Times are of the clock that never jumps.
+ * Stands between one access and its calls, so that a sick cluster is not made worse, and what one access or caller meets
+ * costs others nothing. It gives the access a rest where that is asked for (Retry-After), and after failures in a row (a
+ * circuit breaker). Failures that a caller can arrange, as by a webhook that hangs in their namespace, give a rest to that
+ * principal only, until those of several agree; and even then never to the take-downs of others. Calls get their turns
+ * among all to the cluster. Times are of the clock that never jumps.
  */
 export class AccessGuard {
   readonly #access: GuardedAccess;
   readonly #callTimeoutMs: number;
   readonly #log: Ports['log'] | undefined;
-  readonly #breaker: CircuitBreakerPolicy;
-  #rest = { until: 0, because: '', isPassing: false };
+  readonly #breaker: Breaker;
+  /** Of the principals whose last call failed, in the order in which they began to fail. */
+  readonly #failing = new Map<string | undefined, Breaker>();
+  #rest = { until: 0, because: '' };
   #answeredAt = Number.NEGATIVE_INFINITY;
 
   /** `callTimeoutMs`: for one call, from when it was asked for. `log` undefined: an access on trial. */
@@ -57,16 +47,7 @@ export class AccessGuard {
     this.#access = access;
     this.#callTimeoutMs = callTimeoutMs;
     this.#log = log;
-    this.#breaker = circuitBreaker(handleWhenResult(speaksForSickness), {
-      breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
-      halfOpenAfter: new DelegateBackoff(({ attempt, result }) => {
-        this.#open(attempt, 'value' in result ? result.value : result.error);
-        // The library would measure the rest by the wall clock. We measure it, so to the library it is always over.
-        return Number.NEGATIVE_INFINITY;
-      }),
-    });
-    const { cluster, configUid } = access;
-    this.#breaker.onReset(() => log?.info({ cluster, configUid }, 'the cluster answers again'));
+    this.#breaker = this.#newBreaker({});
   }
 
   /**
@@ -75,7 +56,7 @@ export class AccessGuard {
    */
   async run<T>(call: ClusterCall, use: ClusterUse, send: (timeoutMs: number) => Promise<T>): Promise<T> {
     const askedAt = performance.now();
-    this.#requireAwake(call);
+    this.#requireAwake(call, use);
     const { turns, configUid } = this.#access;
     try {
       return await turns.run({ ...use, configUid }, this.#callTimeoutMs, () => this.#inTurn(call, use, askedAt, send));
@@ -97,9 +78,9 @@ export class AccessGuard {
     if (timeoutMs <= 0) {
       throw new NoTurn('its turn did not come in time');
     }
-    this.#requireAwake(call);
+    this.#requireAwake(call, use);
     this.#requireNoOutage(call, use);
-    const outcome = await this.#breaker.execute(() => send(timeoutMs).catch((error: Error) => error));
+    const outcome = await this.#send(use, () => send(timeoutMs).catch((error: Error) => error));
     this.#hear(outcome);
     if (outcome instanceof Error) {
       throw outcome;
@@ -107,14 +88,75 @@ export class AccessGuard {
     return outcome;
   }
 
-  #requireAwake(call: ClusterCall): void {
+  /** By both breakers: that of the access, and that of the principal, which there is from their first failure on. */
+  async #send<T>({ principal }: ClusterUse, send: () => Promise<T | Error>): Promise<T | Error> {
+    const own = this.#failing.get(principal);
+    const outcome = await this.#breaker.run(
+      () => (own ? own.run(send, speaksForSickness) : send()),
+      speaksForSicknessOfAll,
+    );
+    if (!speaksForSickness(outcome)) {
+      this.#forgive(principal);
+    } else if (!own) {
+      this.#breakerOf(principal).hear(outcome);
+    }
+    return outcome;
+  }
+
+  /** An answer to a call from before its breaker opened does not end the rest. */
+  #forgive(principal: string | undefined): void {
+    if (this.#failing.get(principal)?.restsSince === undefined) {
+      this.#failing.delete(principal);
+    }
+  }
+
+  #breakerOf(principal: string | undefined): Breaker {
+    const breaker = this.#failing.get(principal) ?? this.#newBreaker({ principal });
+    this.#failing.set(principal, breaker);
+    const [oldest] = this.#failing.keys();
+    if (this.#failing.size > MAX_FAILING) {
+      this.#failing.delete(oldest);
+    }
+    return breaker;
+  }
+
+  #newBreaker(whose: { principal?: string | undefined }): Breaker {
+    const { cluster, configUid } = this.#access;
+    const fields = { cluster, configUid, ...whose };
+    return new Breaker({
+      opened: (failure) => {
+        if (this.#log) {
+          this.#log.warn({ ...fields, err: failure }, 'calls to the cluster keep failing: it is given a rest');
+          countBreakerOpened(cluster);
+        }
+      },
+      closed: () => this.#log?.info(fields, 'the cluster answers again'),
+    });
+  }
+
+  #requireAwake(call: ClusterCall, use: ClusterUse): void {
     const remainingMs = this.#rest.until - performance.now();
     if (remainingMs > 0) {
-      throw this.#notCalled(call, this.#rest.because, Math.ceil(remainingMs), this.#rest.isPassing);
+      throw this.#notCalled(call, this.#rest.because, Math.ceil(remainingMs), true);
     }
-    if (this.#breaker.state === CircuitState.HalfOpen) {
-      throw this.#notCalled(call, this.#rest.because, SHORTLY_MS, false);
+    const refusal =
+      this.#breaker.refuses() ?? this.#failing.get(use.principal)?.refuses() ?? this.#refusalOfOthers(use);
+    if (refusal) {
+      throw this.#notCalled(call, refusal.because, refusal.retryAfterMs, false);
     }
+  }
+
+  /** Several principals agree while their calls rest, and nobody was answered since the calls of each keep failing. */
+  #refusalOfOthers({ principal, purpose }: ClusterUse): { because: string; retryAfterMs: number } | undefined {
+    if (purpose === 'take-down' || this.#failing.has(principal)) {
+      return undefined;
+    }
+    const resting = [...this.#failing.values()].filter(
+      ({ restsSince = Number.NEGATIVE_INFINITY }) => restsSince > this.#answeredAt,
+    );
+    return resting.length < PRINCIPALS_TO_AGREE
+      ? undefined
+      : { because: 'calls of several callers to it keep failing', retryAfterMs: SHORTLY_MS };
   }
 
   /** No word of others keeps access from being ended, nor an access from the cluster that has just answered it. */
@@ -133,19 +175,6 @@ export class AccessGuard {
     });
   }
 
-  #open(attempt: number, failure: unknown): void {
-    const { cluster, configUid } = this.#access;
-    this.#restFor(
-      retryDelay(attempt, PROBING, Math.random),
-      `calls to it keep failing; the last: ${kindOf(failure)}`,
-      false,
-    );
-    if (this.#log && attempt === 1) {
-      this.#log.warn({ cluster, configUid, err: failure }, 'calls to the cluster keep failing: it is given a rest');
-      countBreakerOpened(cluster);
-    }
-  }
-
   #hear(outcome: unknown): void {
     if (!(outcome instanceof Error) || outcome instanceof ClusterRefused) {
       this.#answeredAt = performance.now();
@@ -154,58 +183,14 @@ export class AccessGuard {
       this.#access.outage?.couldNotConnect(this.#access.configUid);
     }
     if (asksForRest(outcome)) {
-      this.#restFor(outcome.refusal.retryAfterMs, `it answered ${outcome.refusal.status} with Retry-After`, true);
+      this.#restFor(outcome.refusal.retryAfterMs, `it answered ${outcome.refusal.status} with Retry-After`);
     }
   }
 
-  #restFor(ms: number, because: string, isPassing: boolean): void {
+  #restFor(ms: number, because: string): void {
     const until = performance.now() + ms;
     if (until > this.#rest.until) {
-      this.#rest = { until, because, isPassing };
+      this.#rest = { until, because };
     }
   }
-}
-
-/** Told to all who use the access, and so without words that the call of one of them got. */
-function kindOf(failure: unknown): string {
-  if (failure instanceof ClusterRefused) {
-    return `it answered ${failure.refusal.status}`;
-  }
-  const what = failure instanceof ClusterNotCalled ? 'no connection could be made' : 'no answer came';
-  const { code } = ((failure as Error).cause ?? {}) as NodeJS.ErrnoException;
-  return code === undefined ? what : `${what} (${code})`;
-}
-
-/** Of the cluster. That a gateway has no agent says nothing of it. */
-function isConnectFailure(outcome: unknown): boolean {
-  return outcome instanceof ClusterNotCalled && !(outcome instanceof GatewayNotConnected);
-}
-
-const SAYS_NOTHING = [ClusterAddressNotAllowed, ClusterNotTrusted, GatewayLost, GatewayNotConnected, GatewayRefused];
-
-type RestRequest = ClusterRefused & { refusal: { retryAfterMs: number } };
-
-function asksForRest(outcome: unknown): outcome is RestRequest {
-  return (
-    outcome instanceof ClusterRefused &&
-    !outcome.isOfAdmission &&
-    (outcome.refusal.status === 429 || outcome.refusal.status === 503) &&
-    outcome.refusal.retryAfterMs !== undefined
-  );
-}
-
-/**
- * What becomes of a gateway's agents says nothing of the cluster: where none is there it costs nothing to ask again, where
- * one was lost another carries the next call. An API server that is away behind them is heard of by those.
- *
- * An answer that says no, also when to come back, is from a cluster that is well. So is a 500 in an API server's own
- * words, and whatever admission says: a webhook chooses its HTTP status itself, and may be of one namespace only.
- */
-function speaksForSickness(outcome: unknown): boolean {
-  if (!(outcome instanceof ClusterRefused)) {
-    return outcome instanceof ClusterError && !SAYS_NOTHING.some((type) => outcome instanceof type);
-  }
-  const { status, reason } = outcome.refusal;
-  const isAboutThisCall = outcome.isOfAdmission || (status === 500 && reason !== '');
-  return (status === 429 || status >= 500) && !isAboutThisCall && !asksForRest(outcome);
 }
