@@ -1,4 +1,4 @@
-import { sourceNetwork } from './source-network.ts';
+import { sourceNetwork } from './limits/source-network.ts';
 
 /** A refusal of a call, as far as it tells one flood from another. */
 export interface Refusal {

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { Unauthenticated, Unavailable } from '../../shared/domain/errors.ts';
 import type { Secret } from '../../shared/domain/secret.ts';
-import { sourceNetwork } from '../source-network.ts';
-import { FairTurns, TooManyWaiting } from './fair-turns.ts';
+import { sourceNetwork } from '../limits/source-network.ts';
+import { ReviewTurns, TooManyWaiting } from './review-turns.ts';
 import type { HttpsJson } from './https-json.ts';
 import { isSameAccount, parseUserName, type ServiceAccount, type TokenCluster } from './service-accounts.ts';
 
@@ -51,8 +51,8 @@ export class TokenReviews {
   readonly #audiences: readonly string[];
   readonly #https: Pick<HttpsJson, 'post'>;
   readonly #proof: Proof;
-  readonly #proven = new FairTurns(TURNS);
-  readonly #unproven = new FairTurns(TURNS);
+  readonly #proven = new ReviewTurns(TURNS);
+  readonly #unproven = new ReviewTurns(TURNS);
   /** By hash of the token, the oldest first: only what was accepted, so that forged tokens push nothing out. */
   readonly #accepted = new Map<string, Answer>();
   readonly #underWay = new Map<string, Promise<ServiceAccount>>();
@@ -110,7 +110,7 @@ export class TokenReviews {
     }
   }
 
-  async #inTurn(turns: FairTurns, source: string, token: Secret): Promise<z.infer<typeof TokenReview>> {
+  async #inTurn(turns: ReviewTurns, source: string, token: Secret): Promise<z.infer<typeof TokenReview>> {
     try {
       return TokenReview.parse(
         await turns.take(source, () =>

@@ -1,4 +1,4 @@
-export interface TurnLimits {
+interface TurnLimits {
   /** Pieces of work at the same time. */
   atOnce: number;
   /** Of one source. */
@@ -26,7 +26,7 @@ interface Source {
  * to wait are taken, a source that waits less gets the last place of the one that waits most. Memory is bounded by `atOnce`
  * and `waiting`, however many sources there are.
  */
-export class FairTurns {
+export class ReviewTurns {
   readonly #limits: TurnLimits;
   /** Those with work, in the order of their turns. */
   readonly #sources = new Map<string, Source>();
