@@ -55,6 +55,14 @@ test('a token of an issuer that is not known is left to others', async () => {
   expect(await authenticate(await makeTokenIssuer().token())).toBeUndefined();
 });
 
+const manyGroups = (count: number, prefix: string) => Array.from({ length: count }, (_, index) => `${prefix}${index}`);
+
+test('a token with as many groups as Entra ID sends counts', async () => {
+  // Each a UUID.
+  const groups = manyGroups(200, '3f1c9a52-0d3e-4b5f-9c55-2f6ff5a1');
+  expect((await authenticate(await issuer.token({ claims: { groups } })))?.groups).toHaveLength(200);
+});
+
 test.each<[string, TokenSpec, string, RegExp]>([
   ['has expired', { claims: { exp: NOW - 10 } }, 'CREDENTIALS_EXPIRED', /expired/],
   ['is not valid yet', { claims: { nbf: NOW + 60 } }, 'CREDENTIALS_INVALID', /not valid yet/],
@@ -65,6 +73,13 @@ test.each<[string, TokenSpec, string, RegExp]>([
   ['has an empty subject', { claims: { sub: '' } }, 'CREDENTIALS_INVALID', /claim sub/],
   ['has a subject with a line break', { claims: { sub: 'a\nb' } }, 'CREDENTIALS_INVALID', /claim sub/],
   ['has groups that are no names', { claims: { groups: [1] } }, 'CREDENTIALS_INVALID', /claim groups/],
+  ['has too many groups', { claims: { groups: manyGroups(201, 'g') } }, 'CREDENTIALS_INVALID', /201 groups/],
+  [
+    'has too long groups',
+    { claims: { groups: manyGroups(100, 'g'.repeat(200)) } },
+    'CREDENTIALS_INVALID',
+    /100 groups/,
+  ],
   ['names a key that the issuer does not have', { header: { kid: 'unknown' } }, 'CREDENTIALS_INVALID', /names no key/],
 ])('a token that %s is refused', async (_name, spec, reason, message) => {
   const refusal = expect(authenticate(await issuer.token(spec))).rejects;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Unauthenticated } from '../../shared/domain/errors.ts';
-import type { Principal } from '../../shared/domain/principal.ts';
+import { MAX_GROUPS, MAX_GROUPS_LENGTH, type Principal } from '../../shared/domain/principal.ts';
 import type { Authenticator, Credentials } from './authenticator.ts';
 import { claimedIssuer, type TokenRules, verifyToken } from './verify-token.ts';
 
@@ -14,7 +14,7 @@ const Subject = z.string().regex(/^[\x21-\x7e]{1,255}$/);
 
 const Groups = z
   .union([
-    z.array(z.string().min(1).max(256)).max(1_000),
+    z.array(z.string().min(1).max(256)),
     z
       .string()
       .min(1)
@@ -47,11 +47,24 @@ export class JsonWebTokens implements Authenticator {
         `the token does not count: its claim ${claim} is missing or wrong`,
       );
     }
+    requireFew(groups.data, rules.groups?.claim);
     return {
       kind: 'jwt',
       id: id.data,
       issuer: rules.issuer,
       groups: groups.data.map((group) => `${rules.groups?.prefix}${group}`),
     };
+  }
+}
+
+/** Leaving some out could lose the one for which a policy forbids a call. */
+function requireFew(groups: readonly string[], claim: string | undefined): void {
+  const length = groups.reduce((sum, group) => sum + group.length, 0);
+  if (groups.length > MAX_GROUPS || length > MAX_GROUPS_LENGTH) {
+    throw new Unauthenticated(
+      'CREDENTIALS_INVALID',
+      `the claim ${claim} of the token has ${groups.length} groups of ${length} characters, and may have ${MAX_GROUPS} of ` +
+        `${MAX_GROUPS_LENGTH}: let the issuer send only the groups that the policies need`,
+    );
   }
 }

@@ -16,9 +16,10 @@ export class LocalGroups {
     });
   }
 
+  /** The local ones first: where groups are cut short in the log, these tell most. */
   addTo(principal: Principal): Principal {
     const id = principalName(principal);
     const local = this.#groups.filter((group) => group.has(id)).map(({ name }) => name);
-    return { ...principal, groups: [...new Set([...principal.groups, ...local])] };
+    return { ...principal, groups: [...new Set([...local, ...principal.groups])] };
   }
 }

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { Unauthenticated, Unavailable } from '../../shared/domain/errors.ts';
 import type { Secret } from '../../shared/domain/secret.ts';
 import { sourceNetwork } from '../limits/source-network.ts';
-import { ReviewTurns, TooManyWaiting } from './review-turns.ts';
 import type { HttpsJson } from './https-json.ts';
+import { ReviewTurns, TooManyWaiting } from './review-turns.ts';
 import { isSameAccount, parseUserName, type ServiceAccount, type TokenCluster } from './service-accounts.ts';
 
 /** How long an answer counts: as long as an API server keeps its own. */
