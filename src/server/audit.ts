@@ -4,6 +4,7 @@ import { ClusterError } from '../shared/domain/cluster-error.ts';
 import { LeaseholdError, ReasonedError } from '../shared/domain/errors.ts';
 import { type Principal, principalName } from '../shared/domain/principal.ts';
 import { redact } from '../shared/domain/redact.ts';
+import { shorten } from '../shared/domain/shorten.ts';
 import type { Action, Conditions, Origin, Resource } from '../shared/ports/authorizer.ts';
 import type { Ports } from '../shared/ports/ports.ts';
 import { countRefused } from '../shared/telemetry/metrics.ts';
@@ -42,6 +43,9 @@ const REFUSALS = new Set([Status.UNAUTHENTICATED, Status.PERMISSION_DENIED, Stat
 /** Of a known caller: refused before anything was done, by Leasehold itself. As cheap to provoke as the refusals above. */
 const WITHOUT_EFFECT = new Set([...REFUSALS, Status.INVALID_ARGUMENT, Status.NOT_FOUND, Status.ALREADY_EXISTS]);
 
+/** Characters of why a call failed: as much as a caller hears of it. */
+const MAX_WHY = 2_048;
+
 export type Audit = (event: AuditEvent) => void;
 
 /** `close` writes what is still to be summed up. */
@@ -66,7 +70,7 @@ export function auditTo(log: Ports['log']): AuditLog {
     if (mayBeSummedUp(event, code) && !floods.isWritten(refusalOf(event, code, reason))) {
       return;
     }
-    const why = error instanceof LeaseholdError ? redact(error.message) : undefined;
+    const why = error instanceof LeaseholdError ? shorten(redact(error.message), MAX_WHY) : undefined;
     log.info(
       { audit: { action, ...named(resource), ...conditions, ...origin, code: Status[code], why }, principal },
       'audit',

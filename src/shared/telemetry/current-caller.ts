@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Attributes } from '@opentelemetry/api';
 import type { Principal } from '../domain/principal.ts';
+import { shownPrincipal } from './shown-principal.ts';
 
 const current = new AsyncLocalStorage<Principal>();
 
@@ -33,12 +34,15 @@ export async function* asWorkOf<T, Return>(
 
 /** A principal as attributes of a span. */
 export function principalAttributes(principal: Principal | undefined): Attributes {
-  return principal
-    ? {
-        'leasehold.principal.kind': principal.kind,
-        'leasehold.principal.id': principal.id,
-        'leasehold.principal.issuer': principal.issuer,
-        'leasehold.principal.groups': [...principal.groups],
-      }
-    : {};
+  if (!principal) {
+    return {};
+  }
+  const { kind, id, issuer, groups, groupCount } = shownPrincipal(principal);
+  return {
+    'leasehold.principal.kind': kind,
+    'leasehold.principal.id': id,
+    'leasehold.principal.issuer': issuer,
+    'leasehold.principal.groups': [...groups],
+    'leasehold.principal.group_count': groupCount,
+  };
 }

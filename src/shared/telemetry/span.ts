@@ -8,7 +8,11 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
+import { shorten } from '../domain/shorten.ts';
 import { currentCaller, principalAttributes } from './current-caller.ts';
+
+/** Characters of why a span failed. */
+const MAX_MESSAGE = 1_024;
 
 const tracer = trace.getTracer('leasehold');
 
@@ -23,7 +27,10 @@ export function inSpan<T>(
     try {
       return await work(span);
     } catch (error) {
-      span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) });
+      span.setStatus({
+        code: SpanStatusCode.ERROR,
+        message: shorten(error instanceof Error ? error.message : String(error), MAX_MESSAGE),
+      });
       throw error;
     } finally {
       span.end();
