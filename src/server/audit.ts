@@ -63,7 +63,7 @@ export function auditTo(log: Ports['log']): AuditLog {
     if (principal && READS.has(action) && !REFUSALS.has(code)) {
       return;
     }
-    const reason = error instanceof ReasonedError ? error.reason : Status[code];
+    const reason = reasonOf(error, code);
     if (!principal || REFUSALS.has(code)) {
       countRefused(reason);
     }
@@ -92,6 +92,11 @@ function refusalOf({ principal, action, origin }: AuditEvent, code: Status, reas
 /** The action of an RPC, of whose path that is the end. */
 export function actionOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** The reason of an error, or the name of its code. */
+export function reasonOf(error: unknown, code: Status): string {
+  return error instanceof ReasonedError ? error.reason : Status[code];
 }
 
 function codeOf(error: unknown): Status {

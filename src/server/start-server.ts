@@ -17,8 +17,8 @@ import { openDoors } from './doors.ts';
 import { Guard } from './guard.ts';
 import { CallsUnderWay } from './limits/calls-under-way.ts';
 import { connectionOptions } from './limits/connection-options.ts';
-import { sourceNetwork } from './limits/source-network.ts';
-import { endStalledCalls } from './limits/stalled-calls.ts';
+import { addressOf, sourceNetwork } from './limits/source-network.ts';
+import { endStalledCalls, stalledCall } from './limits/stalled-calls.ts';
 import { Lists } from './lists.ts';
 import { Authentication } from './middleware/authentication.ts';
 import { decodingMiddleware } from './middleware/decoding.ts';
@@ -26,6 +26,7 @@ import { boundStatuses } from './middleware/error-budget.ts';
 import { errorsMiddleware } from './middleware/errors.ts';
 import { limitsMiddleware } from './middleware/limits.ts';
 import { reflection, reflectionDefinition } from './reflection.ts';
+import { RefusalFloods } from './refusal-floods.ts';
 import { type RunningRelay, startRelay } from './relay/start-relay.ts';
 import { PageTokens } from './requests/page-token.ts';
 import { configService } from './services/config-service.ts';
@@ -63,9 +64,12 @@ export async function startServer(
   const health = HealthState();
   // Each caller that watches it is one.
   health.setMaxListeners(0);
-  const stalled = endStalledCalls(settings.LEASEHOLD_SLOW_CALLER_TIMEOUT * 1000, (rpc, peer) =>
-    log.warn({ rpc, peer }, 'a call was ended: its caller stands still'),
-  );
+  const floods = new RefusalFloods((summary) => log.info({ summary }, 'calls refused'));
+  const stalled = endStalledCalls(settings.LEASEHOLD_SLOW_CALLER_TIMEOUT * 1000, (rpc, peer) => {
+    if (floods.isWritten(stalledCall(rpc, peer))) {
+      log.warn({ rpc, peer }, 'a call was ended: its caller stands still');
+    }
+  });
   const limits = {
     maxCalls: settings.LEASEHOLD_MAX_CALLS_PER_PRINCIPAL,
     callTimeoutMs: settings.LEASEHOLD_CALL_TIMEOUT * 1000,
@@ -84,7 +88,7 @@ export async function startServer(
     .use(errorDetailsServerMiddleware);
   const server = grpc
     .with(authentication.middleware)
-    .with(errorsMiddleware(log))
+    .with(errorsMiddleware(log, floods))
     .with(
       limitsMiddleware(
         limits,
@@ -108,8 +112,8 @@ export async function startServer(
   );
   // Whether the server is well may be asked by anybody, and nothing else.
   grpc
-    .with(errorsMiddleware(log))
-    .with(limitsMiddleware(limits, ({ peer }) => `address:${sourceNetwork(peer.replace(/:\d+$/, ''))}`, log))
+    .with(errorsMiddleware(log, floods))
+    .with(limitsMiddleware(limits, ({ peer }) => `address:${sourceNetwork(addressOf(peer))}`, log))
     .with(decodingMiddleware)
     .add(decodingAll(HealthDefinition), HealthServiceImpl(health));
   const headers = boundEarlyHeaders();
@@ -119,6 +123,7 @@ export async function startServer(
     headers.close();
     doors.close();
     audit.close();
+    floods.flush();
     await runtime.close();
   };
   let port: number;

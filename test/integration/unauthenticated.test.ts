@@ -41,10 +41,12 @@ let folder: TempFolder;
 let server: RunningServer;
 let client: LeaseholdClient;
 let relayAddress: string;
+let relayCa: string;
 const logs: string[] = [];
 beforeAll(async () => {
   folder = await makeTempFolder('unauthenticated');
-  const { ofServers } = await writeRelayCertificate(folder.path);
+  const { ofServers, caPem } = await writeRelayCertificate(folder.path);
+  relayCa = caPem;
   const settings = readSettings({
     ...leaseholdEnvironment(inject('redisUrl')),
     LEASEHOLD_MAX_UNAUTHENTICATED_CONNECTIONS: `${MAX_CONNECTIONS}`,
@@ -152,6 +154,23 @@ test.each([ATTACH, ENROL])('the relay reads no more of %s than a proof needs', a
   await whileServed(flood, () => expect(flood.pending()).toBe(0));
   expect(flood.sent()).toBeLessThan(20 * 16 * UNREAD_BYTES);
 });
+
+test.each<[string, string, () => Promise<unknown>]>([
+  ['server', 'call refused', () => client.configs.getConfig({ name: 'nothing' })],
+  ['relay', 'refused at the relay', async () => atRelay(await RawGrpc.connect(relayAddress, { ca: relayCa }))],
+])('calls that the %s refuses have a few lines of the log, however many they are', async (_listener, msg, call) => {
+  const before = linesOf(logs).filter((line) => line['msg'] === msg).length;
+  await Promise.allSettled(Array.from({ length: 50 }, call));
+  const written = linesOf(logs).filter((line) => line['msg'] === msg).length - before;
+  // In two windows, where it falls between them.
+  expect(written).toBeGreaterThan(0);
+  expect(written).toBeLessThanOrEqual(10);
+});
+
+async function atRelay(raw: RawGrpc): Promise<void> {
+  onTestFinished(() => raw.close());
+  expect(await raw.call(ENROL, [Buffer.of()], { authorization: '' })).toMatchObject({ status: Status.UNAUTHENTICATED });
+}
 
 test('health can be asked without credentials, and watched', async () => {
   const raw = await RawGrpc.connect(server.address);

@@ -1,6 +1,9 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor } from '@grpc/grpc-js';
+import { actionOf } from '../audit.ts';
+import type { Refusal } from '../refusal-floods.ts';
 import { streamOf } from '../transport/call-stream.ts';
+import { addressOf } from './source-network.ts';
 
 /**
  * Ends calls whose other side stands still for so long, because each holds memory of ours: with a message that it does not
@@ -22,6 +25,17 @@ export function endStalledCalls(patienceMs: number, tell: (rpc: string, peer: st
       stream.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
     }
     return new WatchedCall(call, stream, patienceMs, giveUp);
+  };
+}
+
+/** How such a call is told of where there are many: who calls is not known to the interceptor. */
+export function stalledCall(rpc: string, peer: string): Refusal {
+  return {
+    principal: undefined,
+    sourceIp: addressOf(peer),
+    action: actionOf(rpc),
+    code: 'RESOURCE_EXHAUSTED',
+    reason: 'CALLER_STALLED',
   };
 }
 

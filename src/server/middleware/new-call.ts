@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { Metadata as GrpcMetadata, type ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import { type CallContext, Metadata, type ServerError, type ServerMiddlewareCall } from 'nice-grpc-common';
 import { errorDetailsServerMiddleware } from 'nice-grpc-error-details';
-import { sourceNetwork } from '../limits/source-network.ts';
+import { addressOf, sourceNetwork } from '../limits/source-network.ts';
 import { streamOf } from '../transport/call-stream.ts';
 
 const DETAILS = 'grpc-status-details-bin';
@@ -36,12 +36,8 @@ export class NewCall {
     return this.#isRefused;
   }
 
-  /** Of `address:port`, whose IPv6 addresses have no brackets. */
   get sourceIp(): string | undefined {
-    const address = this.#call
-      .getPeer()
-      .replace(/:\d+$/, '')
-      .replace(/^::ffff:(?=[\d.]+$)/i, '');
+    const address = addressOf(this.#call.getPeer()).replace(/^::ffff:(?=[\d.]+$)/i, '');
     return isIP(address) ? address : undefined;
   }
 

@@ -5,8 +5,11 @@ import { PEER_BEARER, type Runtime } from '../../shared/runtime.ts';
 import type { Settings } from '../../shared/settings.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import { type TunnelHandlers, tunnelOptions, tunnelService } from '../../shared/tunnel/tunnel-service.ts';
-import { endStalledCalls } from '../limits/stalled-calls.ts';
+import { reasonOf } from '../audit.ts';
+import { addressOf } from '../limits/source-network.ts';
+import { endStalledCalls, stalledCall } from '../limits/stalled-calls.ts';
 import { boundStatuses } from '../middleware/error-budget.ts';
+import { RefusalFloods } from '../refusal-floods.ts';
 import { bindable } from '../transport/bindable.ts';
 import { boundConnections } from '../transport/bound-connections.ts';
 import { ReloadableCredentials } from '../transport/reloadable-credentials.ts';
@@ -43,9 +46,12 @@ export async function startRelay(
   if (listen === undefined || cert === undefined || key === undefined) {
     return undefined;
   }
-  const stalled = endStalledCalls(PATIENCE_MS, (rpc, peer) =>
-    log.warn({ rpc, peer }, 'a stream of the relay was ended: its other side stands still'),
-  );
+  const floods = new RefusalFloods((summary) => log.info({ summary }, 'calls refused at the relay'));
+  const stalled = endStalledCalls(PATIENCE_MS, (rpc, peer) => {
+    if (floods.isWritten(stalledCall(rpc, peer))) {
+      log.warn({ rpc, peer }, 'a stream of the relay was ended: its other side stands still');
+    }
+  });
   const connections = boundConnections('relay', settings, log);
   const unproven = new UnprovenCalls(connections);
   const interceptors = [stalled, boundStatuses, unproven.interceptor];
@@ -67,12 +73,13 @@ export async function startRelay(
   const address = settings.LEASEHOLD_RELAY_ADDRESS ?? listen.replace(/:\d+$/, `:${port}`);
   const bearers = () => keyring.deriveAll(PEER_BEARER);
   const host = { ports, relay, address, certificates: () => shown.recent(), proven: unproven.proven, bearers };
-  server.addService(decodingAll(tunnelService), handlers(host));
+  server.addService(decodingAll(tunnelService), handlers(host, floods));
   ports.log.info({ address }, 'relay listening');
   return {
     stop() {
       keyPair.close();
       server.forceShutdown();
+      floods.flush();
     },
   };
 }
@@ -83,14 +90,20 @@ function bind(server: Server, listen: string, credentials: ServerCredentials): P
   });
 }
 
-function handlers(host: RelayHost): TunnelHandlers {
-  const explain = (rpc: string, error: unknown) => {
-    if (error instanceof LeaseholdError) {
-      host.ports.log.info({ rpc, err: error }, 'refused at the relay');
-    } else {
-      host.ports.log.warn({ rpc, err: error }, 'the relay failed: a fault of ours');
+function handlers(host: RelayHost, floods: RefusalFloods): TunnelHandlers {
+  const explain = (rpc: string, call: { getPeer(): string }, error: unknown) => {
+    const told = statusError(error);
+    const reason = reasonOf(error, told.code);
+    const sourceIp = addressOf(call.getPeer());
+    // Who calls has not proven it: anybody may be refused as often as they like.
+    if (floods.isWritten({ principal: undefined, sourceIp, action: rpc, code: status[told.code], reason })) {
+      if (error instanceof LeaseholdError) {
+        host.ports.log.info({ rpc, err: error }, 'refused at the relay');
+      } else {
+        host.ports.log.warn({ rpc, err: error }, 'the relay failed: a fault of ours');
+      }
     }
-    return statusError(error);
+    return told;
   };
   return {
     enrol(call, callback) {
@@ -104,19 +117,19 @@ function handlers(host: RelayHost): TunnelHandlers {
           host.proven(call);
           callback(null, answer);
         },
-        (error: unknown) => callback(explain('Enrol', error)),
+        (error: unknown) => callback(explain('Enrol', call, error)),
       );
     },
     // To the code of the streams, what cannot be decoded is a message of no kind.
     attach: (call) =>
       void serveAttach(host, call).then(
         () => call.end(),
-        (error: unknown) => call.emit('error', explain('Attach', error)),
+        (error: unknown) => call.emit('error', explain('Attach', call, error)),
       ),
     forward: (call) =>
       void serveForward(host, call).then(
         () => call.end(),
-        (error: unknown) => call.emit('error', explain('Forward', error)),
+        (error: unknown) => call.emit('error', explain('Forward', call, error)),
       ),
   };
 }
