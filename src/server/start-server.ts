@@ -33,7 +33,7 @@ import { configService } from './services/config-service.ts';
 import { gatewayService } from './services/gateway-service.ts';
 import { leaseService } from './services/lease-service.ts';
 import { bindable } from './transport/bindable.ts';
-import { boundConnections } from './transport/bound-connections.ts';
+import { boundConnections, boundConnectionsOfCallers } from './transport/bound-connections.ts';
 import { boundEarlyHeaders } from './transport/early-headers.ts';
 import { decodingAll } from './undecodable.ts';
 
@@ -78,6 +78,7 @@ export async function startServer(
   const authentication = new Authentication({
     doors,
     connections,
+    connectionsOfCallers: boundConnectionsOfCallers(settings, log),
     requests: new CallsUnderWay(limits.maxCalls),
     log,
     audit,

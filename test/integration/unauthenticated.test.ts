@@ -36,6 +36,9 @@ const SLOW = 'slow';
 const MAX_CONNECTIONS = 64;
 const MAX_CALLS = 16;
 
+/** A constant of the server. */
+const MAX_CONNECTIONS_OF_A_CALLER = 256;
+
 const spans = recordSpans();
 let folder: TempFolder;
 let server: RunningServer;
@@ -134,6 +137,21 @@ test('a caller has as many requests read as it may have calls, on all of its con
   await eventually(async () => expect(flood.pending()).toBe(MAX_CALLS));
   flood.stop();
   await eventually(() => client.configs.listConfigs({}));
+});
+
+test('of the connections of one caller, those that were not used for longest are closed, and no call is lost', async () => {
+  const raws: RawGrpc[] = [];
+  onTestFinished(() => raws.forEach((raw) => void raw.close()));
+  for (let count = 0; count < MAX_CONNECTIONS_OF_A_CALLER + 20; count++) {
+    const raw = await RawGrpc.connect(server.address);
+    raws.push(raw);
+    expect(await raw.call(LIST, [Buffer.of()])).toMatchObject({ status: Status.OK });
+  }
+  await eventually(async () =>
+    expect(raws.filter(({ session }) => !session.destroyed).length).toBeLessThanOrEqual(MAX_CONNECTIONS_OF_A_CALLER),
+  );
+  expect(await raws.at(-1)?.call(LIST, [Buffer.of()])).toMatchObject({ status: Status.OK });
+  await client.configs.listConfigs({});
 });
 
 test.each(['server', 'relay'].flatMap((listener) => OPENINGS.map((opening) => [listener, opening] as const)))(

@@ -10,7 +10,11 @@ import { createLogger } from '../../src/shared/telemetry/logger.ts';
 const FLOOD = 1_000;
 const WINDOW_MS = 10_000;
 
-const Line = z.object({ msg: z.string(), err: z.unknown().optional(), summary: z.object({ count: z.number() }).optional() });
+const Line = z.object({
+  msg: z.string(),
+  err: z.unknown().optional(),
+  summary: z.object({ count: z.number() }).optional(),
+});
 
 let lines: z.infer<typeof Line>[];
 let call: (error: unknown, caller?: string) => Promise<void>;

@@ -13,6 +13,7 @@ import type { CallerContext } from '../caller.ts';
 import type { Doors } from '../doors.ts';
 import type { CallsUnderWay } from '../limits/calls-under-way.ts';
 import { UnauthenticatedCalls } from '../limits/unauthenticated-calls.ts';
+import type { ConnectionsOfCallers } from '../transport/connections-of-callers.ts';
 import type { UnauthenticatedConnections } from '../transport/unauthenticated-connections.ts';
 import { admitAnonymous, isAnonymous } from './anonymous-calls.ts';
 import { NewCall } from './new-call.ts';
@@ -28,6 +29,7 @@ const CALL = 'leasehold-call';
 interface AuthenticationConfig {
   doors: Doors;
   connections: UnauthenticatedConnections;
+  connectionsOfCallers: ConnectionsOfCallers;
   /** Counts the requests that each caller is sending. */
   requests: CallsUnderWay;
   log: Logger;
@@ -97,7 +99,7 @@ export class Authentication {
 
   /** Undefined: the call was refused. */
   async #identify(call: NewCall): Promise<Principal | undefined> {
-    const { connections, doors } = this.#config;
+    const { connections, connectionsOfCallers, doors } = this.#config;
     const { metadata, stream } = call;
     const leave = this.#calls.begin(call.network, (error) => this.#refuse(call, undefined, error));
     stream.once('close', leave);
@@ -110,6 +112,7 @@ export class Authentication {
         now: Date.now(),
       });
       connections.authenticated(stream.session);
+      connectionsOfCallers.called(stream, principalName(principal));
       return principal;
     } catch (error) {
       this.#refuse(call, undefined, error);
