@@ -9,8 +9,9 @@ import { revokeMatching, type Turns } from './revoke-matching.ts';
 /** A lease that was planned before the batch is in the store by then, or not recorded at all. */
 const RECORDED_WITHIN_MS = 2_000;
 
-/** How often a follower looks for news. */
-const FOLLOW_POLL_MS = 100;
+/** Between two looks of a follower for news: the pause doubles while there are none. */
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 1_000;
 
 /**
  * Records a batch and wakes the worker for it: from here on it is done, whoever stops in between. A batch of the same id
@@ -86,6 +87,7 @@ export interface BatchNews {
 /** Tells the news of a batch from its beginning to its end, each as it comes. Throws NotFound and Unavailable. */
 export async function* followBatch(ports: Ports, id: string, signal?: AbortSignal): AsyncIterable<BatchNews> {
   let after = '';
+  let pauseMs = FIRST_PAUSE_MS;
   for (;;) {
     // Read before the reports: what is reported by the time of the end is then among them.
     const batch = await ports.batches.get(id);
@@ -101,8 +103,11 @@ export async function* followBatch(ports: Ports, id: string, signal?: AbortSigna
       return;
     }
     after = next;
-    if (outcomes.length === 0) {
-      await ports.clock.sleep(FOLLOW_POLL_MS, signal);
+    if (outcomes.length > 0) {
+      pauseMs = FIRST_PAUSE_MS;
+    } else {
+      await ports.clock.sleep(pauseMs, signal);
+      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
     }
   }
 }
