@@ -99,7 +99,13 @@ test.each(ways)('by %s, a service account calls with its token for Leasehold', a
   client.close();
   expect(linesOf(leasehold().logs)).toContainEqual(
     expect.objectContaining({
-      principal: { kind: 'service-account', id: `${namespace}/${account.name}`, issuer: 'prod', groups: ['admins'] },
+      principal: {
+        kind: 'service-account',
+        id: `${namespace}/${account.name}`,
+        issuer: 'prod',
+        groups: ['admins'],
+        groupCount: 1,
+      },
     }),
   );
 });

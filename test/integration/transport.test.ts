@@ -203,7 +203,7 @@ test('a client certificate is its caller', async () => {
   expect(linesOf(leasehold.logs)).toContainEqual(
     expect.objectContaining({
       msg: 'call refused',
-      principal: { kind: 'certificate', id: CALLER, issuer: 'example.org', groups: ['admins'] },
+      principal: { kind: 'certificate', id: CALLER, issuer: 'example.org', groups: ['admins'], groupCount: 1 },
     }),
   );
 });
