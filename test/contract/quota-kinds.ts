@@ -66,7 +66,7 @@ export const QUOTA_KINDS: Record<string, Kind> = {
       return {
         async store(whose) {
           const { access } = sampleConfig('tried');
-          await configs.keepAccess(access, whose);
+          await configs.keepAccess(access, { principal: whose, isOfNewConfig: true });
           last.set(whose, access);
         },
         async remove(whose) {

@@ -5,6 +5,8 @@ import { eventually } from '../support/eventually.ts';
 import { batchOf, MOST, QUOTA_KINDS, type QuotaStores } from './quota-kinds.ts';
 import { ended, revoking, sampleConfig, sampleLease } from './samples.ts';
 
+const TRIAL = { principal: 'one', isOfNewConfig: true };
+
 /** How much every store takes. `open` gives empty ones for each test. */
 export function describeQuotas(open: (quotas: Quotas) => QuotaStores): void {
   describe.each(Object.entries(QUOTA_KINDS))('a quota of %s', (_what, { quota, reason, tells, subjects, make }) => {
@@ -48,30 +50,30 @@ export function describeQuotas(open: (quotas: Quotas) => QuotaStores): void {
     test('that a config came of is over', async () => {
       const { configs } = open(most);
       const config = sampleConfig('blue');
-      await configs.keepAccess(config.access, 'one');
+      await configs.keepAccess(config.access, TRIAL);
       await configs.create(config, 'one');
       const { access } = sampleConfig('blue', { uid: config.uid });
-      await configs.keepAccess(access, 'one');
+      await configs.keepAccess(access, TRIAL);
       await configs.replace({ ...config, access, version: 2 });
-      await configs.keepAccess(sampleConfig('green').access, 'one');
+      await configs.keepAccess(sampleConfig('green').access, TRIAL);
     });
 
     test('that failed leaves its access to the trial lease that still needs it, and no longer', async () => {
       const { configs, leases } = open(most);
       const config = sampleConfig('blue');
       const { access } = config;
-      await configs.keepAccess(access, 'one');
+      await configs.keepAccess(access, TRIAL);
       const trial = sampleLease(config, { purpose: 'trial' });
       await leases.record(trial);
       await configs.dropAccess(access);
       expect(await configs.getAccess(access.id, config.uid)).toEqual(access);
-      await expect(configs.keepAccess(sampleConfig('green').access, 'one')).rejects.toMatchObject({
+      await expect(configs.keepAccess(sampleConfig('green').access, TRIAL)).rejects.toMatchObject({
         reason: 'TOO_MANY_TRIALS_OF_PRINCIPAL',
       });
 
       await leases.save(revoking(trial));
       await leases.save(ended(revoking(trial)));
-      await configs.keepAccess(sampleConfig('green').access, 'one');
+      await configs.keepAccess(sampleConfig('green').access, TRIAL);
     });
   });
 

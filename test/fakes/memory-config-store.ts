@@ -1,7 +1,7 @@
 import type { Access, Config } from '../../src/shared/domain/config.ts';
 import { Aborted, AlreadyExists, DataLoss, FailedPrecondition } from '../../src/shared/domain/errors.ts';
 import { type Quotas, quotaReached } from '../../src/shared/domain/quotas.ts';
-import type { ConfigStore } from '../../src/shared/ports/config-store.ts';
+import type { ConfigStore, Trial } from '../../src/shared/ports/config-store.ts';
 import { FORMER_ACCESS_MS, type MemoryRecords, UNUSED_ACCESS_MS } from './memory-records.ts';
 import { UNLIMITED_QUOTAS } from './unlimited-quotas.ts';
 
@@ -15,7 +15,8 @@ export class MemoryConfigStore implements ConfigStore {
     this.#quotas = quotas;
   }
 
-  async keepAccess(access: Access, trialOf?: string): Promise<void> {
+  async keepAccess(access: Access, trial?: Trial): Promise<void> {
+    const trialOf = trial?.principal;
     const { journal, accesses } = this.#records;
     if (this.#records.access(access.id)) {
       return;

@@ -164,6 +164,8 @@ test('a full store refuses what is new, and takes down what is due', { timeout: 
   }
 
   // What goes on.
+  const retokened = configNamed('kept', cluster, 'another-token');
+  await leasehold.configs.updateConfig({ config: retokened, updateMask: ['direct.token'] });
   await leasehold.leases.renewLease({ id: renewed, ttl: seconds(3_500) });
   expect(await leasehold.leases.revokeLease({ id: revoked })).toMatchObject({ state: LeaseState.LEASE_STATE_REVOKED });
   expect(await leasehold.configs.listConfigs({})).toMatchObject({ configs: [{ name: 'filling' }, { name: 'kept' }] });
@@ -191,6 +193,26 @@ test.each<[what: string, call: () => Promise<unknown>]>([
   await direct.setrange('neighbor', 36 * 1024 * 1024, 'x');
   const told = await fill(call);
   expect(new Set(told.map(({ reason }) => reason))).toEqual(new Set(['STORE_ALMOST_FULL']));
+  expect(await writesRefusedByRedis()).toEqual([]);
+});
+
+test('cluster tokens at full speed take half of what is above the mark, and what is due is taken down in the rest', {
+  timeout: 300_000,
+}, async () => {
+  const { lease } = await issue('kept');
+  const names = Array.from({ length: CALLERS }, (_, index) => `replaced-${index}`);
+  await Promise.all(names.map((name) => leasehold.configs.createConfig({ config: configNamed(name) })));
+  await direct.setrange('neighbor', 48 * 1024 * 1024, 'x');
+  // The former access of each stays for a minute.
+  const told = await fill((turn) =>
+    leasehold.configs.updateConfig({
+      config: { ...failingConfig(), name: names[turn % names.length] ?? '' },
+      updateMask: ['direct'],
+    }),
+  );
+  expect(new Set(told.map(({ reason }) => reason))).toEqual(new Set(['STORE_ALMOST_FULL']));
+  await bringEndsNear([lease?.id ?? '']);
+  await eventually(async () => expect(await countIn('kept', LIVE)).toBe(0));
   expect(await writesRefusedByRedis()).toEqual([]);
 });
 

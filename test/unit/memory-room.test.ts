@@ -58,12 +58,35 @@ test.each([
 ])('a write that grows the store, %s', async (_, now, expected) => {
   use = now;
   const room = await openRoom();
-  const outcome = await room.grow(10, written).catch((error: unknown) => error);
+  const outcome = await room.grow(10, written, 'new').catch((error: unknown) => error);
   if (typeof expected === 'string') {
     expect(outcome).toBe(expected);
   } else {
     expect(outcome).toMatchObject(expected);
   }
+});
+
+test.each([
+  ['above the mark', { used: 850, reserved: 0, limit: LIMIT }, 'written'],
+  ['above half of what is above the mark', { used: 700, reserved: 200, limit: LIMIT }, FULL],
+  ['by its own bytes', { used: 895, reserved: 0, limit: LIMIT }, FULL],
+  ['without a limit', { used: 10_000, reserved: 10_000, limit: undefined }, 'written'],
+])('a repair, %s', async (_, now, expected) => {
+  use = now;
+  const room = await openRoom();
+  const outcome = await room.grow(10, written, 'repair').catch((error: unknown) => error);
+  if (typeof expected === 'string') {
+    expect(outcome).toBe(expected);
+  } else {
+    expect(outcome).toMatchObject(expected);
+  }
+});
+
+test('a burst of repairs takes half of what is above the mark, and leaves the rest to take-downs', async () => {
+  use = { used: 820, reserved: 0, limit: LIMIT };
+  const room = await openRoom();
+  const burst = await Promise.allSettled(Array.from({ length: 20 }, () => room.grow(10, written, 'repair')));
+  expect(burst.filter(({ status }) => status === 'fulfilled')).toHaveLength(7);
 });
 
 test('it is said once when the mark is reached, and once when there is room again, somewhat below', async () => {
@@ -72,13 +95,13 @@ test('it is said once when the mark is reached, and once when there is room agai
     await measured({ used, reserved: 0, limit: LIMIT });
   }
   expect(told).toEqual(['almost full: 800', 'room again: 779']);
-  expect(await room.grow(10, written)).toBe('written');
+  expect(await room.grow(10, written, 'new')).toBe('written');
 });
 
 test('a Redis that stays just below the mark, because what would pass it is refused, counts as almost full', async () => {
   const room = await openRoom();
   await measured({ used: 795, reserved: 0, limit: LIMIT });
-  await expect(room.grow(10, written)).rejects.toMatchObject(FULL);
+  await expect(room.grow(10, written, 'new')).rejects.toMatchObject(FULL);
   await measured({ used: 795, reserved: 0, limit: LIMIT });
   await measured({ used: 790, reserved: 0, limit: LIMIT });
   await measured({ used: 770, reserved: 0, limit: LIMIT });
@@ -87,47 +110,47 @@ test('a Redis that stays just below the mark, because what would pass it is refu
 
 test('a burst that is refused in part, and found to be small, is not told of', async () => {
   const room = await openRoom();
-  await Promise.allSettled(Array.from({ length: 20 }, () => room.grow(100, written)));
+  await Promise.allSettled(Array.from({ length: 20 }, () => room.grow(100, written, 'new')));
   await measured({ used: 400, reserved: 0, limit: LIMIT });
   expect(told).toEqual([]);
-  expect(await room.grow(100, written)).toBe('written');
+  expect(await room.grow(100, written, 'new')).toBe('written');
 });
 
 test('a burst between two measurements does not pass the mark, and what Redis has counted is not counted twice', async () => {
   const room = await openRoom();
-  const burst = await Promise.allSettled(Array.from({ length: 20 }, () => room.grow(100, written)));
+  const burst = await Promise.allSettled(Array.from({ length: 20 }, () => room.grow(100, written, 'new')));
   expect(burst.filter(({ status }) => status === 'fulfilled')).toHaveLength(7);
   await measured({ used: 700, reserved: 0, limit: LIMIT });
-  expect(await room.grow(90, written)).toBe('written');
-  await expect(room.grow(90, written)).rejects.toMatchObject(FULL);
+  expect(await room.grow(90, written, 'new')).toBe('written');
+  await expect(room.grow(90, written, 'new')).rejects.toMatchObject(FULL);
 });
 
 test('a write that is under way while Redis is asked is counted until the next answer', async () => {
   const room = await openRoom();
   const slow = Promise.withResolvers<string>();
-  const writing = room.grow(700, () => slow.promise);
+  const writing = room.grow(700, () => slow.promise, 'new');
   await measured({ used: 0, reserved: 0, limit: LIMIT });
-  await expect(room.grow(100, written)).rejects.toMatchObject(FULL);
+  await expect(room.grow(100, written, 'new')).rejects.toMatchObject(FULL);
   slow.resolve('late');
   expect(await writing).toBe('late');
   await measured({ used: 0, reserved: 0, limit: LIMIT });
-  expect(await room.grow(700, written)).toBe('written');
+  expect(await room.grow(700, written, 'new')).toBe('written');
 });
 
 test('a write that fails is no longer counted after the next answer', async () => {
   const room = await openRoom();
-  await expect(room.grow(790, () => Promise.reject(new Error('refused')))).rejects.toThrow('refused');
+  await expect(room.grow(790, () => Promise.reject(new Error('refused')), 'new')).rejects.toThrow('refused');
   await measured({ used: 0, reserved: 0, limit: LIMIT });
-  expect(await room.grow(790, written)).toBe('written');
+  expect(await room.grow(790, written, 'new')).toBe('written');
 });
 
 test('while Redis cannot be asked, what is written counts on top of the last answer', async () => {
   const room = await openRoom();
   await measured({ used: 500, reserved: 0, limit: LIMIT });
-  await room.grow(200, written);
+  await room.grow(200, written, 'new');
   await measured(new Error('NOPERM'));
   await measured(new Error('NOPERM'));
-  await expect(room.grow(200, written)).rejects.toMatchObject(FULL);
+  await expect(room.grow(200, written, 'new')).rejects.toMatchObject(FULL);
   expect(told).toEqual(['NOPERM', 'NOPERM']);
 });
 
@@ -135,7 +158,7 @@ test('a Redis that cannot be asked at the start refuses nothing, and is known to
   use = new Error('NOPERM');
   const room = await openRoom();
   expect(room.isUnlimited).toBe(true);
-  expect(await room.grow(10_000, written)).toBe('written');
+  expect(await room.grow(10_000, written, 'new')).toBe('written');
 });
 
 test('Redis is not asked any more after the close', async () => {

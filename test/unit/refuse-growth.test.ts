@@ -12,6 +12,7 @@ import { issueLease } from '../../src/shared/leases/issue.ts';
 import { renewLease } from '../../src/shared/leases/renew.ts';
 import { revoke } from '../../src/shared/leases/revoke.ts';
 import type { Ports } from '../../src/shared/ports/ports.ts';
+import type { GrowthUse } from '../../src/shared/redis/memory-room.ts';
 import { refuseGrowth } from '../../src/shared/redis/refuse-growth.ts';
 import { sampleConfig } from '../contract/samples.ts';
 import { memoryPorts } from '../fakes/memory-ports.ts';
@@ -21,16 +22,17 @@ import { memoryPorts } from '../fakes/memory-ports.ts';
 const GATEWAY = { name: 'edge', uid: 'uid-of-edge', createTime: 0 };
 const ACCESS: AccessDraft = { ...sampleConfig('draft').access, gateway: undefined };
 
-let isFull: boolean;
+/** What is refused. */
+let refused: readonly GrowthUse[];
 let memory: ReturnType<typeof memoryPorts>;
 let ports: Ports;
 let config: Config;
 beforeEach(async () => {
-  isFull = false;
+  refused = [];
   memory = memoryPorts();
   ports = refuseGrowth<Ports>(memory, {
-    async grow(_, write) {
-      if (isFull) {
+    async grow(_, write, use) {
+      if (refused.includes(use)) {
         throw new ResourceExhausted('STORE_ALMOST_FULL', 'full', { subject: 'store', retryAfterMs: 1 });
       }
       return write();
@@ -46,6 +48,9 @@ beforeEach(async () => {
   await ports.gateways.create(GATEWAY);
 });
 
+const update = (change: Parameters<typeof updateConfig>[3]) =>
+  updateConfig(ports, config, etagOf(config), change, 'caller');
+
 const issue = () => issueLease(ports, config, { config: config.name, audiences: [], principal: 'caller' });
 
 const { uid: _, version: __, createTime: ___, updateTime: ____, ...draft } = sampleConfig('draft');
@@ -53,40 +58,10 @@ const { uid: _, version: __, createTime: ___, updateTime: ____, ...draft } = sam
 test.each<[what: string, call: () => Promise<unknown>]>([
   ['IssueLease', issue],
   ['CreateConfig', () => createConfig(ports, { ...draft, access: ACCESS }, 'caller')],
-  [
-    'UpdateConfig with another access',
-    () =>
-      updateConfig(
-        ports,
-        config,
-        etagOf(config),
-        (current) => ({ ...draft, name: current.name, access: ACCESS }),
-        'caller',
-      ),
-  ],
-  [
-    'UpdateConfig of what leases are not made of',
-    () =>
-      updateConfig(
-        ports,
-        config,
-        etagOf(config),
-        () => ({ ...config, access: undefined, labels: { long: 'label' } }),
-        'caller',
-      ),
-  ],
+  ['UpdateConfig that tries a lease', () => update((current) => ({ ...draft, name: current.name, access: ACCESS }))],
   ['CreateGateway', () => createGateway(ports, { name: 'other', tokenTtlSeconds: 60, principal: 'caller' })],
-  [
-    'CreateEnrolmentToken',
-    () =>
-      createEnrolmentToken(ports, GATEWAY, {
-        ttlSeconds: 60,
-        revokeIdentities: false,
-        principal: 'caller',
-      }),
-  ],
 ])('%s is refused, and leaves nothing', async (_, call) => {
-  isFull = true;
+  refused = ['new'];
   await expect(call()).rejects.toMatchObject({ reason: 'STORE_ALMOST_FULL' });
   expect(
     await memory.leases.list({ config: undefined, principal: undefined, states: [], before: undefined, limit: 9 }),
@@ -97,7 +72,32 @@ test.each<[what: string, call: () => Promise<unknown>]>([
   expect(memory.alarm.nextAt()).toBeUndefined();
 });
 
+/** What leases may need to be taken down. */
+const repairs: [what: string, call: () => Promise<unknown>][] = [
+  [
+    'UpdateConfig with another cluster token',
+    () => update((current) => ({ ...config, name: current.name, access: ACCESS })),
+  ],
+  ['UpdateConfig of labels', () => update(() => ({ ...config, access: undefined, labels: { long: 'label' } }))],
+  [
+    'CreateEnrolmentToken',
+    () =>
+      createEnrolmentToken(ports, GATEWAY, {
+        ttlSeconds: 60,
+        revokeIdentities: false,
+        principal: 'caller',
+      }),
+  ],
+];
+
+test.each(repairs)('%s is refused where there is no room for repairs either', async (_, call) => {
+  refused = ['new', 'repair'];
+  await expect(call()).rejects.toMatchObject({ reason: 'STORE_ALMOST_FULL' });
+  expect(await memory.configs.get(config.name)).toMatchObject({ version: 1 });
+});
+
 test.each<[what: string, call: (id: string) => Promise<unknown>]>([
+  ...repairs,
   ['RevokeLease', async (id) => revoke(ports, await lease(id), 'REVOKED')],
   ['taking down what is due', async (id) => revoke(ports, await lease(id), 'EXPIRED')],
   [
@@ -115,7 +115,7 @@ test.each<[what: string, call: (id: string) => Promise<unknown>]>([
   ['DeleteGateway', () => ports.gateways.delete(GATEWAY)],
 ])('%s goes on', async (_, call) => {
   const granted = await issue();
-  isFull = true;
+  refused = ['new'];
   await call(granted.lease.id);
 });
 
@@ -128,7 +128,7 @@ async function lease(id: string) {
 }
 
 test('a worker, whose ports are as they are, renews a cluster token all the same', async () => {
-  isFull = true;
+  refused = ['new', 'repair'];
   const access = { ...config.access, id: uuidv7() };
   await memory.configs.keepAccess(access);
   await memory.configs.replace({ ...config, access, version: 2 });

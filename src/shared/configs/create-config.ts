@@ -29,7 +29,8 @@ export async function createConfig(ports: Ports, draft: ConfigDraft, principal: 
     updateTime: now,
   };
   await chargeTrial(ports, principal, config);
-  const warnings = await onTrial(ports, { access: config.access, principal }, async () => {
+  const trial = { principal, isOfNewConfig: true };
+  const warnings = await onTrial(ports, { access: config.access, trial }, async () => {
     const untried = await blameUrl(tryConfig(ports, config));
     await ports.configs.create(config, principal);
     return untried;

@@ -1,5 +1,6 @@
 import type { Access } from '../domain/config.ts';
 import { LeaseholdError } from '../domain/errors.ts';
+import type { Trial } from '../ports/config-store.ts';
 import type { Ports } from '../ports/ports.ts';
 
 /**
@@ -8,10 +9,10 @@ import type { Ports } from '../ports/ports.ts';
  */
 export async function onTrial<T>(
   ports: Pick<Ports, 'configs' | 'log'>,
-  { access, principal }: { access: Access; principal?: string },
+  { access, trial }: { access: Access; trial?: Trial },
   work: () => Promise<T>,
 ): Promise<T> {
-  await ports.configs.keepAccess(access, principal);
+  await ports.configs.keepAccess(access, trial);
   try {
     return await work();
   } catch (error) {

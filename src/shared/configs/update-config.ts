@@ -56,7 +56,8 @@ export async function updateConfig(
     return untried;
   };
   const { access } = config;
-  const warnings = before?.access === access ? await store() : await onTrial(ports, { access, principal }, store);
+  const trial = { principal, isOfNewConfig: false };
+  const warnings = before?.access === access ? await store() : await onTrial(ports, { access, trial }, store);
   if (before?.access !== access) {
     await retryNow(ports, config);
   }

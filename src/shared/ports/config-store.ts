@@ -1,6 +1,14 @@
 import type { Access, Config } from '../domain/config.ts';
 import type { StoredConfig } from '../domain/damaged-config.ts';
 
+/** For what an access is kept before a config names it. */
+export interface Trial {
+  /** Who has it tried. */
+  principal: string;
+  /** Whether the config that is to name it is not stored yet. */
+  isOfNewConfig: boolean;
+}
+
 /**
  * Configs with their access, which is stored sealed. One that is damaged comes back as what is left of it. Fails with
  * Unavailable where the store is away.
@@ -8,9 +16,9 @@ import type { StoredConfig } from '../domain/damaged-config.ts';
 export interface ConfigStore {
   /**
    * Stores an access under its id, so that leases can name it. It stays while a config or a live lease names it.
-   * `trialOf`: the principal who has it tried. Throws ResourceExhausted where that one has too many trials.
+   * Throws ResourceExhausted where the principal of `trial` has too many of them.
    */
-  keepAccess(access: Access, trialOf?: string): Promise<void>;
+  keepAccess(access: Access, trial?: Trial): Promise<void>;
   /**
    * Removes an access that no config came to name: at once, or with the last trial lease that is taken down with it.
    */

@@ -10,6 +10,13 @@ const RESUME_BELOW = 2;
 /** Room comes with the ends of leases, or with an operator: neither is a matter of milliseconds. */
 const RETRY_MS = 10_000;
 
+/**
+ * What a write is for. `new`: what makes more work. `repair`: what leases may need to be taken down, such as another token of
+ * their cluster or another agent of their gateway: it may take half of what is above the mark, and no more, since it
+ * grows the store as well.
+ */
+export type GrowthUse = 'new' | 'repair';
+
 export interface MemoryRoomOptions {
   /** Percentage of the limit from which on nothing may grow: what is used, and what take-downs may need besides. */
   highWater: number;
@@ -63,12 +70,10 @@ export class MemoryRoom {
     return this.#use.limit === undefined;
   }
 
-  /** Runs a write that makes the store grow by about so many bytes. Throws ResourceExhausted instead at the mark. */
-  async grow<T>(bytes: number, write: () => Promise<T>): Promise<T> {
-    const { used, reserved, limit } = this.#use;
-    const then = used + reserved + this.#unmeasured + bytes;
-    if (this.#isAlmostFull || (limit !== undefined && then >= this.#share(limit, 0))) {
-      this.#hasRefused = true;
+  /** Runs a write that makes the store grow by about so many bytes. Throws ResourceExhausted instead where there is no room. */
+  async grow<T>(bytes: number, write: () => Promise<T>, use: GrowthUse): Promise<T> {
+    if (!this.#hasRoom(bytes, use)) {
+      this.#hasRefused ||= use === 'new';
       throw new ResourceExhausted(
         'STORE_ALMOST_FULL',
         'the store is almost full: nothing new is issued or stored until leases end, or an operator raises maxmemory ' +
@@ -82,6 +87,16 @@ export class MemoryRoom {
     } finally {
       this.#landed += bytes;
     }
+  }
+
+  #hasRoom(bytes: number, use: GrowthUse): boolean {
+    const { used, reserved, limit } = this.#use;
+    const then = used + reserved + this.#unmeasured + bytes;
+    if (use === 'repair') {
+      const halfOfTheRest = (100 - this.#options.highWater) / 2;
+      return limit === undefined || then < this.#share(limit, -halfOfTheRest);
+    }
+    return !this.#isAlmostFull && (limit === undefined || then < this.#share(limit, 0));
   }
 
   close(): void {

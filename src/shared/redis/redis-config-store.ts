@@ -4,7 +4,7 @@ import { Aborted, AlreadyExists, DataLoss, FailedPrecondition } from '../domain/
 import { LIVE_STATES } from '../domain/lease.ts';
 import { parseJson } from '../domain/parse-json.ts';
 import { DEFAULT_QUOTAS, type Quotas, quotaReached } from '../domain/quotas.ts';
-import type { ConfigStore } from '../ports/config-store.ts';
+import type { ConfigStore, Trial } from '../ports/config-store.ts';
 import type { RedisClient } from './connect-redis.ts';
 import type { DamageReports } from './damage-reports.ts';
 import type { Keys } from './keys.ts';
@@ -45,8 +45,8 @@ export class RedisConfigStore implements ConfigStore {
     this.#quotas = quotas;
   }
 
-  keepAccess(access: Access, trialOf?: string): Promise<void> {
-    return this.#accesses.keep(access, trialOf);
+  keepAccess(access: Access, trial?: Trial): Promise<void> {
+    return this.#accesses.keep(access, trial?.principal);
   }
 
   dropAccess(access: Access): Promise<void> {
