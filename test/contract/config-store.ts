@@ -243,6 +243,21 @@ export function describeConfigStore(open: OpenStores): void {
       expect(await stores.accessGoesIn(config.access.id)).toBeGreaterThan(0);
     });
 
+    test('that is not stored any more is given to no lease, and does not come back as a shell', async () => {
+      const config = await created('blue');
+      const pending = sampleLease(config);
+      await stores.leases.record(pending);
+      const held = active(pending);
+      await stores.leases.save(held);
+      const { access } = sampleConfig('repaired', { uid: config.uid });
+      await stores.configs.keepAccess(access);
+      await stores.configs.dropAccess(access);
+      await expect(stores.leases.save(reachBy(held, access.id))).rejects.toMatchObject({ reason: 'CONFIG_CHANGED' });
+      expect(await stores.leases.get(held.id)).toEqual(held);
+      await stores.configs.keepAccess(access);
+      expect(await stores.configs.getAccess(access.id, config.uid)).toEqual(access);
+    });
+
     test('belongs to its config: no other one, and no lease of another, gets it', async () => {
       const [blue, green] = [await created('blue'), await created('green')];
       await expect(stores.configs.getAccess(blue.access.id, green.uid)).rejects.toMatchObject({

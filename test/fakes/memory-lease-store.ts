@@ -67,6 +67,9 @@ export class MemoryLeaseStore implements LeaseStore {
     if (kept?.version !== lease.version - 1) {
       return false;
     }
+    if (lease.accessId !== kept.accessId && !this.#records.access(lease.accessId)) {
+      throw new Aborted('CONFIG_CHANGED', `config ${lease.config} was changed meanwhile`);
+    }
     if (lease.endAs === 'FAILED') {
       this.#freeRequest(lease.id, kept);
     }

@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import { type Config, clusterOf } from '../domain/config.ts';
 import { type Lease, reachBy } from '../domain/lease.ts';
 import type { Ports } from '../ports/ports.ts';
+import { allDone } from './all-done.ts';
 import { change } from './change.ts';
 import { liveLeases } from './live-leases.ts';
 import { ownAccess } from './own-access.ts';
@@ -18,7 +19,7 @@ export async function leaveNewestAccess(ports: Ports, leaving: Config): Promise<
   const newest = { id: leaving.access.id, cluster: clusterOf(leaving.access) };
   for await (const page of liveLeases(ports, leaving.name)) {
     const older = page.filter(({ state, accessId }) => state !== 'PENDING' && accessId !== newest.id);
-    await Promise.all(older.map((lease) => limit(() => leaveTo(ports, lease, newest))));
+    await allDone(older.map((lease) => limit(() => leaveTo(ports, lease, newest))));
   }
 }
 

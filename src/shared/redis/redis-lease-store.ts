@@ -127,6 +127,9 @@ export class RedisLeaseStore implements LeaseStore {
 
   async save(lease: Lease): Promise<boolean> {
     const answer = await (lease.endTime === undefined ? this.#saveLive(lease) : this.#saveEnded(lease, lease.endTime));
+    if (answer === 'gone') {
+      throw accessIsGone(lease);
+    }
     return answer === 1;
   }
 
@@ -278,6 +281,15 @@ export class RedisLeaseStore implements LeaseStore {
           },
         ];
   }
+}
+
+/** The config went on to another access, or its change failed, while the lease was to be given this one. */
+function accessIsGone({ id, config }: Lease): Aborted {
+  const name = JSON.stringify(config);
+  return new Aborted(
+    'CONFIG_CHANGED',
+    `config ${name} was changed meanwhile: lease ${id} keeps the access that it has`,
+  );
 }
 
 /** Members and scores as Redis lists them, one after the other. */

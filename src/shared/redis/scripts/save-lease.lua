@@ -1,10 +1,13 @@
 -- Stores the next version of a lease that lives on.
 -- KEYS: lease, due, the access under which it is taken down. ARGV: id, version before, version, data, indexes (JSON), due time,
 --       '1' where the request must not lead to this lease any more, grace of an unused access in ms.
--- Returns 1, or 0 where the version before is not the stored one.
+-- Returns 1, 0 where the version before is not the stored one, or 'gone' where that access is another one and is not stored.
 local stored = redis.call('HMGET', KEYS[1], 'version', 'indexes', 'request', 'access', 'former')
 if stored[1] ~= ARGV[2] then
   return 0
+end
+if stored[4] ~= KEYS[3] and redis.call('EXISTS', KEYS[3]) == 0 then
+  return 'gone'
 end
 if stored[2] ~= ARGV[5] then
   for _, index in ipairs(cjson.decode(stored[2])) do
