@@ -68,12 +68,28 @@ export function describeCallBudgets(open: (rates: CallRates) => CallBudgets): vo
 
   test('a minute of trials may come at once, and the next one says when', async () => {
     const budgets = open({ ...SLOW, trialsPerMinute: 3 });
-    const calls = await Promise.allSettled(Array.from({ length: 9 }, () => budgets.admitTrial('one')));
+    const calls = await Promise.allSettled(Array.from({ length: 9 }, () => budgets.admitTrial('one', 1)));
     expect(calls.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
-    const refusal = await refusalOf(budgets.admitTrial('one'));
+    const refusal = await refusalOf(budgets.admitTrial('one', 1));
     expect(refusal).toMatchObject({ reason: 'TRIAL_RATE_EXCEEDED', subject: 'principal:one' });
     expect(refusal.message).toContain('LEASEHOLD_TRIAL_RATE');
     expect(refusal.retryAfterMs).toBeLessThanOrEqual(20_000);
-    await budgets.admitTrial('other');
+    await budgets.admitTrial('other', 1);
+  });
+
+  test('a trial that is refused for its questions, or for its rate, costs neither', async () => {
+    const budgets = open({ ...SLOW, trialsPerMinute: 2 });
+    await budgets.admitQuestions('one', 600);
+    for (let repeated = 0; repeated < 5; repeated++) {
+      const refusal = await refusalOf(budgets.admitTrial('one', 500));
+      expect(refusal).toMatchObject({ reason: 'QUESTION_RATE_EXCEEDED', subject: 'principal:one' });
+      expect(refusal.message).toContain('this call asks 500');
+    }
+    await budgets.admitTrial('one', 100);
+    await budgets.admitTrial('one', 100);
+    for (let repeated = 0; repeated < 5; repeated++) {
+      expect(await refusalOf(budgets.admitTrial('one', 100))).toMatchObject({ reason: 'TRIAL_RATE_EXCEEDED' });
+    }
+    await budgets.admitQuestions('one', 200);
   });
 }

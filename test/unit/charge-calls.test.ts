@@ -1,8 +1,12 @@
 import { expect, test } from 'vitest';
 import { chargeCheck, chargeTrial } from '../../src/shared/configs/charge-calls.ts';
 import { checkConfig } from '../../src/shared/configs/check-config.ts';
+import { etagOf } from '../../src/shared/configs/etag.ts';
 import { tryConfig } from '../../src/shared/configs/try-config.ts';
+import { updateConfig } from '../../src/shared/configs/update-config.ts';
 import type { Config } from '../../src/shared/domain/config.ts';
+import type { Permission } from '../../src/shared/domain/permissions.ts';
+import { Secret } from '../../src/shared/domain/secret.ts';
 import type { Cluster } from '../../src/shared/ports/cluster.ts';
 import type { Ports } from '../../src/shared/ports/ports.ts';
 import { sampleConfig } from '../contract/samples.ts';
@@ -33,7 +37,13 @@ const CREDENTIALS: Record<string, Config['credential']> = {
 };
 
 /** Ports that count what clusters are asked, and what is charged. `mayBind`: where not, a dry run must tell. */
-function countingPorts({ mayBind }: { mayBind: boolean }) {
+function countingPorts({
+  mayBind,
+  mayDo = () => true,
+}: {
+  mayBind: boolean;
+  mayDo?: (permission: Permission) => boolean;
+}) {
   const memory = memoryPorts();
   const counts = { asked: 0, charged: 0, trials: 0 };
   const server = memory.clusters.server(CLUSTER);
@@ -48,8 +58,9 @@ function countingPorts({ mayBind }: { mayBind: boolean }) {
       async admitQuestions(_principal, count) {
         counts.charged += count;
       },
-      async admitTrial() {
+      async admitTrial(_principal, count) {
         counts.trials += 1;
+        counts.charged += count;
       },
     },
     clusters: { at: (access) => counted(memory.clusters.at(access)) },
@@ -63,8 +74,9 @@ function countingPorts({ mayBind }: { mayBind: boolean }) {
         }
         return (...args: unknown[]) => {
           counts.asked += 1;
-          const isBind = name === 'canI' && (args[0] as { verb: string }).verb === 'bind';
-          return isBind && !mayBind ? Promise.resolve({ allowed: false, reason: 'no' }) : method.apply(target, args);
+          const asked = name === 'canI' ? (args[0] as Permission) : undefined;
+          const isDenied = asked && (asked.verb === 'bind' ? !mayBind : !mayDo(asked));
+          return isDenied ? Promise.resolve({ allowed: false, reason: 'no' }) : method.apply(target, args);
         };
       },
     });
@@ -87,5 +99,26 @@ test.each(Object.entries(CREDENTIALS))('a trial of %s', async (_what, credential
   await chargeTrial(ports, 'caller', config);
   await tryConfig(ports, config);
   expect(counts.trials).toBe(1);
+  expect(counts.asked).toBeLessThanOrEqual(counts.charged);
+});
+
+// The token before is asked in each namespace in which the new one may do nothing.
+test.each(
+  Object.entries(CREDENTIALS).flatMap(([what, credential]) =>
+    ([true, false] as const).map((mayBind) => [what, mayBind, credential] as const),
+  ),
+)('another token for %s (may bind: %s), where most namespaces are gone', async (_what, mayBind, credential) => {
+  const { ports, counts } = countingPorts({
+    mayBind,
+    mayDo: ({ namespace }) => namespace === undefined || namespace === 'one' || namespace === 'team-0',
+  });
+  const config = sampleConfig('blue', { credential });
+  await ports.configs.keepAccess(config.access);
+  await ports.configs.create(config);
+  const { id: _, configUid: __, gateway: ___, ...access } = sampleConfig('blue').access;
+  const another = { ...access, gateway: undefined, token: new Secret('another token') };
+  await updateConfig(ports, config, etagOf(config), () => ({ ...config, access: another }), 'caller');
+  expect(counts.trials).toBe(1);
+  expect(counts.asked).toBeGreaterThan(0);
   expect(counts.asked).toBeLessThanOrEqual(counts.charged);
 });

@@ -14,17 +14,18 @@ export async function chargeCheck({ callBudgets }: Pick<Ports, 'callBudgets'>, p
 }
 
 /**
- * For whatever calls a cluster, or what is no cluster, as the caller has just written it: a config that is created or
+ * For whatever calls a cluster, or any other address, as the caller has just written it: a config that is created or
  * changed, and a check of a draft. Throws ResourceExhausted before it is called.
  */
 export async function chargeTrial({ callBudgets }: Pick<Ports, 'callBudgets'>, principal: string, config: Asked) {
-  await callBudgets.admitTrial(principal);
-  await callBudgets.admitQuestions(principal, Math.max(callsOfCheck(config), callsOfTrial(config)));
+  await callBudgets.admitTrial(principal, Math.max(callsOfCheck(config), callsOfTrial(config)));
 }
 
 /**
- * At most: one for each permission, a dry run for each role that may have to be bound to tell, one for each object that
- * the config names. Where only a token is proven, these are asked as well.
+ * One for each permission, a dry run for each role that may have to be bound to tell, one for each object that the config
+ * names. That is the most where the cluster answers SelfSubjectAccessReviews; one that fails them is tried once more for
+ * each permission (`askPermissions`), which nobody knows before. It covers the proof of another token as well, which
+ * does not ask what is optional, and asks the token before at most once in a namespace instead of dry runs there.
  */
 function callsOfCheck({ access, credential }: Asked): number {
   const permissions = [...permissionsFor(credential), ...renewalPermissions(access)];

@@ -5,6 +5,9 @@
 export interface CallBudgets {
   /** Counts that many questions to a cluster, before it is asked. */
   admitQuestions(principal: string, count: number): Promise<void>;
-  /** Counts a trial: it makes objects in a cluster, or connects to an address of the caller's choice. */
-  admitTrial(principal: string): Promise<void>;
+  /**
+   * Counts a trial, which makes objects in a cluster, or connects to an address of the caller's choice; and that many
+   * questions with it, or neither.
+   */
+  admitTrial(principal: string, questions: number): Promise<void>;
 }

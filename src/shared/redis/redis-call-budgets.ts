@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { asksTooMuch, type CallRates, QUESTIONS_AT_ONCE, triesTooOften } from '../domain/call-rates.ts';
 import type { CallBudgets } from '../ports/call-budgets.ts';
 import type { Keys } from './keys.ts';
@@ -5,6 +6,9 @@ import { loadScript } from './script.ts';
 import type { ScriptRunner } from './script-runner.ts';
 
 const admitScript = loadScript('admit-cost', 'issue-rate');
+const admitTrialScript = loadScript('admit-trial', 'issue-rate');
+
+const TrialAnswer = z.union([z.tuple([z.literal('ok')]), z.tuple([z.enum(['trials', 'questions']), z.number()])]);
 
 /** No call costs more: what is counted may be so many times the burst ahead. */
 const LARGEST_IN_BURSTS = 10;
@@ -22,23 +26,33 @@ export class RedisCallBudgets implements CallBudgets {
   }
 
   async admitQuestions(principal: string, count: number): Promise<void> {
-    const { questionsPerSecond } = this.#rates;
-    const burst = Math.max(questionsPerSecond, QUESTIONS_AT_ONCE);
-    const retryAfterMs = await this.#admit(this.#keys.questionRate(principal), questionsPerSecond, count, burst);
+    const costs = this.#costsOf(count);
+    const retryAfterMs = Number(await admitScript(this.#scripts, [this.#keys.questionRate(principal)], costs));
     if (retryAfterMs > 0) {
       throw asksTooMuch(principal, this.#rates, { count, retryAfterMs });
     }
   }
 
-  async admitTrial(principal: string): Promise<void> {
+  async admitTrial(principal: string, questions: number): Promise<void> {
     const { trialsPerMinute } = this.#rates;
-    const retryAfterMs = await this.#admit(this.#keys.trialRate(principal), trialsPerMinute / 60, 1, trialsPerMinute);
-    if (retryAfterMs > 0) {
+    const answer = await admitTrialScript(
+      this.#scripts,
+      [this.#keys.trialRate(principal), this.#keys.questionRate(principal)],
+      [trialsPerMinute / 60, trialsPerMinute, ...this.#costsOf(questions)],
+    );
+    const [outcome, retryAfterMs = 0] = TrialAnswer.parse(answer);
+    if (outcome === 'trials') {
       throw triesTooOften(principal, this.#rates, retryAfterMs);
+    }
+    if (outcome === 'questions') {
+      throw asksTooMuch(principal, this.#rates, { count: questions, retryAfterMs });
     }
   }
 
-  async #admit(key: string, perSecond: number, cost: number, burst: number): Promise<number> {
-    return Number(await admitScript(this.#scripts, [key], [perSecond, cost, burst, burst * LARGEST_IN_BURSTS]));
+  /** Questions in a second, how many are asked, most at once, and the largest number. */
+  #costsOf(questions: number): number[] {
+    const { questionsPerSecond } = this.#rates;
+    const burst = Math.max(questionsPerSecond, QUESTIONS_AT_ONCE);
+    return [questionsPerSecond, questions, burst, burst * LARGEST_IN_BURSTS];
   }
 }

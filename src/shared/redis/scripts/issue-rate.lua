@@ -3,10 +3,9 @@
 -- `burst` may come at once.
 local SECOND = 1000000
 
--- Counts `cost` more at `rate` in a second, and returns 0; or counts nothing, and returns for how many ms to wait.
--- What costs more than `burst` is admitted when nothing is filled, and all that comes later waits for it; what costs more
+-- For how many ms `cost` more at `rate` in a second has to wait, and a function that counts it where that is 0. What costs more than `burst` is admitted when nothing is filled, and all that comes later waits for it; what costs more
 -- than `largest` counts as `largest`. Left out: a cost of 1; `burst` as `rate`; `largest` as `burst`.
-local function admit(key, rate, cost, burst, largest)
+local function weigh(key, rate, cost, burst, largest)
   burst = tonumber(burst or rate)
   largest = math.max(burst, tonumber(largest or burst))
   cost = math.min(tonumber(cost or 1), largest)
@@ -17,9 +16,16 @@ local function admit(key, rate, cost, burst, largest)
   -- One that is further ahead was set by a clock that has been put back since.
   local filledUntil = (stored > now and stored <= now + largest * each and stored or now) + cost * each
   local wait = filledUntil - math.max(burst, cost) * each - now
-  if wait > 0 then
-    return math.ceil(wait / 1000)
+  return math.max(0, math.ceil(wait / 1000)), function()
+    redis.call('SET', key, string.format('%.0f', filledUntil), 'PX', math.ceil((filledUntil - now) / 1000))
   end
-  redis.call('SET', key, string.format('%.0f', filledUntil), 'PX', math.ceil((filledUntil - now) / 1000))
-  return 0
+end
+
+-- Counts it and returns 0, or counts nothing and returns for how many ms to wait.
+local function admit(...)
+  local wait, count = weigh(...)
+  if wait == 0 then
+    count()
+  end
+  return wait
 end
