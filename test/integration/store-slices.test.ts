@@ -2,6 +2,7 @@ import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, expect, inject, test } from 'vitest';
 import type { Gateway } from '../../src/shared/domain/gateway.ts';
+import { DEFAULT_QUOTAS } from '../../src/shared/domain/quotas.ts';
 import { DamageReports } from '../../src/shared/redis/damage-reports.ts';
 import { KeyCustody } from '../../src/shared/redis/key-custody.ts';
 import { Keys } from '../../src/shared/redis/keys.ts';
@@ -9,6 +10,8 @@ import { RedisBatchStore } from '../../src/shared/redis/redis-batch-store.ts';
 import { RedisGatewayStore } from '../../src/shared/redis/redis-gateway-store.ts';
 import { PlainScripts, type ScriptRunner } from '../../src/shared/redis/script-runner.ts';
 import { Keyring } from '../../src/shared/sealing/keyring.ts';
+import { batchOf } from '../contract/quota-kinds.ts';
+import { eventually } from '../support/eventually.ts';
 
 // Whatever has many members is worked on in slices: no script takes all of them as its keys, or holds Redis up.
 
@@ -96,6 +99,29 @@ test('20,000 accesses under a key, and as many unfinished batches, are read page
   expect([...asked.keys()]).not.toContain('smembers');
   expect(asked.get('sscan')).toBeGreaterThan(100);
 });
+
+test('20,000 reports of a batch that is forgotten are freed beside what else Redis does', async () => {
+  const keys = new Keys(`slices-${randomUUID().slice(0, 8)}`);
+  const quotas = { ...DEFAULT_QUOTAS, endedBatchesPerPrincipal: 1 };
+  const store = new RedisBatchStore(redis, new PlainScripts(redis), keys, quotas);
+  const [old, later] = [batchOf('caller'), batchOf('caller')];
+  await store.record(old);
+  await store.record(later);
+  const pipeline = redis.pipeline();
+  for (let made = 0; made < MANY; made++) {
+    pipeline.xadd(keys.batchReports(old.id), '*', 'outcome', 'a lease');
+  }
+  await pipeline.exec();
+  await store.end(old.id, 1);
+  const before = await freedBeside();
+  await store.end(later.id, 2);
+  expect(await redis.exists(keys.batchReports(old.id))).toBe(0);
+  await eventually(async () => expect(await freedBeside()).toBeGreaterThan(before));
+});
+
+async function freedBeside(): Promise<number> {
+  return Number((await redis.info('memory')).match(/^lazyfreed_objects:(\d+)/m)?.[1]);
+}
 
 /** How often Redis was given each command meanwhile; other tests run on it, too. */
 async function commandsOf(work: () => Promise<void>): Promise<Map<string, number>> {

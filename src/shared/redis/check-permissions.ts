@@ -9,7 +9,7 @@ export const COMMANDS: readonly string[] = [
   ...['bzpopmin', 'del', 'eval', 'evalsha', 'exists', 'get', 'hdel', 'hexists', 'hget', 'hgetall', 'hincrby'],
   ...['hkeys', 'hlen', 'hmget', 'hmset', 'hset', 'hsetnx', 'incr', 'info', 'llen', 'lpush', 'lrange', 'lrem'],
   ...['ltrim', 'persist', 'pexpire', 'ping', 'pttl', 'rpoplpush', 'sadd', 'scard', 'set', 'smembers', 'srandmember'],
-  ...['srem', 'sscan', 'time', 'xadd', 'xlen', 'xrange', 'xtrim', 'zadd', 'zcard', 'zpopmin', 'zrange'],
+  ...['srem', 'sscan', 'time', 'unlink', 'xadd', 'xlen', 'xrange', 'xtrim', 'zadd', 'zcard', 'zpopmin', 'zrange'],
   ...['zrangebyscore', 'zrem', 'zremrangebyrank', 'zremrangebyscore', 'zrevrange', 'zrevrangebyscore', 'zscore'],
 ];
 

@@ -14,7 +14,8 @@ for _, id in ipairs(redis.call('ZREVRANGE', KEYS[5], 0, -1)) do
   count = count + 1
   reports = reports + redis.call('XLEN', reportsOf .. id)
   if id ~= ARGV[1] and (count > tonumber(ARGV[5]) or reports > tonumber(ARGV[6])) then
-    redis.call('DEL', batches .. id, reportsOf .. id)
+    -- A stream is long: Redis frees it beside its other work.
+    redis.call('UNLINK', batches .. id, reportsOf .. id)
     redis.call('ZREM', KEYS[5], id)
   end
 end
