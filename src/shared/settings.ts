@@ -156,7 +156,7 @@ export const Settings = z
     ),
     LEASEHOLD_ENDED_RETENTION: seconds('How long ended leases are kept in the store', 2_592_000),
     LEASEHOLD_MAX_ENDED_LEASES_PER_PRINCIPAL: count(
-      'Ended leases kept of one caller, 1 to 10000000; for one more, the first issued of that caller is forgotten',
+      'Ended leases kept of one caller, 1 to 10000000; for one more, the one of that caller that ended first is forgotten',
       10_000,
       10_000_000,
     ),

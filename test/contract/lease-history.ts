@@ -69,6 +69,25 @@ export function describeLeaseHistory(open: OpenStores): void {
       expect(await leases.get(old.id)).toMatchObject({ state: 'REVOKED' });
     });
 
+    test('has those that ended last, not those that were issued last, and their requests', async () => {
+      const { leases, config, endOne } = await openWith({ endedPerPrincipal: 3 });
+      const request = { principal: 'caller', requestId: 'long', fingerprint: 'f' };
+      const long = sampleLease(config, { requestId: 'long' });
+      await leases.record(long, request);
+      for (let made = 0; made < 5; made++) {
+        await endOne({}, 'EXPIRED', START + made);
+      }
+      await leases.save(revoking(long));
+      await leases.save(ended(revoking(long), START + 10));
+      const next = await endOne({}, 'EXPIRED', START + 11);
+      expect(await leases.get(long.id)).toMatchObject({ state: 'REVOKED' });
+      expect(await leases.record(sampleLease(config), request)).toMatchObject({ id: long.id });
+      await endOne({}, 'EXPIRED', START + 12);
+      await endOne({}, 'EXPIRED', START + 13);
+      expect(await leases.get(long.id)).toBeUndefined();
+      expect(await leases.get(next)).toMatchObject({ state: 'EXPIRED' });
+    });
+
     test('counts no live lease and no trial', async () => {
       const { leases, config, endOne, idsOf } = await openWith({ endedPerPrincipal: 2 });
       const live = sampleLease(config);

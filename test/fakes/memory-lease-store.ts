@@ -177,7 +177,7 @@ export class MemoryLeaseStore implements LeaseStore {
     }
   }
 
-  /** Where the principal has as many ended leases as it may, those that were issued first are forgotten. */
+  /** Where the principal has as many ended leases as it may, those that ended first are forgotten. */
   #makeRoom({ principal, purpose, endTime = 0 }: Lease): void {
     void this.forgetEnded(endTime);
     if (purpose === 'trial') {
@@ -186,8 +186,9 @@ export class MemoryLeaseStore implements LeaseStore {
     const ended = this.#ended();
     const isFull = ended.length >= this.#limits.ended;
     const most = Math.min(this.#limits.endedPerPrincipal, isFull ? KEPT_WHEN_FULL : Infinity);
-    const own = ended.filter(([, kept]) => kept.principal === principal).map(([id]) => id);
-    for (const id of own.sort().slice(0, Math.max(0, own.length + 1 - most))) {
+    const own = ended.filter(([, kept]) => kept.principal === principal);
+    const byEnd = own.sort(([one, a], [other, b]) => (a.endTime ?? 0) - (b.endTime ?? 0) || (one < other ? -1 : 1));
+    for (const [id] of byEnd.slice(0, Math.max(0, own.length + 1 - most))) {
       this.#forget(id);
     }
   }

@@ -73,7 +73,7 @@ test('of what was forgotten nothing is left', async () => {
   }
   await end(await issue({ purpose: 'trial', requestId: undefined }));
   expect(await leases.forgetEnded(START + RETENTION_MS)).toBe(3);
-  const kinds = ['lease', 'request', 'leases', 'leases-of', 'leases-by', 'leases-of-by', 'ended', 'due'];
+  const kinds = ['lease', 'request', 'leases', 'leases-of', 'leases-by', 'leases-of-by', 'ended', 'ended-by', 'due'];
   const left = await Promise.all(kinds.map(keysOf));
   expect(left.flat()).toEqual([]);
 });

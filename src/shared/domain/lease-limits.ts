@@ -8,7 +8,7 @@ export interface LeaseLimits {
   perPrincipal: number;
   /** Issues and renewals of one principal in a second. As many may come at once. */
   issueRate: number;
-  /** Ended leases that are kept of one principal; for one more, the first issued of its own is forgotten. */
+  /** Ended leases that are kept of one principal; for one more, the one of its own that ended first is forgotten. */
   endedPerPrincipal: number;
   /** Ended leases that are kept of all principals before each new one costs its principal, down to KEPT_WHEN_FULL. */
   ended: number;

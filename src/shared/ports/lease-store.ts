@@ -33,7 +33,7 @@ export interface LeaseStore {
   /**
    * Stores `lease` over the version before it. False where that is no longer the stored one. The request id of one that
    * is on its way to FAILED is free again. One that has ended is kept for a time, and only so many of a principal:
-   * the first issued is forgotten first, and its request id with it. Throws Aborted where it is given another access that
+   * the one that ended first is forgotten, and its request id with it. Throws Aborted where it is given another access that
    * is not stored any more.
    */
   save(lease: Lease): Promise<boolean>;

@@ -119,6 +119,11 @@ export class Keys {
     return `${this.#prefix}:due`;
   }
 
+  /** Sorted set of a principal's ended leases by their ends: where it has too many, the oldest are forgotten (forget-lease.lua). */
+  endedBy(principal: string): string {
+    return `${this.#prefix}:ended-by:${principal}`;
+  }
+
   /** Sorted set of ended leases by their ends: the oldest are forgotten first (forget-lease.lua). */
   get ended(): string {
     return `${this.#prefix}:ended`;

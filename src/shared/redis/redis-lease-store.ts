@@ -201,6 +201,7 @@ export class RedisLeaseStore implements LeaseStore {
         this.#keys.lease(lease.id),
         this.#keys.due,
         this.#keys.ended,
+        this.#keys.endedBy(lease.principal),
         ...ENDED_STATES.map((state) => this.#keys.leasesBy(lease.principal, state)),
       ],
       [

@@ -1,6 +1,6 @@
 -- Stores the last version of a lease, gives up its use of its accesses, and makes room for it: a few of the leases that
--- ended long ago are forgotten, and, where its principal has as many ended ones as it may, the first issued of these.
--- KEYS: lease, due, ended, the sorted sets of its principal's ended leases.
+-- ended long ago are forgotten, and, where its principal has as many ended ones as it may, those of these that ended first.
+-- KEYS: lease, due, ended, its principal's ended leases by their ends, and the same by states in the order of issue.
 -- ARGV: id, version before, data, indexes (JSON; empty for a lease that is not listed: it is forgotten at once),
 --       end time, time before which ended leases are forgotten, grace of an unused access in ms,
 --       time in ms for which its request is remembered ('0': the request must not lead to it any more),
@@ -35,19 +35,16 @@ local indexes = cjson.decode(ARGV[4])
 if #indexes == 0 then
   return 1
 end
-local own = { unpack(KEYS, 4) }
-local count = 0
-for _, index in ipairs(own) do
-  count = count + redis.call('ZCARD', index)
-end
+local own = { unpack(KEYS, 5) }
 local most = tonumber(ARGV[9])
 if redis.call('ZCARD', KEYS[3]) >= tonumber(ARGV[10]) then
   most = math.min(most, tonumber(ARGV[11]))
 end
-forget_first(prefix, own, math.min(count + 1 - most, FORGET_AT_ONCE))
+forget_first(prefix, KEYS[4], own, math.min(count_in(own) + 1 - most, FORGET_AT_ONCE))
 redis.call('HSET', KEYS[1], 'data', ARGV[3])
 for _, index in ipairs(indexes) do
   redis.call('ZADD', index, 0, ARGV[1])
 end
 redis.call('ZADD', KEYS[3], ARGV[5], ARGV[1])
+redis.call('ZADD', KEYS[4], ARGV[5], ARGV[1])
 return 1

@@ -25,6 +25,7 @@ local function forget(prefix, id)
     return
   end
   redis.call('ZREM', prefix .. 'leases-of:' .. lease.config .. ':' .. lease.state, id)
+  redis.call('ZREM', prefix .. 'ended-by:' .. lease.principal, id)
   redis.call('ZREM', prefix .. 'leases-by:' .. lease.principal .. ':' .. lease.state, id)
   redis.call('ZREM', prefix .. 'leases-of-by:' .. lease.config .. ':' .. lease.principal .. ':' .. lease.state, id)
   local request = prefix .. 'request:' .. tostring(lease.requestId) .. ':' .. lease.principal
@@ -42,21 +43,41 @@ local function forget_before(prefix, time, most)
   return #ids
 end
 
--- Forgets up to `most` of those in `indexes`, sorted sets of one principal's ended leases, the first issued first.
-local function forget_first(prefix, indexes, most)
-  for _ = 1, most do
-    local first, where
-    for _, index in ipairs(indexes) do
-      local id = redis.call('ZRANGE', index, 0, 0)[1]
-      if id and (not first or id < first) then
-        first, where = id, index
-      end
+-- The first issued of those in `indexes`.
+local function first_issued(indexes)
+  local first
+  for _, index in ipairs(indexes) do
+    local id = redis.call('ZRANGE', index, 0, 0)[1]
+    if id and (not first or id < first) then
+      first = id
     end
-    if not first then
+  end
+  return first
+end
+
+local function count_in(indexes)
+  local count = 0
+  for _, index in ipairs(indexes) do
+    count = count + redis.call('ZCARD', index)
+  end
+  return count
+end
+
+-- Forgets up to `most` of one principal's ended leases, those that ended first. `byEnd` has them by their ends, and
+-- `indexes` by their states in the order of issue. Those that ended before there was a `byEnd` are only in the latter: as
+-- long as there are some, the first issued go.
+local function forget_first(prefix, byEnd, indexes, most)
+  for _ = 1, most do
+    local isWhole = redis.call('ZCARD', byEnd) >= count_in(indexes)
+    local id = isWhole and redis.call('ZRANGE', byEnd, 0, 0)[1] or first_issued(indexes)
+    if not id then
       return
     end
     -- Also where its record cannot be read: the next round must find another.
-    redis.call('ZREM', where, first)
-    forget(prefix, first)
+    redis.call('ZREM', byEnd, id)
+    for _, index in ipairs(indexes) do
+      redis.call('ZREM', index, id)
+    end
+    forget(prefix, id)
   end
 end
