@@ -17,8 +17,8 @@ const REMEMBERED_MS = 60_000;
 
 /**
  * Whether several configs agree that a cluster is away, so that not each has to find out by itself. Only connections that
- * could not be made count: a tenant can have calls of its own hang, in a webhook of its namespace, but nobody's
- * connections fail. One answer to whomever ends it. It keeps to itself what anyone was told.
+ * could not be made count: a tenant can have their own calls hang, in a webhook of their namespace, but cannot make the
+ * connections of others fail. One answer to whomever ends it. It keeps to itself what anyone was told.
  */
 export class ClusterOutage {
   readonly #cluster: string;
