@@ -9,11 +9,21 @@ export async function forEach<T>(
   atOnce: number,
   work: (item: T) => Promise<void>,
 ): Promise<void> {
-  // All take from the same generator, which ends for all of them where one leaves its loop.
+  // All take from the same generator, which ends for all of them where one leaves its loop: once it has answered those
+  // that asked before.
+  let hasFailed = false;
   await allDone(
     Array.from({ length: atOnce }, async () => {
       for await (const item of items) {
-        await work(item);
+        if (hasFailed) {
+          return;
+        }
+        try {
+          await work(item);
+        } catch (error) {
+          hasFailed = true;
+          throw error;
+        }
       }
     }),
   );

@@ -47,18 +47,24 @@ export interface Matching {
  */
 export async function revokeMatching(ports: Ports, matching: Matching): Promise<void> {
   const { turns = NO_TURNS } = matching;
-  const progress: Progress = { tried: new Set(), underWay: new Set(), someAreLeft: false };
+  const progress: Progress = { tried: new Set(), underWay: new Set(), someAreLeft: false, hasFailed: false };
   const busyUntil = ports.clock.now() + BUSY_MS;
   await forEach(untriedLeases(ports, matching, progress), turns.atOnce, async (lease) => {
-    const outcome = isBeingIssued(lease, ports.clock.now())
-      ? undefined
-      : await turns.run(lease, () => outcomeOf(ports, lease, matching, busyUntil));
-    progress.underWay.delete(lease.id);
-    if (outcome) {
-      progress.tried.add(lease.id);
-      await matching.report({ ...outcome, error: shortLine(outcome.error, MAX_ERROR) });
-    } else {
-      progress.someAreLeft = true;
+    try {
+      const outcome = isBeingIssued(lease, ports.clock.now())
+        ? undefined
+        : await turns.run(lease, () => outcomeOf(ports, lease, matching, busyUntil));
+      if (outcome) {
+        progress.tried.add(lease.id);
+        await matching.report({ ...outcome, error: shortLine(outcome.error, MAX_ERROR) });
+      } else {
+        progress.someAreLeft = true;
+      }
+    } catch (error) {
+      progress.hasFailed = true;
+      throw error;
+    } finally {
+      progress.underWay.delete(lease.id);
     }
   });
 }
@@ -68,6 +74,8 @@ interface Progress {
   underWay: Set<string>;
   /** Since the last pass began: still being issued, changed by others at the same moment, or without a turn. */
   someAreLeft: boolean;
+  /** Nothing more is begun. Those who wait for another lease must hear of it, or nobody would. */
+  hasFailed: boolean;
 }
 
 /** Passes over the leases until each was tried. Those that hang do not keep what is left from another pass. */
@@ -79,6 +87,9 @@ async function* untriedLeases(ports: Ports, matching: Matching, progress: Progre
     const triedBefore = tried.size;
     progress.someAreLeft = false;
     yield* onePass(ports, matching, progress);
+    if (progress.hasFailed) {
+      return;
+    }
     if (underWay.size === 0 && !progress.someAreLeft && ports.clock.now() >= notBefore) {
       return;
     }
