@@ -1,10 +1,8 @@
 import { DelayedError, type Job, Worker } from 'bullmq';
 import { runBatch } from '../shared/leases/batch.ts';
-import type { Turns } from '../shared/leases/revoke-matching.ts';
 import { BATCH_QUEUE, type BatchJob } from '../shared/queue/queues.ts';
-import { claimOf } from './claim-of.ts';
+import { batchPool } from './batch-pool.ts';
 import { failures } from './failures.ts';
-import { TURNED_AWAY } from './lanes.ts';
 import { ReturnTimes } from './return-times.ts';
 import type { Work } from './work.ts';
 import { workerOptions } from './worker-options.ts';
@@ -21,13 +19,7 @@ export function startBatchWorker(work: Work): Worker {
   const { ports, lanes, gate, backend, onQueueError } = work;
   const running = new Map<string, number>();
   const returnTimes = new ReturnTimes(ports.random);
-  const turns: Turns = {
-    atOnce: lanes.places,
-    async run(lease, revoke) {
-      const result = await lanes.run(await claimOf(ports, lease), revoke);
-      return result === TURNED_AWAY ? undefined : result;
-    },
-  };
+  const pool = batchPool(ports, lanes);
 
   async function onWake(job: Job<BatchJob>, token: string | undefined): Promise<void> {
     const { batchId } = job.data;
@@ -40,7 +32,7 @@ export function startBatchWorker(work: Work): Worker {
     }
     running.set(caller, ofCaller + 1);
     try {
-      await gate.retried(() => runBatch(ports, batchId, turns));
+      await gate.retried(() => runBatch(ports, batchId, pool));
     } finally {
       leave(caller);
     }

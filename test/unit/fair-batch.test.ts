@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
+import type { BatchTarget } from '../../src/shared/domain/batch.ts';
 import type { Config } from '../../src/shared/domain/config.ts';
 import { runBatch, startBatch } from '../../src/shared/leases/batch.ts';
-import type { Turns } from '../../src/shared/leases/revoke-matching.ts';
 import type { Ports } from '../../src/shared/ports/ports.ts';
-import { claimOf } from '../../src/worker/claim-of.ts';
-import { Lanes, TURNED_AWAY } from '../../src/worker/lanes.ts';
+import { batchPool } from '../../src/worker/batch-pool.ts';
+import { Lanes } from '../../src/worker/lanes.ts';
 import { active, sampleConfig, sampleLease } from '../contract/samples.ts';
 import { memoryPorts } from '../fakes/memory-ports.ts';
 import { eventually } from '../support/eventually.ts';
@@ -14,17 +14,13 @@ import { eventually } from '../support/eventually.ts';
 
 const memory = memoryPorts();
 
-/** As the worker takes turns. */
-const lanes = new Lanes(128, 20);
-const turns: Turns = {
-  atOnce: 128,
-  async run(lease, work) {
-    const result = await lanes.run(await claimOf(memory, lease), work);
-    return result === TURNED_AWAY ? undefined : result;
-  },
-};
+/** As the worker shares its places. */
+const newPool = () => batchPool(ports, new Lanes(128, 20));
 
-const letGo = Promise.withResolvers<void>();
+let letGo = Promise.withResolvers<void>();
+beforeEach(() => {
+  letGo = Promise.withResolvers();
+});
 const ports: Ports = {
   ...memory,
   clock: { now: Date.now, sleep: (ms) => new Promise((resolve) => void setTimeout(resolve, Math.min(ms, 50))) },
@@ -67,7 +63,7 @@ test('the leases of others are revoked while hundreds hang, and those when they 
   }
   const after = await leasesOn(sampleConfig('victim-after'), 'victim', 5);
   const { id } = await startBatch(ports, { id: randomUUID(), principal: 'responder', target: { kind: 'all' } });
-  const running = runBatch(ports, id, turns);
+  const running = runBatch(ports, id, newPool());
 
   await eventually(async () => {
     for (const own of [...before, ...after]) {
@@ -81,4 +77,35 @@ test('the leases of others are revoked while hundreds hang, and those when they 
     expect(await stateOf(lease)).toBe('REVOKED');
   }
   expect((await memory.batches.get(id))?.endTime).toBeDefined();
+});
+
+test.each<[target: 'all' | 'principal', batches: number]>([
+  ['all', 1],
+  ['all', 4],
+  ['principal', 1],
+])('hundreds of leases that hang are seldom looked at by batches of %s (%i)', async (kind, count) => {
+  const principal = `stuck-${kind}-${count}`;
+  const hanging = await leasesOn(sampleConfig(principal), principal, 400);
+  const target: BatchTarget = kind === 'principal' ? { kind, principal } : { kind: 'all' };
+  const pool = newPool();
+  const batches: string[] = [];
+  for (let index = 0; index < count; index++) {
+    batches.push((await startBatch(ports, { id: randomUUID(), principal: 'responder', target })).id);
+  }
+  const looks = vi.spyOn(memory.configs, 'getAccess');
+  const reads = vi.spyOn(memory.leases, 'list');
+  const running = Promise.all(batches.map((id) => runBatch(ports, id, pool)));
+  const passes = () => reads.mock.calls.filter(([{ before }]) => before === undefined).length;
+  await eventually(async () => expect(passes()).toBeGreaterThan(20 * count));
+  expect(looks.mock.calls.length).toBeLessThan(1_500);
+  expect(new Set(reads.mock.calls.map(([query]) => query.principal))).toEqual(
+    new Set([kind === 'principal' ? principal : undefined]),
+  );
+  looks.mockRestore();
+  reads.mockRestore();
+  letGo.resolve();
+  await running;
+  for (const lease of hanging) {
+    expect(await stateOf(lease)).toBe('REVOKED');
+  }
 });

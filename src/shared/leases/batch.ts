@@ -4,7 +4,7 @@ import { AlreadyExists, NotFound } from '../domain/errors.ts';
 import type { Ports } from '../ports/ports.ts';
 import { allConfigs } from './all-configs.ts';
 import { findConfig } from './find-config.ts';
-import { revokeMatching, type Turns } from './revoke-matching.ts';
+import { revokeMatching, type TakeDownPool } from './revoke-matching.ts';
 
 /** A lease that was planned before the batch is in the store by then, or not recorded at all. */
 const RECORDED_WITHIN_MS = 2_000;
@@ -43,17 +43,18 @@ function isSameRequest(one: Batch, other: Batch): boolean {
   );
 }
 
-/** Does what a batch asks for, by turns; the worker calls it, and calls it again where it throws or dies. */
-export async function runBatch(ports: Ports, id: string, turns?: Turns): Promise<void> {
+/** Does what a batch asks for, in the places of `pool`; the worker calls it, and calls it again where it throws or dies. */
+export async function runBatch(ports: Ports, id: string, pool?: TakeDownPool): Promise<void> {
   const batch = await ports.batches.get(id);
   if (!batch || batch.endTime !== undefined) {
     return;
   }
   await revokeMatching(ports, {
     configs: await configsOf(ports, batch),
+    principal: batch.target.kind === 'principal' ? batch.target.principal : undefined,
     matches: (lease) => concerns(batch, lease),
     force: batch.force,
-    turns,
+    pool,
     report: (outcome) => ports.batches.report(id, outcome),
     notBefore: batch.createTime + RECORDED_WITHIN_MS,
   });

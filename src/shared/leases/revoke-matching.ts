@@ -11,31 +11,39 @@ import { isPassing, revoke } from './revoke.ts';
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 4_000;
 
+/** Where fewer than one lease in so many that were passed over was tried, another pass is for little. */
+const WORTH_A_PASS = 100;
+
 /** Of what a batch reports of one lease; the record of the lease says more. */
 const MAX_ERROR = 400;
 
 /** For so long those are tried again that shall end by force, and could not be tried because their cluster was busy. */
 const BUSY_MS = 60_000;
 
-/** How leases that are taken down at the same time share what there is. */
-export interface Turns {
+/** Where leases are taken down, so that those that hang do not hold up others. */
+export interface TakeDownPool {
+  /** How many of a batch are tried at the same time. */
   atOnce: number;
-  /** Runs `work` for that lease when its turn comes; undefined: it has not come, and the lease is to be tried later. */
+  /** Whether to try that lease now, and not to pass it over; it is asked before each try, and cheap. */
+  mayTry(lease: Lease): Promise<boolean>;
+  /** Runs `work` for that lease; undefined: there was no place, and the lease is to be tried later. */
   run<T>(lease: Lease, work: () => Promise<T>): Promise<T | undefined>;
 }
 
-const NO_TURNS: Turns = { atOnce: 16, run: (_lease, work) => work() };
+const UNSHARED: TakeDownPool = { atOnce: 16, mayTry: async () => true, run: (_lease, work) => work() };
 
 /** Which leases, and who is told what became of each. */
 export interface Matching {
   /** Leases on these configs; undefined: on any. */
   configs: readonly string[] | undefined;
+  /** Leases of this principal. Left out: of any. */
+  principal?: string | undefined;
   matches(lease: Lease): boolean;
   report(outcome: BatchOutcome): Promise<void>;
   /** Ends them even where the cluster does not confirm that their objects are gone. */
   force?: boolean | undefined;
   /** Left out: a few at once, whosever they are. */
-  turns?: Turns | undefined;
+  pool?: TakeDownPool | undefined;
   /** It goes on looking until then, for what is recorded meanwhile. Left out: it looks once. */
   notBefore?: number;
 }
@@ -46,19 +54,19 @@ export interface Matching {
  * store is away; then it may be called again.
  */
 export async function revokeMatching(ports: Ports, matching: Matching): Promise<void> {
-  const { turns = NO_TURNS } = matching;
-  const progress: Progress = { tried: new Set(), underWay: new Set(), someAreLeft: false, hasFailed: false };
+  const { pool = UNSHARED } = matching;
+  const progress: Progress = { tried: new Set(), underWay: new Set(), passedOver: 0, hasFailed: false };
   const busyUntil = ports.clock.now() + BUSY_MS;
-  await forEach(untriedLeases(ports, matching, progress), turns.atOnce, async (lease) => {
+  await forEach(untriedLeases(ports, matching, progress), pool.atOnce, async (lease) => {
     try {
       const outcome = isBeingIssued(lease, ports.clock.now())
         ? undefined
-        : await turns.run(lease, () => outcomeOf(ports, lease, matching, busyUntil));
+        : await pool.run(lease, () => outcomeOf(ports, lease, matching, busyUntil));
       if (outcome) {
         progress.tried.add(lease.id);
         await matching.report({ ...outcome, error: shortLine(outcome.error, MAX_ERROR) });
       } else {
-        progress.someAreLeft = true;
+        progress.passedOver += 1;
       }
     } catch (error) {
       progress.hasFailed = true;
@@ -72,8 +80,8 @@ export async function revokeMatching(ports: Ports, matching: Matching): Promise<
 interface Progress {
   tried: Set<string>;
   underWay: Set<string>;
-  /** Since the last pass began: still being issued, changed by others at the same moment, or without a turn. */
-  someAreLeft: boolean;
+  /** Since the last pass began: still being issued, changed by others at the same moment, or without a place. */
+  passedOver: number;
   /** Nothing more is begun. Those who wait for another lease must hear of it, or nobody would. */
   hasFailed: boolean;
 }
@@ -85,26 +93,33 @@ async function* untriedLeases(ports: Ports, matching: Matching, progress: Progre
   let pauseMs = FIRST_PAUSE_MS;
   for (;;) {
     const triedBefore = tried.size;
-    progress.someAreLeft = false;
+    progress.passedOver = 0;
     yield* onePass(ports, matching, progress);
     if (progress.hasFailed) {
       return;
     }
-    if (underWay.size === 0 && !progress.someAreLeft && ports.clock.now() >= notBefore) {
+    if (underWay.size === 0 && progress.passedOver === 0 && ports.clock.now() >= notBefore) {
       return;
     }
-    pauseMs = tried.size > triedBefore ? FIRST_PAUSE_MS : Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+    // A pass reads every lease: where most have no place, what little was done does not bring the next one sooner.
+    const isMoving = (tried.size - triedBefore) * WORTH_A_PASS > progress.passedOver;
+    pauseMs = isMoving ? FIRST_PAUSE_MS : Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
     await ports.clock.sleep(pauseMs);
   }
 }
 
 async function* onePass(ports: Ports, matching: Matching, progress: Progress): AsyncGenerator<Lease> {
   const { tried, underWay } = progress;
+  const { principal, pool = UNSHARED } = matching;
   for (const config of matching.configs ?? [undefined]) {
-    for await (const page of liveLeases(ports, config)) {
+    for await (const page of liveLeases(ports, config, principal)) {
       for (const lease of page.filter(({ id }) => !(tried.has(id) || underWay.has(id))).filter(matching.matches)) {
-        underWay.add(lease.id);
-        yield lease;
+        if (await pool.mayTry(lease)) {
+          underWay.add(lease.id);
+          yield lease;
+        } else {
+          progress.passedOver += 1;
+        }
       }
     }
   }
