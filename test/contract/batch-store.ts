@@ -42,15 +42,16 @@ export function describeBatchStore(open: () => BatchStore): void {
 
   test('what is reported is read in its order, on from where one stopped', async () => {
     const batches = open();
-    const { id } = sampleBatch();
-    await batches.record({ ...sampleBatch(), id });
+    const batch = sampleBatch();
+    const { id } = batch;
+    await batches.record(batch);
     expect(await batches.reports(id, '')).toEqual({ outcomes: [], next: '' });
-    await batches.report(id, outcome('one'));
-    await batches.report(id, forcedOutcome('two'));
+    await batches.report(batch, outcome('one'));
+    await batches.report(batch, forcedOutcome('two'));
     const first = await batches.reports(id, '');
     expect(first.outcomes).toEqual([outcome('one'), forcedOutcome('two')]);
     expect(await batches.reports(id, first.next)).toEqual({ outcomes: [], next: first.next });
-    await batches.report(id, outcome('one'));
+    await batches.report(batch, outcome('one'));
     const second = await batches.reports(id, first.next);
     expect(second.outcomes).toEqual([outcome('one')]);
     expect((await batches.reports(id, second.next)).outcomes).toEqual([]);
@@ -61,7 +62,7 @@ export function describeBatchStore(open: () => BatchStore): void {
     const [batch, other] = [sampleBatch(), sampleBatch()];
     await batches.record(batch);
     await batches.record(other);
-    await batches.report(batch.id, outcome('one'));
+    await batches.report(batch, outcome('one'));
     await batches.end(batch.id, 9);
     expect(await batches.unfinished()).toEqual([other.id]);
     expect(await batches.get(batch.id)).toEqual({ ...batch, endTime: 9 });

@@ -99,7 +99,7 @@ export function describeQuotas(open: (quotas: Quotas) => QuotaStores): void {
         const batch = batchOf('one');
         await batches.record(batch);
         for (let report = 0; report < reports; report++) {
-          await batches.report(batch.id, { leaseId: `lease-${report}`, state: 'REVOKED', error: '' });
+          await batches.report(batch, { leaseId: `lease-${report}`, state: 'REVOKED', error: '' });
         }
         endTime += 1;
         await batches.end(batch.id, endTime);
@@ -128,8 +128,45 @@ export function describeQuotas(open: (quotas: Quotas) => QuotaStores): void {
       const { batches } = open({ ...DEFAULT_QUOTAS, reportsPerPrincipal: 7 });
       const ids = await endedBatches(batches, 4, 3);
       expect(await left(batches, ids)).toEqual(ids.slice(2));
-      const large = await endedBatches(batches, 1, 8);
+      const large = await endedBatches(batches, 1, 7);
       expect(await left(batches, [...ids, ...large])).toEqual(large);
+    });
+
+    test('of those that have not ended, the oldest reports of the longest go, and whoever reads along misses none', async () => {
+      const { batches } = open({ ...DEFAULT_QUOTAS, reportsPerPrincipal: 7 });
+      const [long, short, other] = [batchOf('one'), batchOf('one'), batchOf('other')];
+      const report = (batch: typeof long, leaseId: string) =>
+        batches.report(batch, { leaseId, state: 'REVOKING', error: '' });
+      const read = async (id: string, after = '') => {
+        const { outcomes, next } = await batches.reports(id, after);
+        return { ids: outcomes.map(({ leaseId }) => leaseId), next };
+      };
+      for (const batch of [long, short, other]) {
+        await batches.record(batch);
+      }
+      await report(other, 'o1');
+      for (const leaseId of ['l1', 'l2', 'l3', 'l4', 'l5']) {
+        await report(long, leaseId);
+      }
+      const { next } = await read(long.id);
+      for (const leaseId of ['s1', 's2', 's3']) {
+        await report(short, leaseId);
+      }
+      await report(long, 'l6');
+      await report(long, 'l7');
+      expect((await read(long.id)).ids).toEqual(['l4', 'l5', 'l6', 'l7']);
+      expect((await read(long.id, next)).ids).toEqual(['l6', 'l7']);
+      expect((await read(short.id)).ids).toEqual(['s1', 's2', 's3']);
+      expect((await read(other.id)).ids).toEqual(['o1']);
+    });
+
+    test('what is reported of one that has ended is not kept', async () => {
+      const { batches } = open(DEFAULT_QUOTAS);
+      const batch = batchOf('one');
+      await batches.record(batch);
+      await batches.end(batch.id, 9);
+      await batches.report(batch, { leaseId: 'late', state: 'REVOKED', error: '' });
+      expect((await batches.reports(batch.id, '')).outcomes).toEqual([]);
     });
 
     test('and those of others stay', async () => {

@@ -1,7 +1,7 @@
 import type { Batch, BatchOutcome } from '../../src/shared/domain/batch.ts';
 import { type Quotas, quotaReached } from '../../src/shared/domain/quotas.ts';
 import type { BatchReports, BatchStore } from '../../src/shared/ports/batch-store.ts';
-import type { MemoryRecords } from './memory-records.ts';
+import type { MemoryBatch, MemoryRecords } from './memory-records.ts';
 import { UNLIMITED_QUOTAS } from './unlimited-quotas.ts';
 
 /** Batches in memory. */
@@ -33,17 +33,30 @@ export class MemoryBatchStore implements BatchStore {
     return kept && (JSON.parse(kept.json) as Batch);
   }
 
-  async report(id: string, outcome: BatchOutcome): Promise<void> {
+  async report({ id, principal }: Pick<Batch, 'id' | 'principal'>, outcome: BatchOutcome): Promise<void> {
     const kept = this.#records.batches.get(id);
-    if (kept) {
-      this.#set(id, { ...kept, reports: [...kept.reports, JSON.stringify(outcome)] });
+    if (!kept || kept.ended) {
+      return;
+    }
+    this.#set(id, { ...kept, reports: [...kept.reports, JSON.stringify(outcome)] });
+    const unfinished = this.#of(principal).flatMap((batch) => {
+      const reports = this.#records.batches.get(batch.id)?.reports ?? [];
+      return batch.endTime === undefined ? [{ id: batch.id, count: reports.length }] : [];
+    });
+    const over = unfinished.reduce((sum, { count }) => sum + count, 0) - this.#quotas.reportsPerPrincipal;
+    const [longest] = unfinished.toSorted((one, other) => other.count - one.count);
+    const longestKept = longest && this.#records.batches.get(longest.id);
+    if (over > 0 && longestKept) {
+      const { reports, forgotten = 0 } = longestKept;
+      this.#set(longest.id, { ...longestKept, reports: reports.slice(over), forgotten: forgotten + over });
     }
   }
 
   async reports(id: string, after: string): Promise<BatchReports> {
-    const reports = this.#records.batches.get(id)?.reports ?? [];
-    const outcomes = reports.slice(Number(after)).map((report) => JSON.parse(report) as BatchOutcome);
-    return { outcomes, next: outcomes.length > 0 ? String(reports.length) : after };
+    const { reports = [], forgotten = 0 } = this.#records.batches.get(id) ?? {};
+    const unread = reports.slice(Math.max(0, Number(after) - forgotten));
+    const outcomes = unread.map((report) => JSON.parse(report) as BatchOutcome);
+    return { outcomes, next: outcomes.length > 0 ? String(forgotten + reports.length) : after };
   }
 
   async end(id: string, endTime: number): Promise<void> {
@@ -77,7 +90,7 @@ export class MemoryBatchStore implements BatchStore {
     }
   }
 
-  #set(id: string, kept: { json: string; reports: readonly string[]; ended: boolean }): void {
+  #set(id: string, kept: MemoryBatch): void {
     this.#records.journal.set(this.#records.batches, id, kept);
   }
 }

@@ -39,6 +39,14 @@ interface KeptAccess {
   graceMs?: number;
 }
 
+export interface MemoryBatch {
+  json: string;
+  reports: readonly string[];
+  /** How many came before those. */
+  forgotten?: number;
+  ended: boolean;
+}
+
 /** The tables that the stores in memory share, as those on Redis share one database. Every change is in the journal. */
 export class MemoryRecords {
   readonly leases = new Map<string, KeptLease>();
@@ -47,7 +55,7 @@ export class MemoryRecords {
   readonly requests = new Map<string, { fingerprint: string; leaseId: string; goneAt: number }>();
   /** By principal: until when its issues fill the rate that it is allowed. */
   readonly filledUntil = new Map<string, number>();
-  readonly batches = new Map<string, { json: string; reports: readonly string[]; ended: boolean }>();
+  readonly batches = new Map<string, MemoryBatch>();
   readonly journal: Journal;
   /** Milliseconds since the epoch. */
   readonly now: () => number;

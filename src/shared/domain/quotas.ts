@@ -15,7 +15,7 @@ export interface Quotas {
   batchesPerPrincipal: number;
   /** Batches that have ended; the oldest go first. */
   endedBatchesPerPrincipal: number;
-  /** Reports of leases in all ended batches together; the newest batch always stays. */
+  /** Reports of leases in all unfinished batches together, and in all ended ones; the oldest go first. */
   reportsPerPrincipal: number;
   /** Calls that delete a config at the same time. */
   deletionsPerConfig: number;
@@ -29,7 +29,7 @@ export const FIXED_QUOTAS: Omit<Quotas, 'configsPerPrincipal' | 'gatewaysPerPrin
   streamsPerGateway: 5_000,
   batchesPerPrincipal: 100,
   endedBatchesPerPrincipal: 100,
-  reportsPerPrincipal: 200_000,
+  reportsPerPrincipal: 10_000,
   deletionsPerConfig: 100,
 };
 

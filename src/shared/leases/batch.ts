@@ -55,7 +55,7 @@ export async function runBatch(ports: Ports, id: string, pool?: TakeDownPool): P
     matches: (lease) => concerns(batch, lease),
     force: batch.force,
     pool,
-    report: (outcome) => ports.batches.report(id, outcome),
+    report: (outcome) => ports.batches.report(batch, outcome),
     notBefore: batch.createTime + RECORDED_WITHIN_MS,
   });
   await ports.batches.end(id, ports.clock.now());

@@ -11,6 +11,7 @@ import type { ScriptRunner } from './script-runner.ts';
 import { storeCall } from './store-call.ts';
 
 const recordScript = loadScript('record-batch', 'quota');
+const reportScript = loadScript('report-batch', 'quota');
 const endScript = loadScript('end-batch', 'quota');
 
 /** How long a batch that has ended is kept, unless its principal has many later ones, so that a caller who lost its answer can ask again. */
@@ -48,8 +49,12 @@ export class RedisBatchStore implements BatchStore {
     return parseBatch(await storeCall(() => this.#redis.get(this.#keys.batch(id))));
   }
 
-  async report(id: string, outcome: BatchOutcome): Promise<void> {
-    await storeCall(() => this.#redis.xadd(this.#keys.batchReports(id), '*', 'outcome', JSON.stringify(outcome)));
+  async report({ id, principal }: Pick<Batch, 'id' | 'principal'>, outcome: BatchOutcome): Promise<void> {
+    await reportScript(
+      this.#scripts,
+      [this.#keys.batch(id), this.#keys.batchReports(id), this.#keys.unfinishedBatchesBy(principal)],
+      [id, JSON.stringify(outcome), this.#quotas.reportsPerPrincipal],
+    );
   }
 
   async reports(id: string, after: string): Promise<BatchReports> {
