@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { sweep } from '../../src/shared/leases/sweep.ts';
 import { active, sampleConfig, sampleLease } from '../contract/samples.ts';
 import { memoryPorts } from '../fakes/memory-ports.ts';
@@ -48,4 +48,15 @@ test('alarms that are set wrong are moved, one after the other', async () => {
   const times = ringTimes(late);
   expect(Math.max(...times)).toBeLessThan(A_MINUTE);
   expect(times.filter((at) => at < 100).length).toBeLessThan(100);
+});
+
+test('however many alarms are moved, each rings before the next sweep', async () => {
+  const late = Array.from({ length: 20_000 }, (_, index) => ({ leaseId: `lease-${index}`, at: NOW - 2 * A_MINUTE }));
+  ports.leases.dueBefore = async (_, { offset, limit }) => late.slice(offset, offset + limit);
+  const moved = vi.spyOn(ports.alarm, 'move').mockResolvedValue();
+  vi.spyOn(ports.alarm, 'set').mockResolvedValue();
+  await sweep(ports);
+  expect(moved).toHaveBeenCalledTimes(late.length);
+  const betweenSweepsMs = ports.policy.alarmHorizonMs / 2;
+  expect(Math.max(...moved.mock.calls.map(([{ at }]) => at - NOW))).toBeLessThan(betweenSweepsMs);
 });

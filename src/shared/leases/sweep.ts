@@ -19,6 +19,9 @@ export const LONGEST_PUT_OFF_MS = 60_000;
 /** Between two alarms that are moved: what comes back leaves the worker room for what falls due. */
 const GAP_MS = 2;
 
+/** Of the horizon, which is two sweeps: within this all that are moved ring, before another sweep could move them again. */
+const MOVED_WITHIN = 1 / 4;
+
 /**
  * Sets the alarms of what will want attention soon, and, anew, of what wants attention and does not get it because its
  * job was lost: leases that are overdue or were left half-issued, and batches that have not ended. Forgets ended leases
@@ -82,10 +85,11 @@ async function setAlarms(ports: Ports, appointments: readonly Appointment[]): Pr
 async function moveAlarms(ports: Ports, late: readonly Appointment[]): Promise<void> {
   const limit = pLimit(AT_ONCE);
   const now = ports.clock.now();
+  const withinMs = ports.policy.alarmHorizonMs * MOVED_WITHIN;
   for (let begin = 0; begin < late.length; begin += PAGE) {
     const moved = late.slice(begin, begin + PAGE).map(({ leaseId }, index) => ({
       leaseId,
-      at: now + (begin + index) * GAP_MS,
+      at: now + (((begin + index) * GAP_MS) % withinMs),
     }));
     await Promise.all(moved.map((appointment) => limit(() => ports.alarm.move(appointment))));
   }
