@@ -7,6 +7,9 @@ const HELD_TO_FREE = 2;
 /** On a config, a principal holds at most so many times what it leaves to others of what the config may hold. */
 const HELD_TO_LEFT = 3;
 
+/** Of all places, these are only for a principal and a config that hold none. */
+const KEPT_FOR_NEWCOMERS = 1 / 8;
+
 /** Who holds a place: each of these does. As JSON, so that no two holders have one name, whatever they are called. */
 export class Claim {
   readonly cluster: string;
@@ -26,25 +29,33 @@ export class Claim {
 }
 
 /**
- * Places that are shared so that who holds none finds one, without keeping places empty for anyone: a bound that shrinks
- * as places fill up ("Dynamic queue length thresholds", Choudhury and Hahne, 1998). A cluster holds at most a quarter of
+ * Places that are shared so that who holds none finds one, by a bound that shrinks as places fill up ("Dynamic queue
+ * length thresholds", Choudhury and Hahne, 1998). A cluster holds at most a quarter of
  * what other clusters leave; in a cluster, a config holds at most twice what it leaves free, and so does a principal; in
  * all clusters together, a principal holds at most as much as it leaves free. So of 128 places a cluster takes 32 at most,
- * of which one config alone takes 19, and there is always room for another.
+ * of which one config alone takes 19. Since many principals together could still fill all places, the last eighth is for
+ * newcomers, whose principal and config hold none, as long as their cluster holds less than a quarter of all.
  */
 export class Shares {
   readonly #places: number;
+  readonly #keptForNewcomers: number;
   readonly #held = new Map<string, number>();
   #taken = 0;
 
   constructor(places: number) {
     this.#places = places;
+    this.#keptForNewcomers = Math.floor(places * KEPT_FOR_NEWCOMERS);
   }
 
   hasRoomFor({ cluster, config, principalInConfig, principalInCluster, principal }: Claim): boolean {
     const heldByCluster = this.#heldBy(cluster);
     const leftByOthers = this.#places - (this.#taken - heldByCluster);
     const freeInCluster = leftByOthers * CLUSTER_SHARE - heldByCluster;
+    const free = this.#places - this.#taken;
+    if (free <= this.#keptForNewcomers) {
+      const isNewcomer = this.#heldBy(principal) === 0 && this.#heldBy(config) === 0;
+      return free > 0 && isNewcomer && heldByCluster < this.#places * CLUSTER_SHARE;
+    }
     if (freeInCluster <= 0) {
       return false;
     }
@@ -54,7 +65,7 @@ export class Shares {
       this.#mayHoldMore(config, left * HELD_TO_FREE) &&
       this.#mayHoldMore(principalInConfig, leftToConfig * HELD_TO_LEFT) &&
       this.#mayHoldMore(principalInCluster, left * HELD_TO_FREE) &&
-      this.#mayHoldMore(principal, this.#places - this.#taken - 1)
+      this.#mayHoldMore(principal, free - 1)
     );
   }
 

@@ -26,6 +26,12 @@ function hang(lanes: Lanes, of: ClaimOf, count: number): number {
   return running;
 }
 
+/** Clusters of which each takes all it can before the next. `principalOf`: whose a cluster is. */
+function oneAfterTheOther(index: number, clusters: number, principalOf: (cluster: number) => number): Claim {
+  const cluster = Math.floor(index / 100) % clusters;
+  return claim({ cluster: `${cluster}`, config: `${cluster}`, principal: `${principalOf(cluster)}` });
+}
+
 const ATTACKERS: [string, ClaimOf, Claim][] = [
   ['a config of the same cluster', () => claim(), claim(VICTIM)],
   ['many configs of one principal in the same cluster', (i) => claim({ config: `${i}` }), claim(VICTIM)],
@@ -43,6 +49,21 @@ const ATTACKERS: [string, ClaimOf, Claim][] = [
     'forty clusters of forty tenants',
     (i) => claim({ cluster: `${i % 40}`, config: `${i % 40}`, principal: `${i % 40}` }),
     claim({ ...VICTIM, cluster: 'of-victim' }),
+  ],
+  [
+    'twenty-eight clusters of as many tenants',
+    (i) => oneAfterTheOther(i, 28, (tenant) => tenant),
+    claim({ ...VICTIM, cluster: 'of-victim' }),
+  ],
+  [
+    'eight clusters each of eight tenants',
+    (i) => oneAfterTheOther(i, 64, (cluster) => cluster % 8),
+    claim({ ...VICTIM, cluster: 'of-victim' }),
+  ],
+  [
+    'a hundred tenants, some of them in the cluster of the victim',
+    (i) => claim({ cluster: i % 5 ? `${i % 100}` : 'cluster', config: `${i % 100}`, principal: `${i % 100}` }),
+    claim(VICTIM),
   ],
   [
     'a thousand clusters of one principal',

@@ -16,8 +16,8 @@ import { askPermissions, refuseLacking } from './ask-permissions.ts';
 import { lookAtObjects, requireRoles, warningsOf } from './named-objects.ts';
 import { mintOwnToken } from './prove-renewal.ts';
 
-/** Who asks for trial leases. */
-const TRIAL_PRINCIPAL = 'leasehold';
+/** Whose trial leases are that no caller asks for. */
+const OWN_PRINCIPAL = 'leasehold';
 
 /** Namespaces that are tried at the same time. */
 const NAMESPACES_AT_ONCE = 4;
@@ -83,7 +83,8 @@ function planTrial({ clock, policy }: Ports, config: Config, namespace: string):
   const now = clock.now();
   const trial = planLease(
     config,
-    { namespace, audiences: [], principal: TRIAL_PRINCIPAL },
+    // What a trial leaves behind is taken down on its caller's share of the worker.
+    { namespace, audiences: [], principal: useByCaller('trial').principal ?? OWN_PRINCIPAL },
     {
       id: uuidv7(),
       now,
