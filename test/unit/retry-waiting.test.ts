@@ -1,5 +1,6 @@
-import { beforeEach, expect, test } from 'vitest';
-import type { Config } from '../../src/shared/domain/config.ts';
+import { beforeEach, expect, test, vi } from 'vitest';
+import type { Config, GatewayRef } from '../../src/shared/domain/config.ts';
+import { Unavailable } from '../../src/shared/domain/errors.ts';
 import { type Lease, noteFailure } from '../../src/shared/domain/lease.ts';
 import { retryWaiting, retryWaitingOn } from '../../src/shared/leases/retry-waiting.ts';
 import { active, revoking, sampleConfig, sampleLease } from '../contract/samples.ts';
@@ -14,7 +15,7 @@ beforeEach(() => {
   ports = memoryPorts(() => NOW);
 });
 
-async function storedConfig(name: string, gateway: typeof GATEWAY | undefined): Promise<Config> {
+async function storedConfig(name: string, gateway: GatewayRef | undefined): Promise<Config> {
   const { access, uid } = sampleConfig(name);
   const config = sampleConfig(name, { uid, access: { ...access, gateway } });
   await ports.configs.keepAccess(config.access);
@@ -142,4 +143,33 @@ test('a gateway that comes and goes is gone through once at a time', async () =>
   await manyWaiting(await storedConfig('many', GATEWAY), 10);
   const retried = await Promise.all(Array.from({ length: 5 }, () => retryWaiting(ports, GATEWAY)));
   expect(retried).toEqual([10, 0, 0, 0, 0]);
+});
+
+test('however many gateways of one tenant come back at once, all leases are gone through twice at most', async () => {
+  const others = Array.from({ length: 50 }, (_, index) => ({
+    name: `flapping-${index}`,
+    uid: `uid-of-flapping-${index}`,
+  }));
+  await manyWaiting(await storedConfig('many', others[7]), 10);
+  await manyWaiting(await storedConfig('own', GATEWAY), 3);
+  const reads = vi.spyOn(ports.leases, 'list');
+  const retried = await Promise.all([...others, GATEWAY].map((gateway) => retryWaiting(ports, gateway)));
+  expect(retried).toEqual([...others.map((_, index) => (index === 7 ? 10 : 0)), 3]);
+  expect(reads.mock.calls.filter(([{ before }]) => before === undefined).length).toBeLessThanOrEqual(2);
+});
+
+test('a gateway that is back while others are gone through has its turn after them, once', async () => {
+  await manyWaiting(await storedConfig('many', GATEWAY), 10);
+  const late = { name: 'late', uid: 'uid-of-late' };
+  await manyWaiting(await storedConfig('own', late), 3);
+  const first = retryWaiting(ports, GATEWAY);
+  await Promise.resolve();
+  expect(await Promise.all([first, retryWaiting(ports, late), retryWaiting(ports, late)])).toEqual([10, 3, 0]);
+});
+
+test('a look that fails is told to those who waited for it, and the next one is made', async () => {
+  await manyWaiting(await storedConfig('many', GATEWAY), 10);
+  vi.spyOn(ports.leases, 'list').mockRejectedValueOnce(new Unavailable('STORE_UNAVAILABLE', 'the store is away'));
+  await expect(retryWaiting(ports, GATEWAY)).rejects.toThrow('the store is away');
+  expect(await retryWaiting(ports, GATEWAY)).toBe(10);
 });

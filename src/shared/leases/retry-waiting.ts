@@ -15,49 +15,89 @@ const SOON_MS = 1_000;
 /** Between two tries of one config's leases: what comes back after an outage must not be met by all that waited. */
 const GAP_MS = 10;
 
-/** Gateways, by uid, whose leases are being gone through. */
-const underWay = new Set<string>();
+/**
+ * Retries what waits for gateways that are back. A look goes through all leases that are being taken down, whosever they
+ * are: so there is one at a time, for all gateways that came back since the one before it began.
+ */
+class GatewayRetries {
+  /** How many leases of each, by uid, are retried: by the look that runs, and by the one after it. */
+  #running = new Map<string, number>();
+  #next = new Map<string, number>();
+  #nextLook: Promise<Map<string, number>> | undefined;
+  readonly #limit = pLimit(1);
+
+  /** One that comes and goes is gone through once at a time: what a look has passed was given its try a moment ago. */
+  async retry(ports: Ports, { uid }: GatewayRef): Promise<number> {
+    if (this.#running.has(uid) || this.#next.has(uid)) {
+      return 0;
+    }
+    this.#next.set(uid, 0);
+    this.#nextLook ??= this.#limit(() => this.#look(ports));
+    const retried = await this.#nextLook;
+    return retried.get(uid) ?? 0;
+  }
+
+  async #look(ports: Ports): Promise<Map<string, number>> {
+    const gateways = this.#next;
+    this.#running = gateways;
+    this.#next = new Map();
+    this.#nextLook = undefined;
+    try {
+      const reachedBy = retryEach(ports, undefined, async (lease) => {
+        const uid = await gatewayOf(ports, lease);
+        return uid !== undefined && gateways.has(uid) ? uid : undefined;
+      });
+      for await (const uid of reachedBy) {
+        gateways.set(uid, (gateways.get(uid) ?? 0) + 1);
+      }
+      return gateways;
+    } finally {
+      this.#running = new Map();
+    }
+  }
+}
+
+/** Of each store. */
+const retriesOf = new WeakMap<Ports['leases'], GatewayRetries>();
 
 /**
  * A gateway is connected again: leases that are reached through it, and whose taking down failed, are tried now, one after
- * the other, and not only when their backoff, which grew through the outage, is over. Returns how many. A gateway that
- * comes and goes is gone through once at a time: what a run has passed was given its try a moment ago. Throws Unavailable.
+ * the other, and not only when their backoff, which grew through the outage, is over. Returns how many. Throws Unavailable.
  */
-export async function retryWaiting(ports: Ports, gateway: GatewayRef): Promise<number> {
-  if (underWay.has(gateway.uid)) {
-    return 0;
-  }
-  underWay.add(gateway.uid);
-  try {
-    return await retryEach(ports, undefined, (lease) => isReachedBy(ports, lease, gateway));
-  } finally {
-    underWay.delete(gateway.uid);
-  }
+export function retryWaiting(ports: Ports, gateway: GatewayRef): Promise<number> {
+  const retries = retriesOf.get(ports.leases) ?? new GatewayRetries();
+  retriesOf.set(ports.leases, retries);
+  return retries.retry(ports, gateway);
 }
 
 /** The same for the leases on a config that got another access: its token may take them down. */
-export function retryWaitingOn(ports: Ports, config: string): Promise<number> {
-  return retryEach(ports, config, async () => true);
-}
-
-/** Page by page, so that however many leases wait, few are held. */
-async function retryEach(
-  ports: Ports,
-  config: string | undefined,
-  isConcerned: (lease: Lease) => Promise<boolean>,
-): Promise<number> {
-  const limit = pLimit(AT_ONCE);
-  const slots = new Slots(ports.clock.now());
+export async function retryWaitingOn(ports: Ports, config: string): Promise<number> {
   let retried = 0;
-  for await (const page of revokingLeases(ports, config)) {
-    const verdicts = await Promise.all(page.map((lease) => limit(async () => slots.isOf(lease) && isConcerned(lease))));
-    const tries = page.flatMap((lease, index) =>
-      verdicts[index] && slots.isOf(lease) ? [{ lease, at: slots.take(lease) }] : [],
-    );
-    await Promise.all(tries.map(({ lease, at }) => limit(() => retry(ports, lease, at))));
-    retried += tries.length;
+  for await (const count of retryEach(ports, config, async () => 1)) {
+    retried += count;
   }
   return retried;
+}
+
+/** Page by page, so that however many leases wait, few are held. Yields what `concern` tells of each that is tried. */
+async function* retryEach<T>(
+  ports: Ports,
+  config: string | undefined,
+  concern: (lease: Lease) => Promise<T | undefined>,
+): AsyncIterable<T> {
+  const limit = pLimit(AT_ONCE);
+  const slots = new Slots(ports.clock.now());
+  for await (const page of revokingLeases(ports, config)) {
+    const concerns = await Promise.all(
+      page.map((lease) => limit(async () => (slots.isOf(lease) ? concern(lease) : undefined))),
+    );
+    const tries = page.flatMap((lease, index) => {
+      const told = concerns[index];
+      return told !== undefined && slots.isOf(lease) ? [{ lease, told, at: slots.take(lease) }] : [];
+    });
+    await Promise.all(tries.map(({ lease, at }) => limit(() => retry(ports, lease, at))));
+    yield* tries.map(({ told }) => told);
+  }
 }
 
 /** The newest first. A page may be short, because leases end meanwhile: only an empty one is the last. */
@@ -96,8 +136,8 @@ class Slots {
 }
 
 /** Its own access says so: its config may have gone to another cluster. */
-async function isReachedBy(ports: Ports, lease: Lease, { uid }: GatewayRef): Promise<boolean> {
-  return (await ownAccess(ports, lease))?.gateway?.uid === uid;
+async function gatewayOf(ports: Ports, lease: Lease): Promise<string | undefined> {
+  return (await ownAccess(ports, lease))?.gateway?.uid;
 }
 
 /** One that is being taken down at this moment has not failed yet, or is tried again soon if whoever does it dies. */
