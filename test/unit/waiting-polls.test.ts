@@ -106,7 +106,7 @@ test('a stream of a batch without news asks the store about once a second, and s
   const first = news.next();
   await clock.advance(WAIT_MS);
   expect(reads.batches).toBeLessThan(20);
-  await ports.batches.report(batch.id, { leaseId: 'lease', state: 'REVOKED', error: '' });
+  await ports.batches.report(batch, { leaseId: 'lease', state: 'REVOKED', error: '' });
   await clock.advance(1_000);
   expect(await first).toMatchObject({ value: { ended: false } });
   const last = news.next();
