@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { bombWithHeaders } from '../test/support/header-bomb.ts';
 import { connectTo } from '../test/support/leasehold.ts';
 import { spawnLeasehold } from '../test/support/leasehold-process.ts';
 import { type Flood, floodWithBodies, floodWithConnections, OPENINGS, residentMb } from '../test/support/strangers.ts';
@@ -16,9 +17,24 @@ const HANDSHAKES = 2_000;
 const bodies = (path: string) => (address: string) =>
   floodWithBodies(address, { connections: CONNECTIONS, streams: 16, bytes: 255 * 1024, path });
 
+/** Of each request 60 KiB of headers, which are about 160 bytes on the wire. */
+const headers = (reads: boolean, acknowledges: boolean) => (address: string) =>
+  bombWithHeaders(address, {
+    connections: CONNECTIONS,
+    streams: 256,
+    path: '/leasehold.v1.LeaseService/ListLeases',
+    authorization: 'Bearer nothing',
+    bytes: 60 * 1024,
+    reads,
+    acknowledges,
+  });
+
 const FLOODS: Record<string, (address: string) => Flood> = {
   [`${CONNECTIONS} connections, 16 requests of 255 KiB each`]: bodies('/leasehold.v1.LeaseService/ListLeases'),
   'the same to health checking': bodies('/grpc.health.v1.Health/Check'),
+  '256 requests with 60 KiB of headers each': headers(true, true),
+  'the same, without heeding the settings': headers(true, false),
+  'the same, without reading': headers(false, false),
   ...Object.fromEntries(
     OPENINGS.map((opening) => [
       `${HANDSHAKES} connections that send ${opening}`,

@@ -16,7 +16,7 @@ import type { CallerContext } from './caller.ts';
 import { openDoors } from './doors.ts';
 import { Guard } from './guard.ts';
 import { CallsUnderWay } from './limits/calls-under-way.ts';
-import { connectionOptions } from './limits/connection-options.ts';
+import { connectionOptions, maxStreams } from './limits/connection-options.ts';
 import { addressOf, sourceNetwork } from './limits/source-network.ts';
 import { endStalledCalls, stalledCall } from './limits/stalled-calls.ts';
 import { Lists } from './lists.ts';
@@ -74,7 +74,7 @@ export async function startServer(
     maxCalls: settings.LEASEHOLD_MAX_CALLS_PER_PRINCIPAL,
     callTimeoutMs: settings.LEASEHOLD_CALL_TIMEOUT * 1000,
   };
-  const connections = boundConnections('server', settings, log);
+  const connections = boundConnections('server', maxStreams(settings), settings, log);
   const authentication = new Authentication({
     doors,
     connections,

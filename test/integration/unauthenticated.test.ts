@@ -7,6 +7,7 @@ import { readSettings } from '../../src/shared/settings.ts';
 import { createLogger } from '../../src/shared/telemetry/logger.ts';
 import { makeTempFolder, type TempFolder } from '../servers/temp-folder.ts';
 import { eventually } from '../support/eventually.ts';
+import { bombWithHeaders } from '../support/header-bomb.ts';
 import { connectTo, type LeaseholdClient, leaseholdEnvironment } from '../support/leasehold.ts';
 import { framed, RawGrpc } from '../support/raw-grpc.ts';
 import { recordSpans } from '../support/record-spans.ts';
@@ -32,6 +33,9 @@ const UNREAD_BYTES = 128 * KIB;
 
 /** A bearer token that takes for ever to be verified. */
 const SLOW = 'slow';
+
+/** As many streams as a connection may have before a call on it is authenticated. */
+const EARLY_STREAMS = 8;
 
 const MAX_CONNECTIONS = 64;
 const MAX_CALLS = 16;
@@ -116,7 +120,7 @@ test.each(bodies)('%s: the request is refused before it is read, and its sender 
 });
 
 test('requests whose callers are not known yet are not read, and no more than 128 of a network wait', async () => {
-  const [connections, streams] = [20, 16];
+  const [connections, streams] = [24, EARLY_STREAMS];
   const headers = { authorization: `Bearer ${SLOW}` };
   const flood = floodWithBodies(server.address, { connections, streams, bytes: 250 * KIB, path: LIST, headers });
   // Those that come within the time of grace give way when others come after it.
@@ -128,6 +132,48 @@ test('requests whose callers are not known yet are not read, and no more than 12
   });
   await whileServed(flood, () => expect(late.pending()).toBe(streams));
   expect(flood.sent()).toBeLessThan(connections * streams * (UNREAD_BYTES + 4 * KIB));
+});
+
+test.each<[string, { bytes?: number; path?: string; acknowledges?: boolean }, number]>([
+  ['small headers', {}, EARLY_STREAMS],
+  ['small headers, from a client that heeds no settings', { acknowledges: false }, EARLY_STREAMS],
+  ['60 KiB of headers that are 160 bytes on the wire', { bytes: 60 * KIB }, 0],
+  ['the same, from a client that heeds no settings', { bytes: 60 * KIB, acknowledges: false }, 0],
+  ['headers just above 32 KiB', { bytes: 32 * KIB }, 0],
+  ['watching health', { path: WATCH }, EARLY_STREAMS],
+])(
+  'of 256 requests at once on a connection without an authenticated call, with %s, few are held',
+  async (_name, more, held) => {
+    const bomb = { connections: 1, streams: 256, path: LIST, bytes: 0, authorization: `Bearer ${SLOW}`, ...more };
+    const flood = bombWithHeaders(server.address, bomb);
+    await whileServed(flood, () => expect(flood.pending()).toBe(held));
+    expect(flood.open()).toBe(1);
+  },
+);
+
+test.each([ATTACH, ENROL])('of 256 requests at once for %s of the relay, few are held', async (path) => {
+  const bomb = { connections: 1, streams: 256, path, bytes: 0, authorization: '' };
+  const flood = bombWithHeaders(relayAddress, bomb);
+  await whileServed(flood, () => expect(flood.pending()).toBe(EARLY_STREAMS));
+});
+
+test('a caller that makes as many calls at once as it may on a new connection has all of them answered', async () => {
+  const other = connectTo(server.address);
+  onTestFinished(() => other.close());
+  const calls = Array.from({ length: MAX_CALLS }, () => other.configs.listConfigs({}));
+  expect(await Promise.allSettled(calls)).toEqual(calls.map(() => expect.objectContaining({ status: 'fulfilled' })));
+});
+
+test('a connection may have more streams once a call on it was authenticated', async () => {
+  const raw = await RawGrpc.connect(server.address);
+  onTestFinished(() => raw.close());
+  await raw.call(LIST, [Buffer.of()]);
+  const watches = Array.from({ length: 2 * EARLY_STREAMS }, () => {
+    const watch = raw.begin(WATCH, { authorization: '' });
+    watch.end(framed(Buffer.of()));
+    return once(watch, 'data');
+  });
+  await Promise.all(watches);
 });
 
 test('a caller has as many requests read as it may have calls, on all of its connections together', async () => {

@@ -27,7 +27,7 @@ export interface BodyFlood {
 }
 
 /** Another network than that of the tests' clients: all of 127.0.0.0/8 is this machine. */
-const ELSEWHERE = '127.0.0.2';
+export const ELSEWHERE = '127.0.0.2';
 
 /** Connections with as many requests as they may have, of which each sends as much as it may. */
 export function floodWithBodies(address: string, { connections, streams, bytes, path, headers }: BodyFlood): Flood {

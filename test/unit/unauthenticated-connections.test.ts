@@ -8,7 +8,7 @@ import { eventually } from '../support/eventually.ts';
 /** An HTTP/2 server that does with its sessions what a test wants, and how many connections it has. */
 async function serve(options: { max?: number; idleMs?: number }, opened?: Opened) {
   const evicted: number[] = [];
-  const connections = new UnauthenticatedConnections(options.max ?? 100, () => void evicted.push(1), options.idleMs);
+  const connections = new UnauthenticatedConnections({ max: 100, maxStreams: 256, ...options }, () => evicted.push(1));
   const server = createServer();
   await connections.bounding(async () => {
     server.listen(0, '127.0.0.1');

@@ -25,7 +25,10 @@ import { statusError } from './status-error.ts';
 import { UnprovenCalls } from './unproven-calls.ts';
 
 /** Streams last for ever here: no connection grows too old. */
-const CONNECTION_OPTIONS = { 'grpc.max_concurrent_streams': 1_000, 'grpc.max_connection_idle_ms': 60_000 };
+const CONNECTION_OPTIONS = { 'grpc.max_connection_idle_ms': 60_000 };
+
+/** Of one connection, once a call on it has proven who it is of. */
+const MAX_STREAMS = 1_000;
 
 const PATIENCE_MS = 30_000;
 
@@ -52,7 +55,7 @@ export async function startRelay(
       log.warn({ rpc, peer }, 'a stream of the relay was ended: its other side stands still');
     }
   });
-  const connections = boundConnections('relay', settings, log);
+  const connections = boundConnections('relay', MAX_STREAMS, settings, log);
   const unproven = new UnprovenCalls(connections);
   const interceptors = [stalled, boundStatuses, unproven.interceptor];
   const server = new Server({ ...tunnelOptions, ...CONNECTION_OPTIONS, interceptors });

@@ -7,14 +7,15 @@ import { UnauthenticatedConnections } from './unauthenticated-connections.ts';
 /** More than a caller needs, who may have each call on a connection of its own. */
 const MIN_CONNECTIONS_OF_A_CALLER = 256;
 
-/** The bounds of a listener, as the settings say; the log tells when they are reached. */
+/** The bounds of a listener, as the settings say; the log tells when they are reached. `maxStreams`: of one connection. */
 export function boundConnections(
   listener: 'server' | 'relay',
+  maxStreams: number,
   { LEASEHOLD_MAX_UNAUTHENTICATED_CONNECTIONS: max }: Settings,
   log: Logger,
 ): UnauthenticatedConnections {
   const warn = withoutRepeats(({ message }, repeats) => log.warn({ listener, max, repeats }, message));
-  return new UnauthenticatedConnections(max, () =>
+  return new UnauthenticatedConnections({ max, maxStreams }, () =>
     warn(new Error('too many connections without an authenticated call: the oldest are closed')),
   );
 }

@@ -8,6 +8,16 @@ import { showRepeatedAuthorization } from './repeated-authorization.ts';
  */
 const CREATED = 'http2.server.stream.created';
 
+/**
+ * Of a call, as SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113, 6.5.2): enough for a token with as many groups as count
+ * (MAX_GROUPS_LENGTH, in base64). Node refuses more (ENHANCE_YOUR_CALM, which is RESOURCE_EXHAUSTED) as soon as the client has
+ * acknowledged the setting.
+ */
+export const MAX_HEADER_BYTES = 32 * 1024;
+
+/** Of a header beside its name and value (RFC 9113, 6.5.2). */
+const HEADER_OVERHEAD = 32;
+
 /** Four times as long as ours. */
 const MAX_PATH = 256;
 
@@ -26,11 +36,32 @@ export function boundEarlyHeaders(): { close(): void } {
   const listener = (message: unknown) => {
     const { headers, stream } = message as { headers: IncomingHttpHeaders; stream: ServerHttp2Stream };
     showRepeatedAuthorization(stream.session);
+    dropIfTooLarge(headers);
     boundPath(headers);
     boundDeadline(headers);
   };
   subscribe(CREATED, listener);
   return { close: () => void unsubscribe(CREATED, listener) };
+}
+
+/**
+ * Of a client that has not acknowledged the bound, Node takes megabytes. Without its headers, grpc-js refuses such a call: it
+ * has no content type.
+ */
+function dropIfTooLarge(headers: IncomingHttpHeaders): void {
+  let bytes = 0;
+  for (const [name, value = ''] of Object.entries(headers)) {
+    for (const one of [value].flat()) {
+      bytes += name.length + one.length + HEADER_OVERHEAD;
+    }
+  }
+  if (bytes > MAX_HEADER_BYTES) {
+    for (const name of Object.keys(headers)) {
+      if (!name.startsWith(':')) {
+        delete headers[name];
+      }
+    }
+  }
 }
 
 /**
