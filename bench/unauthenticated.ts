@@ -17,24 +17,27 @@ const HANDSHAKES = 2_000;
 const bodies = (path: string) => (address: string) =>
   floodWithBodies(address, { connections: CONNECTIONS, streams: 16, bytes: 255 * 1024, path });
 
-/** Of each request 60 KiB of headers, which are about 160 bytes on the wire. */
-const headers = (reads: boolean, acknowledges: boolean) => (address: string) =>
-  bombWithHeaders(address, {
-    connections: CONNECTIONS,
-    streams: 256,
-    path: '/leasehold.v1.LeaseService/ListLeases',
-    authorization: 'Bearer nothing',
-    bytes: 60 * 1024,
-    reads,
-    acknowledges,
-  });
+/** Headers that are about 160 bytes on the wire. */
+const headers =
+  (bytes: number, { reads = true, acknowledges = true } = {}) =>
+  (address: string) =>
+    bombWithHeaders(address, {
+      connections: CONNECTIONS,
+      streams: 256,
+      path: '/leasehold.v1.LeaseService/ListLeases',
+      authorization: 'Bearer nothing',
+      bytes,
+      reads,
+      acknowledges,
+    });
 
 const FLOODS: Record<string, (address: string) => Flood> = {
   [`${CONNECTIONS} connections, 16 requests of 255 KiB each`]: bodies('/leasehold.v1.LeaseService/ListLeases'),
   'the same to health checking': bodies('/grpc.health.v1.Health/Check'),
-  '256 requests with 60 KiB of headers each': headers(true, true),
-  'the same, without heeding the settings': headers(true, false),
-  'the same, without reading': headers(false, false),
+  '256 requests with 28 KiB of headers each, fewer than a call may have': headers(28 * 1024),
+  '256 requests with 60 KiB of headers each': headers(60 * 1024),
+  'the same, without heeding the settings': headers(60 * 1024, { acknowledges: false }),
+  'the same, without reading': headers(60 * 1024, { reads: false, acknowledges: false }),
   ...Object.fromEntries(
     OPENINGS.map((opening) => [
       `${HANDSHAKES} connections that send ${opening}`,

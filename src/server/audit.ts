@@ -3,6 +3,7 @@ import { Status } from 'nice-grpc-common';
 import { ClusterError } from '../shared/domain/cluster-error.ts';
 import { LeaseholdError, ReasonedError } from '../shared/domain/errors.ts';
 import { type Principal, principalName } from '../shared/domain/principal.ts';
+import type { Reason } from '../shared/domain/reasons.ts';
 import { redact } from '../shared/domain/redact.ts';
 import { shorten } from '../shared/domain/shorten.ts';
 import type { Action, Conditions, Origin, Resource } from '../shared/ports/authorizer.ts';
@@ -43,6 +44,17 @@ const REFUSALS = new Set([Status.UNAUTHENTICATED, Status.PERMISSION_DENIED, Stat
 /** Of a known caller: refused before anything was done, by Leasehold itself. As cheap to provoke as the refusals above. */
 const WITHOUT_EFFECT = new Set([...REFUSALS, Status.INVALID_ARGUMENT, Status.NOT_FOUND, Status.ALREADY_EXISTS]);
 
+/**
+ * A change of a config is tried on its cluster before the store says that its name is taken or there is no room: its
+ * refusal may come after objects were made, but for reasons that are found before the trial.
+ */
+const TRIED_FIRST = new Set<string>(['CreateConfig', 'UpdateConfig'] satisfies Action[]);
+const AFTER_A_TRIAL = new Set([Status.ALREADY_EXISTS, Status.RESOURCE_EXHAUSTED]);
+const BEFORE_A_TRIAL = new Set<string>(['TOO_MANY_CALLS', 'TRIAL_RATE_EXCEEDED'] satisfies Reason[]);
+
+/** Characters of a name in a summary: those of configs have no more. */
+const MAX_RESOURCE = 64;
+
 /** Characters of why a call failed: as much as a caller hears of it. */
 const MAX_WHY = 2_048;
 
@@ -67,7 +79,7 @@ export function auditTo(log: Ports['log']): AuditLog {
     if (!principal || REFUSALS.has(code)) {
       countRefused(reason);
     }
-    if (mayBeSummedUp(event, code) && !floods.isWritten(refusalOf(event, code, reason))) {
+    if (mayBeSummedUp(event, code, reason) && !floods.isWritten(refusalOf(event, code, reason))) {
       return;
     }
     const why = error instanceof LeaseholdError ? shorten(redact(error.message), MAX_WHY) : undefined;
@@ -80,13 +92,23 @@ export function auditTo(log: Ports['log']): AuditLog {
 }
 
 /** What a cluster refused may have been tried there: it is told of one by one. */
-function mayBeSummedUp({ principal, error }: AuditEvent, code: Status): boolean {
-  return principal === undefined || (WITHOUT_EFFECT.has(code) && !(error instanceof ClusterError));
+function mayBeSummedUp({ principal, action, error }: AuditEvent, code: Status, reason: string): boolean {
+  if (principal === undefined) {
+    return true;
+  }
+  const mayHaveTried = TRIED_FIRST.has(action) && AFTER_A_TRIAL.has(code) && !BEFORE_A_TRIAL.has(reason);
+  return WITHOUT_EFFECT.has(code) && !mayHaveTried && !(error instanceof ClusterError);
 }
 
-function refusalOf({ principal, action, origin }: AuditEvent, code: Status, reason: string): Refusal {
-  const name = principal && principalName(principal);
-  return { principal: name, sourceIp: origin.sourceIp, action, code: Status[code], reason };
+function refusalOf({ principal, action, origin, resource }: AuditEvent, code: Status, reason: string): Refusal {
+  return {
+    principal: principal && principalName(principal),
+    sourceIp: origin.sourceIp,
+    action,
+    resource: shownResource(resource),
+    code: Status[code],
+    reason,
+  };
 }
 
 /** The action of an RPC, of whose path that is the end. */
@@ -106,8 +128,15 @@ function codeOf(error: unknown): Status {
   return isAbortError(error) ? Status.CANCELLED : Status.INTERNAL;
 }
 
+interface NamedResource {
+  config?: string;
+  lease?: string;
+  owner?: string;
+  gateway?: string;
+}
+
 /** Names only: an audit event is kept for long, and read by many. */
-function named(resource: Resource | undefined): object {
+function named(resource: Resource | undefined): NamedResource {
   switch (resource?.kind) {
     case 'config':
       return { config: resource.config.name };
@@ -120,4 +149,11 @@ function named(resource: Resource | undefined): object {
     default:
       return {};
   }
+}
+
+/** Undefined where it has no name. */
+function shownResource(resource: Resource | undefined): string | undefined {
+  const { config, lease, gateway } = named(resource);
+  const [kind, name] = Object.entries({ lease, config, gateway }).find(([, name]) => name !== undefined) ?? [];
+  return name === undefined ? undefined : `${kind}/${shorten(name, MAX_RESOURCE)}`;
 }

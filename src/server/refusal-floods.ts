@@ -6,6 +6,8 @@ export interface Refusal {
   principal: string | undefined;
   sourceIp: string | undefined;
   action: string;
+  /** As `config/orders`; undefined: not known, or of no single one. */
+  resource?: string | undefined;
   code: string;
   /** Of the error. */
   reason: string;
@@ -21,6 +23,7 @@ export interface FloodSummary {
   principals?: Record<string, number>;
   sources: Record<string, number>;
   actions: Record<string, number>;
+  resources?: Record<string, number>;
   reasons: Record<string, number>;
 }
 
@@ -28,7 +31,7 @@ interface Summed {
   count: number;
   first: number;
   last: number;
-  by: Record<'principals' | 'sources' | 'actions' | 'reasons', Map<string, number>>;
+  by: Record<'principals' | 'sources' | 'actions' | 'resources' | 'reasons', Map<string, number>>;
 }
 
 const WINDOW_MS = 10_000;
@@ -36,8 +39,12 @@ const WINDOW_MS = 10_000;
 /** Refusals alike that are written one by one in a window. */
 const FIRST_FEW = 5;
 
-/** All that are written one by one in a window, of callers that are not known and of those that are. */
-const MAX_WRITTEN = 100;
+/**
+ * All that are written one by one in a window: of one caller that is known, so that none uses up what others have; of all
+ * of them, since whoever has an issuer's key may call by many names; and of all calls that are not authenticated.
+ */
+const MAX_WRITTEN_OF_ONE = 20;
+const MAX_WRITTEN = { authenticated: 500, unauthenticated: 100 };
 
 /** What is told apart in a window: an attacker chooses addresses and, with an issuer's key, names. */
 const MAX_KEYS = 1_000;
@@ -48,13 +55,16 @@ const OTHERS = 'others';
 /**
  * Bounds what refused calls write to the log, so that a flood of them fills no disk and hides no other line: the first few
  * that are alike are written one by one, the others are counted, and told of in one summary for each window. Those without
- * credentials are alike by source network and reason, others by principal, action and reason. Each kind has its own bound:
+ * credentials are alike by source network and reason, others by principal, action, resource and reason. Each kind has its own bound:
  * a flood of one hides nothing of the other.
  */
 export class RefusalFloods {
   readonly #summarize: (summary: FloodSummary) => void;
   readonly #clock: () => number;
-  readonly #kinds = { unauthenticated: new Window(), authenticated: new Window() };
+  readonly #kinds = {
+    unauthenticated: new Window(MAX_WRITTEN.unauthenticated),
+    authenticated: new Window(MAX_WRITTEN.authenticated),
+  };
   #timer: NodeJS.Timeout | undefined;
 
   /** `summarize` is told at the end of each window that has something to tell. `clock`: milliseconds since the epoch. */
@@ -84,22 +94,32 @@ export class RefusalFloods {
 }
 
 class Window {
+  readonly #maxWritten: number;
   readonly #alike = new Map<string, number>();
+  /** Written lines by principal. */
+  readonly #writtenOf = new Map<string, number>();
   #written = 0;
   #summed: Summed | undefined;
 
+  constructor(maxWritten: number) {
+    this.#maxWritten = maxWritten;
+  }
+
   isWritten(refusal: Refusal, now: number): boolean {
-    const { principal, sourceIp, action, code, reason } = refusal;
+    const { principal, sourceIp, action, resource, code, reason } = refusal;
     const source = sourceNetwork(sourceIp);
-    const kind = JSON.stringify(principal === undefined ? [source, reason] : [principal, action, code, reason]);
-    const key = this.#alike.has(kind) || this.#alike.size < MAX_KEYS ? kind : OTHERS;
-    const count = (this.#alike.get(key) ?? 0) + 1;
-    this.#alike.set(key, count);
-    if (count <= FIRST_FEW && this.#written < MAX_WRITTEN) {
+    const kind = principal === undefined ? [source, reason] : [principal, action, resource, code, reason];
+    const ofOne = principal === undefined ? 0 : (this.#writtenOf.get(principal) ?? 0);
+    // Who has no lines left takes no keys either.
+    const mayHaveLine = ofOne < MAX_WRITTEN_OF_ONE && this.#written < this.#maxWritten;
+    if (mayHaveLine && countIn(this.#alike, JSON.stringify(kind)) <= FIRST_FEW) {
       this.#written += 1;
+      if (principal !== undefined) {
+        this.#writtenOf.set(principal, ofOne + 1);
+      }
       return true;
     }
-    this.#sum(principal, source, action, reason, now);
+    this.#sum(refusal, source, now);
     return false;
   }
 
@@ -107,12 +127,13 @@ class Window {
   end(): FloodSummary | undefined {
     const summed = this.#summed;
     this.#alike.clear();
+    this.#writtenOf.clear();
     this.#written = 0;
     this.#summed = undefined;
     if (!summed) {
       return undefined;
     }
-    const { principals, sources, actions, reasons } = summed.by;
+    const { principals, sources, actions, resources, reasons } = summed.by;
     return {
       count: summed.count,
       first: new Date(summed.first).toISOString(),
@@ -120,16 +141,23 @@ class Window {
       ...(principals.size > 0 && { principals: mostFrequent(principals) }),
       sources: mostFrequent(sources),
       actions: mostFrequent(actions),
+      ...(resources.size > 0 && { resources: mostFrequent(resources) }),
       reasons: mostFrequent(reasons),
     };
   }
 
-  #sum(principal: string | undefined, source: string, action: string, reason: string, now: number): void {
+  #sum({ principal, action, resource, reason }: Refusal, source: string, now: number): void {
     this.#summed ??= {
       count: 0,
       first: now,
       last: now,
-      by: { principals: new Map(), sources: new Map(), actions: new Map(), reasons: new Map() },
+      by: {
+        principals: new Map(),
+        sources: new Map(),
+        actions: new Map(),
+        resources: new Map(),
+        reasons: new Map(),
+      },
     };
     const { by } = this.#summed;
     this.#summed.count += 1;
@@ -140,12 +168,18 @@ class Window {
     if (principal !== undefined) {
       countIn(by.principals, principal);
     }
+    if (resource !== undefined) {
+      countIn(by.resources, resource);
+    }
   }
 }
 
-function countIn(counts: Map<string, number>, name: string): void {
+/** Returns how many there are by now. */
+function countIn(counts: Map<string, number>, name: string): number {
   const key = counts.has(name) || counts.size < MAX_KEYS ? name : OTHERS;
-  counts.set(key, (counts.get(key) ?? 0) + 1);
+  const count = (counts.get(key) ?? 0) + 1;
+  counts.set(key, count);
+  return count;
 }
 
 function mostFrequent(counts: ReadonlyMap<string, number>): Record<string, number> {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type AuditEvent, type AuditLog, auditTo } from '../../src/server/audit.ts';
 import {
   Aborted,
+  AlreadyExists,
   InvalidArgument,
   NotFound,
   PermissionDenied,
@@ -27,6 +28,7 @@ const Summary = z.object({
   principals: z.record(z.string(), z.number()).optional(),
   sources: z.record(z.string(), z.number()),
   actions: z.record(z.string(), z.number()),
+  resources: z.record(z.string(), z.number()).optional(),
   reasons: z.record(z.string(), z.number()),
 });
 
@@ -166,6 +168,61 @@ describe('of a known caller', () => {
     audit(as(caller('bob'), denied));
     audit(as(alice, denied, 'RevokeLease'));
     expect(lines.slice(-2)).toMatchObject([{ action: 'IssueLease' }, { action: 'RevokeLease' }]);
+  });
+
+  const denied = new PermissionDenied('PERMISSION_DENIED', 'no');
+  const lease = (name: string) => ({ resource: { kind: 'any', of: 'lease', name } as const });
+
+  test('what hides behind refusals of other leases has a line, and the summary names its lease', () => {
+    for (let index = 0; index < 5; index++) {
+      audit({ ...as(alice, denied, 'RevokeLease'), ...lease('dummy') });
+    }
+    audit({ ...as(alice, denied, 'RevokeLease'), ...lease('target') });
+    expect(lines.at(-1)).toMatchObject({ action: 'RevokeLease', lease: 'target' });
+    for (let index = 0; index < 5; index++) {
+      audit({ ...as(alice, denied, 'RevokeLease'), ...lease('target') });
+    }
+    audit.close();
+    expect(summaries()).toMatchObject([{ count: 1, resources: { 'lease/target': 1 } }]);
+  });
+
+  test.each<[string, (index: number) => AuditEvent]>([
+    ['actions', (index) => as(alice, denied, `Rpc${index}`)],
+    ['leases', (index) => ({ ...as(alice, denied, 'RevokeLease'), ...lease(`lease-${index}`) })],
+    ['reasons', (index) => as(alice, [denied, new NotFound('lease', '1')][index % 2], `Rpc${index}`)],
+  ])('who is refused for many %s has a few lines, and takes none from others', (_name, eventOf) => {
+    flood(eventOf);
+    expect(lines).toHaveLength(20);
+    audit(as(caller('bob'), denied));
+    expect(lines).toHaveLength(21);
+    vi.advanceTimersByTime(WINDOW_MS);
+    expect(total()).toBe(FLOOD + 1);
+    expect(JSON.stringify(lines.at(-1)).length).toBeLessThan(4_096);
+  });
+
+  test('many callers together have a bounded number of lines', () => {
+    flood((index) => as(caller(`name-${index}`), denied));
+    expect(lines).toHaveLength(500);
+  });
+
+  const taken = new AlreadyExists('CONFIG_NAME_TAKEN', 'there is one');
+  const full = new ResourceExhausted('STORE_ALMOST_FULL', 'full', { subject: 'store', retryAfterMs: 1 });
+
+  test.each<[string, string, unknown, boolean]>([
+    ['name that is taken', 'CreateConfig', taken, true],
+    ['full store', 'CreateConfig', full, true],
+    ['full store', 'UpdateConfig', full, true],
+    ['full store', 'IssueLease', full, false],
+    [
+      'rate of trials',
+      'CreateConfig',
+      new ResourceExhausted('TRIAL_RATE_EXCEEDED', 'too many', { subject: 'principal:apikey:alice', retryAfterMs: 1 }),
+      false,
+    ],
+  ])('for a %s, %s may have made objects in a cluster or not: that decides whether each has a line', (...row) => {
+    const [, action, error, hasLine] = row;
+    flood(() => as(alice, error, action));
+    expect(single()).toHaveLength(hasLine ? FLOOD : 5);
   });
 
   test.each<[string, unknown]>([
