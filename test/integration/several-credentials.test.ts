@@ -68,6 +68,17 @@ test.each<[string, string[], (() => Certificate)?]>([
   ['a certificate that names a caller, and the token of a user', ['authorization', token], () => proxy],
   ['a certificate that names a caller, and a token that counts nowhere', ['authorization', 'Bearer x'], () => proxy],
   ['a certificate that names a caller, and a token forwarded', ['x-forwarded-access-token', 'x'], () => proxy],
+  ...['x-forwarded-client-cert', 'client-cert', 'ssl-client-cert', 'x-ssl-client-cert'].map(
+    (name): [string, string[], () => Certificate] => [
+      `a certificate that names a caller, and another in ${name}`,
+      [name, 'x'],
+      () => proxy,
+    ],
+  ),
+  ...['x-amzn-oidc-data', 'x-goog-iap-jwt-assertion', 'cf-access-jwt-assertion'].map((name): [string, string[]] => [
+    `a key, and an identity in ${name}`,
+    ['authorization', key, name, 'x'],
+  ]),
   ['an API key, then a JWT', ['authorization', key, 'authorization', token]],
   ['a JWT, then an API key', ['authorization', token, 'authorization', key]],
   ['one key twice', ['authorization', key, 'authorization', key]],
@@ -89,6 +100,8 @@ test.each<[string, string[], (() => Certificate)?]>([
 test.each<[string, string[], (() => Certificate)?]>([
   ['a certificate that names a caller', [], () => proxy],
   ['a key', ['authorization', key]],
+  ['a key, and a certificate that was passed on', ['authorization', key, 'x-forwarded-client-cert', 'x']],
+  ['a key through a mesh', ['authorization', key, 'x-forwarded-client-cert', 'x'], () => mesh],
   ['a key, and a certificate that names nobody here, as those of a mesh', ['authorization', key], () => mesh],
 ])('a call that shows %s is served', async (_name, headers, certificate) => {
   expect(await call(headers, certificate?.())).toMatchObject({ status: Status.OK });

@@ -8,6 +8,8 @@ export interface Credentials {
   certificate?: X509Certificate | undefined;
   /** What it sent as `authorization: Bearer ...`. */
   bearer?: Secret | undefined;
+  /** Name of metadata in which a proxy passed on the certificate of its own client. */
+  forwardedCertificate?: string | undefined;
   /** Where the call came from, which bounds what is asked about credentials that nothing proves. Undefined: unknown. */
   sourceIp?: string | undefined;
   /** Milliseconds since the epoch. */

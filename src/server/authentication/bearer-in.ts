@@ -25,7 +25,19 @@ const ELSEWHERE = [
   'access-token',
   'x-forwarded-access-token',
   'x-bearer-token',
+  // Identities that load balancers of AWS, Google Cloud and Cloudflare sign.
+  'x-amzn-oidc-data',
+  'x-goog-iap-jwt-assertion',
+  'cf-access-jwt-assertion',
 ];
+
+/** In which proxies pass on the certificate of their client: Envoy, RFC 9440, nginx ingress controllers. */
+const CERTIFICATES = ['x-forwarded-client-cert', 'client-cert', 'ssl-client-cert', 'x-ssl-client-cert'];
+
+/** Name of the metadata in which a proxy passes on the certificate of its client, which is not read. */
+export function forwardedCertificateIn(metadata: Metadata): string | undefined {
+  return CERTIFICATES.find((key) => metadata.get(key).length > 0);
+}
 
 /** The token of `authorization: Bearer ...`. Throws Unauthenticated where it is malformed, or not the only credential. */
 export function bearerIn(metadata: Metadata, certificate: X509Certificate | undefined): Secret | undefined {

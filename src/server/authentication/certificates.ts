@@ -29,11 +29,17 @@ export class Certificates implements Authenticator {
     this.#rules = rules;
   }
 
-  async authenticate({ certificate, bearer }: Credentials): Promise<Principal | undefined> {
+  async authenticate({ certificate, bearer, forwardedCertificate }: Credentials): Promise<Principal | undefined> {
     const principal = certificate && this.#named(certificate);
     // Of a certificate that names no caller, as a mesh gives each of its workloads one, only the bearer token counts.
     if (principal && bearer) {
       throw severalCredentials('a client certificate that names a caller, and a bearer token');
+    }
+    // The sidecars of a mesh add one to each call, beside their own, which names no caller.
+    if (principal && forwardedCertificate !== undefined) {
+      throw severalCredentials(
+        `a client certificate that names a caller, and another in metadata \`${forwardedCertificate}\``,
+      );
     }
     return principal;
   }

@@ -8,7 +8,7 @@ import { asWorkOf, principalAttributes } from '../../shared/telemetry/current-ca
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import { withoutRepeats } from '../../shared/telemetry/without-repeats.ts';
 import { type Audit, actionOf } from '../audit.ts';
-import { bearerIn } from '../authentication/bearer-in.ts';
+import { bearerIn, forwardedCertificateIn } from '../authentication/bearer-in.ts';
 import type { CallerContext } from '../caller.ts';
 import type { Doors } from '../doors.ts';
 import type { CallsUnderWay } from '../limits/calls-under-way.ts';
@@ -108,6 +108,7 @@ export class Authentication {
       const principal = await doors.authenticate({
         certificate,
         bearer: bearerIn(metadata, certificate),
+        forwardedCertificate: forwardedCertificateIn(metadata),
         sourceIp: call.sourceIp,
         now: Date.now(),
       });
