@@ -115,7 +115,6 @@ async function tokenCluster(
     egress,
   );
   await https.requireUsable();
-  const proof =
-    signed ?? accountByServedKeys({ issuer, audiences, keys: await keysOf(issuer, servedKeys(tokenReview)) });
+  const proof = signed ?? accountByServedKeys({ audiences, keys: await keysOf(issuer, servedKeys(tokenReview)) });
   return { name, issuer, accountOf: new TokenReviews(url, audiences, https, proof).accountOf };
 }

@@ -1,3 +1,4 @@
+import type { JWTPayload } from 'jose';
 import { z } from 'zod';
 import { Unauthenticated, Unavailable } from '../../shared/domain/errors.ts';
 import { DNS_LABEL, DNS_SUBDOMAIN } from '../../shared/domain/kubernetes-names.ts';
@@ -55,14 +56,16 @@ export class ServiceAccounts implements Authenticator {
 
 /** Verifies tokens by the keys of their cluster alone. That a pod or an account is gone is seen only at the token's end. */
 export function accountByKeys(rules: TokenRules): (token: Secret, now: number) => Promise<ServiceAccount> {
-  return async (token, now) => {
-    const { sub } = await verifyToken(token, rules, now);
-    const account = parseUserName(sub);
-    if (!account) {
-      throw new Unauthenticated('CREDENTIALS_INVALID', 'the token does not count: it is of no service account');
-    }
-    return account;
-  };
+  return async (token, now) => accountNamed(await verifyToken(token, rules, now));
+}
+
+/** Whose token has these claims. Throws Unauthenticated. */
+export function accountNamed({ sub }: JWTPayload): ServiceAccount {
+  const account = parseUserName(sub);
+  if (!account) {
+    throw new Unauthenticated('CREDENTIALS_INVALID', 'the token does not count: it is of no service account');
+  }
+  return account;
 }
 
 export function isSameAccount(one: ServiceAccount, other: ServiceAccount): boolean {
