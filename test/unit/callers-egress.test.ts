@@ -73,11 +73,11 @@ async function authenticateBy(file: object, addresses: string[], allowed = '127.
   const callers = await Callers.open(path, log, new EgressGuard(AllowedNetworks.parse(allowed), resolve));
   opened.push(callers);
   const bearer = new Secret(await issuer.token({ claims: { sub: 'system:serviceaccount:a:b' } }));
-  const outcome = await callers.authenticate({ bearer, now: Date.now() }).then(
-    ({ kind }) => kind,
-    ({ reason }: { reason: string }) => reason,
+  const answer = await callers.authenticate({ bearer, now: Date.now() }).then(
+    ({ kind }) => ({ outcome: kind, message: '' }),
+    ({ reason, message }: { reason: string; message: string }) => ({ outcome: reason, message }),
   );
-  return { outcome, log: lines.join('') };
+  return { ...answer, log: lines.join('') };
 }
 
 const jwtBy = (jwks: object) => ({
@@ -102,12 +102,28 @@ test.each(WAYS)('%s is asked where the networks allow it', async (_name, file) =
   expect((await authenticateBy(file('localhost'), ['127.0.0.1'])).outcome).toMatch(/^(jwt|service-account)$/);
 });
 
-test.each(WAYS)('%s is not asked at an address that is not allowed, and the log says why', async (_name, file) => {
-  const { outcome, log } = await authenticateBy(file('127.0.0.1'), [], '');
-  expect(outcome).toBe('ISSUER_UNREACHABLE');
+test.each<[string, (host: string) => object]>([
+  ...WAYS,
+  ['the URL of keys of a cluster in IPv6', () => cluster({ jwks: { url: `https://[::1]:${port}/keys` } })],
+])('the file is refused where %s has an address that is not allowed', async (_name, file) => {
+  await expect(authenticateBy(file('127.0.0.1'), [], '')).rejects.toThrow(
+    /a loopback address, which LEASEHOLD_ALLOWED_NETWORKS does not hold/,
+  );
   expect(asked).toEqual([]);
-  expect(log).toContain('a loopback address, which LEASEHOLD_ALLOWED_NETWORKS does not hold');
 });
+
+test.each(WAYS)(
+  '%s is not asked where its name leads to an address that is not allowed; log and caller hear of the setting',
+  async (_name, file) => {
+    const { outcome, message, log } = await authenticateBy(file('localhost'), [PRIVATE], '');
+    expect(outcome).toBe('ISSUER_UNREACHABLE');
+    expect(message).toMatch(/may not call the (issuer|cluster) of this token: .* LEASEHOLD_ALLOWED_NETWORKS/);
+    expect(message).not.toContain(PRIVATE);
+    expect(asked).toEqual([]);
+    expect(log).toContain('cannot be fetched: add its address to LEASEHOLD_ALLOWED_NETWORKS');
+    expect(log).toContain(`localhost leads to ${PRIVATE}, a private address`);
+  },
+);
 
 test.each(WAYS)('%s is not asked where its name leads to what is never called', async (_name, file) => {
   for (const addresses of [[METADATA], ['127.0.0.1', METADATA], [PRIVATE]]) {

@@ -114,7 +114,7 @@ async function tokenCluster(
     { caFile: caFile === undefined ? undefined : resolve(folder, caFile), tokenFile: resolve(folder, tokenFile) },
     egress,
   );
-  await https.requireUsable();
+  await https.requireUsable(url);
   const proof = signed ?? accountByServedKeys({ audiences, keys: await keysOf(issuer, servedKeys(tokenReview)) });
   return { name, issuer, accountOf: new TokenReviews(url, audiences, https, proof).accountOf };
 }

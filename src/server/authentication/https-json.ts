@@ -35,8 +35,9 @@ export class HttpsJson {
     this.#egress = egress;
   }
 
-  /** Throws an Error where its CA file cannot be used. */
-  async requireUsable(): Promise<void> {
+  /** Throws an Error where its CA file cannot be used, or the URL has an address that the egress guard does not let through. */
+  async requireUsable(url: string): Promise<void> {
+    this.#egress.requireMayCall(url);
     await this.#trustingAgent();
   }
 
@@ -96,4 +97,9 @@ export class HttpsJson {
     }
     return this.#agent;
   }
+}
+
+/** Says so to a caller whom nobody knows yet: which address it is, only the log says. */
+export function notAllowed(what: string): string {
+  return `the server may not call ${what}: an operator must add its address to LEASEHOLD_ALLOWED_NETWORKS of the server; retrying does not help`;
 }

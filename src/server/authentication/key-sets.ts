@@ -52,7 +52,7 @@ export class KeySets {
       return openFileKeySet(resolve(this.#folder, spec.file), this.#log);
     }
     const https = new HttpsJson(this.#absolute(spec), this.#egress);
-    await https.requireUsable();
+    await https.requireUsable('url' in spec ? spec.url : issuer);
     const keys = new RemoteKeySet(
       issuer,
       () => ('url' in spec ? https.get(spec.url) : discoverJwks(issuer, https)),

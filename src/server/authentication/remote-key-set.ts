@@ -1,6 +1,8 @@
 import { errors, type JWTVerifyGetKey } from 'jose';
 import { Unavailable } from '../../shared/domain/errors.ts';
+import { isAddressNotAllowed } from '../../shared/kubernetes/egress/egress-guard.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
+import { notAllowed } from './https-json.ts';
 import { type KeySet, parseKeys } from './key-set.ts';
 
 /** How soon a key that the issuer has taken out of its set does not count any more. */
@@ -27,6 +29,7 @@ export class RemoteKeySet implements KeySet {
   #askedAt = Number.NEGATIVE_INFINITY;
   #fetching: Promise<void> | undefined;
   #isFailing = false;
+  #isNotAllowed = false;
 
   /** `issuer` is for messages. `clock`: milliseconds, monotonic. */
   constructor(issuer: string, fetchJwks: () => Promise<unknown>, log: Logger, clock = () => performance.now()) {
@@ -73,9 +76,16 @@ export class RemoteKeySet implements KeySet {
         this.#log.info({ issuer: this.#issuer }, 'the keys of an issuer are fetched again');
       }
       this.#isFailing = false;
+      this.#isNotAllowed = false;
     } catch (error) {
+      this.#isNotAllowed = isAddressNotAllowed(error);
       if (!this.#isFailing) {
-        this.#log.warn({ issuer: this.#issuer, err: error }, 'the keys of an issuer cannot be fetched; will try again');
+        this.#log.warn(
+          { issuer: this.#issuer, err: error },
+          this.#isNotAllowed
+            ? 'the keys of an issuer cannot be fetched: add its address to LEASEHOLD_ALLOWED_NETWORKS'
+            : 'the keys of an issuer cannot be fetched; will try again',
+        );
       }
       this.#isFailing = true;
     }
@@ -96,7 +106,10 @@ export class RemoteKeySet implements KeySet {
   #require(): JWTVerifyGetKey {
     const keys = this.#present();
     if (!keys) {
-      throw new Unavailable('ISSUER_UNREACHABLE', 'the keys of the issuer of this token cannot be fetched at present');
+      const problem = this.#isNotAllowed
+        ? notAllowed('the issuer of this token')
+        : 'the keys of the issuer of this token cannot be fetched at present';
+      throw new Unavailable('ISSUER_UNREACHABLE', problem);
     }
     return keys;
   }

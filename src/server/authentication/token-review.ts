@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { Unauthenticated, Unavailable } from '../../shared/domain/errors.ts';
 import type { Secret } from '../../shared/domain/secret.ts';
+import { isAddressNotAllowed } from '../../shared/kubernetes/egress/egress-guard.ts';
 import { sourceNetwork } from '../limits/source-network.ts';
-import type { HttpsJson } from './https-json.ts';
+import { type HttpsJson, notAllowed } from './https-json.ts';
 import { ReviewTurns, TooManyWaiting } from './review-turns.ts';
 import { isSameAccount, parseUserName, type ServiceAccount, type TokenCluster } from './service-accounts.ts';
 
@@ -124,6 +125,9 @@ export class TokenReviews {
     } catch (error) {
       if (error instanceof TooManyWaiting) {
         throw new Unavailable('ISSUER_UNREACHABLE', 'too many tokens wait for their cluster to review them');
+      }
+      if (isAddressNotAllowed(error)) {
+        throw new Unavailable('ISSUER_UNREACHABLE', notAllowed('the cluster of this token'), { cause: error });
       }
       throw new Unavailable('ISSUER_UNREACHABLE', 'the cluster of this token cannot be asked about it at present', {
         cause: error,

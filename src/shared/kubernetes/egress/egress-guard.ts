@@ -16,10 +16,15 @@ export class AddressNotAllowed extends Error {
   }
 }
 
+/** Whether that is why a call failed. */
+export function isAddressNotAllowed(error: unknown): boolean {
+  return error instanceof AddressNotAllowed || (error instanceof Error && isAddressNotAllowed(error.cause));
+}
+
 /**
- * Keeps whoever may write a config, or an issuer's discovery document, from having this machine call what only it can reach. A name is resolved once for each
- * connection, every address of it is judged, and those that were judged are dialled: a second answer of its DNS is
- * never asked for.
+ * Keeps whoever may write a config, or an issuer's discovery document, from having this machine call what only it can reach.
+ * A name is resolved once for each connection, every address of it is judged, and those that were judged are dialled: a
+ * second answer of its DNS is never asked for.
  */
 export class EgressGuard {
   readonly #allowed: readonly Network[];
@@ -37,16 +42,18 @@ export class EgressGuard {
     const connect = buildConnector({ ...options, lookup: this.#lookup });
     return (target, callback) => {
       try {
-        // Whoever dials an address looks nothing up.
-        if (isIP(target.hostname) !== 0) {
-          this.#requireAllowed(target.hostname, target.hostname);
-        }
+        this.#requireLiteralAllowed(target.hostname);
       } catch (error) {
         callback(error as Error, null);
         return;
       }
       connect(target, callback);
     };
+  }
+
+  /** Throws AddressNotAllowed where a URL has an address, and no name, that may never be called. */
+  requireMayCall(url: string): void {
+    this.#requireLiteralAllowed(new URL(url).hostname.replace(/^\[|\]$/g, ''));
   }
 
   readonly #lookup: LookupFunction = (host, options, callback) => {
@@ -76,6 +83,13 @@ export class EgressGuard {
     const resolving = this.#resolving.get(host) ?? this.#resolve(host).finally(() => this.#resolving.delete(host));
     this.#resolving.set(host, resolving);
     return resolving;
+  }
+
+  /** Whoever dials an address looks nothing up. */
+  #requireLiteralAllowed(host: string): void {
+    if (isIP(host) !== 0) {
+      this.#requireAllowed(host, host);
+    }
   }
 
   #requireAllowed(host: string, address: string): void {
