@@ -60,8 +60,12 @@ const MAX_WHY = 2_048;
 
 export type Audit = (event: AuditEvent) => void;
 
-/** `close` writes what is still to be summed up. */
-export type AuditLog = Audit & { close(): void };
+export interface AuditLog {
+  /** Returns whether the event is told of by a line of its own. */
+  (event: AuditEvent): boolean;
+  /** Writes what is still to be summed up. */
+  close(): void;
+}
 
 /**
  * Writes audit events as lines of the log, whose message is `audit`. Refusals that flood are summed up; what changed
@@ -69,24 +73,25 @@ export type AuditLog = Audit & { close(): void };
  */
 export function auditTo(log: Ports['log']): AuditLog {
   const floods = new RefusalFloods((summary) => log.info({ audit: { summary } }, 'audit'));
-  const audit: Audit = (event) => {
+  const audit = (event: AuditEvent): boolean => {
     const { principal, action, resource, conditions, origin, error } = event;
     const code = error === undefined ? Status.OK : codeOf(error);
     if (principal && READS.has(action) && !REFUSALS.has(code)) {
-      return;
+      return false;
     }
     const reason = reasonOf(error, code);
     if (!principal || REFUSALS.has(code)) {
       countRefused(reason);
     }
     if (mayBeSummedUp(event, code, reason) && !floods.isWritten(refusalOf(event, code, reason))) {
-      return;
+      return false;
     }
     const why = error instanceof LeaseholdError ? shorten(redact(error.message), MAX_WHY) : undefined;
     log.info(
       { audit: { action, ...named(resource), ...conditions, ...origin, code: Status[code], why }, principal },
       'audit',
     );
+    return true;
   };
   return Object.assign(audit, { close: () => floods.flush() });
 }

@@ -8,7 +8,7 @@ import type { Credentials } from './authentication/authenticator.ts';
 import { Callers } from './authentication/callers.ts';
 import { openTransport, type Transport } from './transport/open-transport.ts';
 
-/** What stands between a caller and the RPCs: how it comes in, who it is, and what it may do. */
+/** What a call passes before the RPCs: how it comes in, who it is, and what it may do. */
 export interface Doors {
   transport: Pick<Transport, 'isTls' | 'credentials' | 'clientCertificates'>;
   /** Throws Unauthenticated or Unavailable. */

@@ -186,7 +186,7 @@ export const Settings = z
     ),
     LEASEHOLD_MAX_CALLS_PER_PRINCIPAL: count('Calls of one caller at the same time, at each server', 256),
     LEASEHOLD_MAX_UNAUTHENTICATED_CONNECTIONS: count(
-      'Connections without an authenticated call yet, at each server and each relay, half of them from one network (an IPv4 address, an IPv6 /64); beyond, the oldest are closed. Each may hold 136 KiB',
+      'Connections without an authenticated call yet, at each server and each relay, half of them from one network (an IPv4 address, an IPv6 /64); beyond, the oldest are closed. Each has 8 streams of up to 32 KiB of headers',
       400,
       100_000,
     ),

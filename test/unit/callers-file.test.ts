@@ -53,7 +53,7 @@ test.each<[string, object, RegExp]>([
   ['an issuer in the clear', { jwt: [{ ...ISSUER, issuer: 'http://issuer.example' }] }, /https URL/],
   ['an issuer with a #', { jwt: [{ ...ISSUER, issuer: 'https://issuer.example#a' }] }, /without #/],
   ['an issuer with too long a name', { jwt: [{ ...ISSUER, issuer: `https://${'a'.repeat(1024)}` }] }, /at most 1024/],
-  ['an issuer twice', { jwt: [ISSUER, ISSUER] }, /stands there twice/],
+  ['an issuer twice', { jwt: [ISSUER, ISSUER] }, /is listed twice/],
   ['an issuer without audiences', { jwt: [{ ...ISSUER, audiences: [] }] }, /audiences/],
   ['keys in the clear', { jwt: [{ ...ISSUER, jwks: { url: 'http://issuer.example/keys' } }] }, /jwks/],
   [
@@ -98,7 +98,7 @@ test.each<[string, object, RegExp]>([
     { jwt: [{ ...ISSUER, groupsClaim: 'groups', groupsPrefix: 'adm' }], apiKeys: [KEY] },
     /begins with adm/,
   ],
-  ['a cluster twice', { clusters: [CLUSTER, CLUSTER] }, /prod stands there twice/],
+  ['a cluster twice', { clusters: [CLUSTER, CLUSTER] }, /prod is listed twice/],
   [
     'a cluster with the issuer of jwt',
     { jwt: [ISSUER], clusters: [{ ...CLUSTER, issuer: ISSUER.issuer }] },

@@ -59,6 +59,18 @@ test('a burst passes within the time of grace', () => {
 });
 
 test.each([
+  ['one group', () => 'loud', 8],
+  ['many groups', (index: number) => `group ${index}`, 16],
+])('within the time of grace a burst of %s has four times the room, and no more', (_name, groupOf, held) => {
+  const { enter, gone } = roomOf({ max: 4, maxPerGroup: 2, graceMs: 60_000 });
+  for (let index = 0; index < 100; index++) {
+    enter(groupOf(index), `${index}`);
+  }
+  expect(100 - gone.length).toBe(held);
+  expect(gone[0]).toBe('0');
+});
+
+test.each([
   ['192.0.2.7', '192.0.2.7'],
   ['::ffff:192.0.2.7', '192.0.2.7'],
   ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],

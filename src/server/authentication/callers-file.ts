@@ -131,10 +131,10 @@ const CallersFile = z
     const complain = (path: PropertyKey[], message: string) => context.addIssue({ code: 'custom', path, message });
     const issuers = jwt.map(({ issuer }) => issuer);
     for (const issuer of repeated(issuers)) {
-      complain(['jwt'], `issuer ${issuer} stands there twice`);
+      complain(['jwt'], `issuer ${issuer} is listed twice`);
     }
     for (const name of repeated(clusters.map(({ name }) => name))) {
-      complain(['clusters'], `cluster ${name} stands there twice`);
+      complain(['clusters'], `cluster ${name} is listed twice`);
     }
     for (const [index, { issuer, jwks, tokenReview }] of clusters.entries()) {
       if (issuers.includes(issuer)) {

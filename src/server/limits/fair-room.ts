@@ -7,9 +7,12 @@ interface Member {
 interface RoomSize {
   max: number;
   maxPerGroup: number;
-  /** Members that came so recently are not evicted, so that a burst of quick ones passes. Default: 0. */
+  /** Members that came so recently are not evicted, so that a burst of quick ones passes, up to `BURST` times. Default: 0. */
   graceMs?: number;
 }
+
+/** How many times its size a room, or a group of it, may have for the time of grace. */
+const BURST = 4;
 
 /**
  * Bounds how many may be in it, in total and of one group, without ever refusing a newcomer: the oldest member of the
@@ -55,12 +58,17 @@ export class FairRoom {
   /** Whether there was one to evict. */
   #evictOldest(members: Set<Member>): boolean {
     const [oldest] = members;
-    if (!oldest || performance.now() - oldest.since < this.#size.graceMs) {
+    const isNew = oldest && performance.now() - oldest.since < this.#size.graceMs;
+    if (!oldest || (isNew && !this.#isBeyondBurst(members))) {
       return false;
     }
     this.#remove(oldest);
     oldest.evict();
     return true;
+  }
+
+  #isBeyondBurst(members: Set<Member>): boolean {
+    return this.#count > BURST * this.#size.max || members.size > BURST * this.#size.maxPerGroup;
   }
 
   #remove(member: Member): void {

@@ -7,7 +7,7 @@ import type { Origin } from '../../shared/ports/authorizer.ts';
 import { asWorkOf, principalAttributes } from '../../shared/telemetry/current-caller.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import { withoutRepeats } from '../../shared/telemetry/without-repeats.ts';
-import { type Audit, actionOf } from '../audit.ts';
+import { type AuditLog, actionOf } from '../audit.ts';
 import { bearerIn, forwardedCertificateIn } from '../authentication/bearer-in.ts';
 import type { CallerContext } from '../caller.ts';
 import type { Doors } from '../doors.ts';
@@ -33,12 +33,12 @@ interface AuthenticationConfig {
   /** Counts the requests that each caller is sending. */
   requests: CallsUnderWay;
   log: Logger;
-  audit: Audit;
+  audit: AuditLog;
 }
 
 /**
  * Finds out who calls when the headers of a call have come, and before its request is read: grpc-js leaves a stream paused
- * until its headers are passed on, so HTTP/2's flow control stops the sender. A call of nobody gets no further.
+ * until its headers are passed on, so HTTP/2's flow control stops the sender. A call without good credentials gets no further.
  * `interceptor` does that; `middleware` gives what it found out to the code of the call.
  */
 export class Authentication {
@@ -152,8 +152,13 @@ export class Authentication {
       return;
     }
     const status = inOwnSpan(call.path, () => {
-      this.#config.audit({ principal, action: actionOf(call.path), origin: this.#originOf(call), error });
-      return refused(error, this.#tell);
+      const isTold = this.#config.audit({
+        principal,
+        action: actionOf(call.path),
+        origin: this.#originOf(call),
+        error,
+      });
+      return { error: refused(error, this.#tell), isTold };
     });
     void call.refuse(status);
   }

@@ -1,8 +1,8 @@
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { UnauthenticatedCalls } from '../limits/unauthenticated-calls.ts';
+import { giveWay } from '../middleware/anonymous-calls.ts';
 import { boundBytes } from '../middleware/bound-bytes.ts';
 import { NewCall } from '../middleware/new-call.ts';
-import { statusOf } from '../middleware/status-of.ts';
 import type { UnauthenticatedConnections } from '../transport/unauthenticated-connections.ts';
 
 /** Bounds calls of the relay until their callers have proven who they are, which they do by messages. */
@@ -33,7 +33,7 @@ export class UnprovenCalls {
 
   #bound(call: NewCall): void {
     const { stream } = call;
-    const leave = this.#calls.begin(call.network, (error) => void call.refuse(statusOf(error)));
+    const leave = this.#calls.begin(call.network, (error) => giveWay(call, error));
     const lift = boundBytes(call);
     stream.once('close', leave);
     this.#bounds.set(call.metadata, () => {

@@ -16,7 +16,7 @@ type Session = Http2Session & { socket: TLSSocket };
  *
  * Other connections are closed when what is under way on them has ended. A call that still comes on one is given back
  * unprocessed (REFUSED_STREAM, RFC 9113, 8.7): gRPC clients make it again by themselves, on a new connection, which is
- * verified in full. So nobody who has a good certificate by now loses a call.
+ * verified in full. So a client whose certificate is good by now loses no call.
  */
 export class ClientCertificates {
   readonly #cas: () => ClientCas;

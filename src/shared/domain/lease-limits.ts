@@ -16,7 +16,7 @@ export interface LeaseLimits {
 
 /**
  * Ended leases that a principal keeps while there are as many as `ended` of all: whoever comes last still sees how its
- * latest leases ended, and nobody loses one because of another's.
+ * latest leases ended, and a caller loses none because of another's.
  */
 export const KEPT_WHEN_FULL = 100;
 
