@@ -236,6 +236,17 @@ async function atRelay(raw: RawGrpc): Promise<void> {
   expect(await raw.call(ENROL, [Buffer.of()], { authorization: '' })).toMatchObject({ status: Status.UNAUTHENTICATED });
 }
 
+test('refusals of strangers that the audit log sums up have no spans', async () => {
+  const before = spans.finished().length;
+  const raw = await RawGrpc.connect(server.address);
+  onTestFinished(() => raw.close());
+  for (let call = 0; call < 50; call++) {
+    await raw.call(LIST, [Buffer.of()], { authorization: 'Basic YTpi' });
+  }
+  const made = spans.finished().slice(before);
+  expect(made.filter(({ name }) => name === LIST.slice(1)).length).toBeLessThanOrEqual(10);
+});
+
 test('health can be asked without credentials, and watched', async () => {
   const raw = await RawGrpc.connect(server.address);
   onTestFinished(() => raw.close());
