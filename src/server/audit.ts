@@ -41,7 +41,9 @@ const READS = new Set<string>([
 
 const REFUSALS = new Set([Status.UNAUTHENTICATED, Status.PERMISSION_DENIED, Status.RESOURCE_EXHAUSTED]);
 
-/** Of a known caller: refused before anything was done, by Leasehold itself. As cheap to provoke as the refusals above. */
+/**
+ * Of a known caller: refused before anything was done, by Leasehold itself. As cheap to provoke as the refusals above.
+ */
 const WITHOUT_EFFECT = new Set([...REFUSALS, Status.INVALID_ARGUMENT, Status.NOT_FOUND, Status.ALREADY_EXISTS]);
 
 /**

@@ -40,8 +40,8 @@ const WINDOW_MS = 10_000;
 const FIRST_FEW = 5;
 
 /**
- * All that are written one by one in a window: of one caller that is known, so that none uses up what others have; of all
- * of them, since whoever has an issuer's key may call by many names; and of all calls that are not authenticated.
+ * All that are written one by one in a window: of one caller that is known, so that none uses up what others have; of
+ * all of them, since whoever has an issuer's key may call by many names; and of all calls that are not authenticated.
  */
 const MAX_WRITTEN_OF_ONE = 20;
 const MAX_WRITTEN = { authenticated: 500, unauthenticated: 100 };
@@ -53,10 +53,10 @@ const MAX_NAMED = 20;
 const OTHERS = 'others';
 
 /**
- * Bounds what refused calls write to the log, so that a flood of them fills no disk and hides no other line: the first few
- * that are alike are written one by one, the others are counted, and told of in one summary for each window. Those without
- * credentials are alike by source network and reason, others by principal, action, resource and reason. Each kind has its own bound:
- * a flood of one hides nothing of the other.
+ * Bounds what refused calls write to the log, so that a flood of them fills no disk and hides no other line: the first
+ * few that are alike are written one by one, the others are counted, and told of in one summary for each window. Those
+ * without credentials are alike by source network and reason, others by principal, action, resource and reason. Each
+ * kind has its own bound: a flood of one hides nothing of the other.
  */
 export class RefusalFloods {
   readonly #summarize: (summary: FloodSummary) => void;
@@ -67,7 +67,9 @@ export class RefusalFloods {
   };
   #timer: NodeJS.Timeout | undefined;
 
-  /** `summarize` is told at the end of each window that has something to tell. `clock`: milliseconds since the epoch. */
+  /**
+   * `summarize` is told at the end of each window that has something to tell. `clock`: milliseconds since the epoch.
+   */
   constructor(summarize: (summary: FloodSummary) => void, clock = Date.now) {
     this.#summarize = summarize;
     this.#clock = clock;

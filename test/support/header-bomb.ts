@@ -1,7 +1,7 @@
 import { connect, type TLSSocket } from 'node:tls';
 import { ELSEWHERE, type Flood } from './strangers.ts';
 
-// HTTP/2 by hand (RFC 9113, RFC 7541): requests whose headers are a few bytes on the wire, and many where they are read.
+// HTTP/2 by hand (RFC 9113, RFC 7541): requests whose headers are few bytes on the wire, and many where they are read.
 
 export interface HeaderBomb {
   connections: number;

@@ -8,8 +8,8 @@ import { severalCredentials } from './several-credentials.ts';
 const BEARER = /^bearer +([\w.~+/-]+=*)$/i;
 
 /**
- * Other metadata in which credentials travel by convention. Leasehold reads none of it: a call that carries some beside a
- * credential that counts may act for someone other than that credential names.
+ * Other metadata in which credentials travel by convention. Leasehold reads none of it: a call that carries some beside
+ * a credential that counts may act for someone other than that credential names.
  */
 const ELSEWHERE = [
   'authorization-bin',
@@ -39,7 +39,9 @@ export function forwardedCertificateIn(metadata: Metadata): string | undefined {
   return CERTIFICATES.find((key) => metadata.get(key).length > 0);
 }
 
-/** The token of `authorization: Bearer ...`. Throws Unauthenticated where it is malformed, or not the only credential. */
+/**
+ * The token of `authorization: Bearer ...`. Throws Unauthenticated where it is malformed, or not the only credential.
+ */
 export function bearerIn(metadata: Metadata, certificate: X509Certificate | undefined): Secret | undefined {
   const [shown, ...more] = metadata.get('authorization').map(String);
   const elsewhere = ELSEWHERE.find((key) => metadata.get(key).length > 0);

@@ -12,7 +12,10 @@ export interface CertificateRules {
   subjects: boolean;
 }
 
-/** https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE-ID.md: with a path, as those of workloads have, and of at most 2048 bytes. */
+/**
+ * https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE-ID.md: with a path, as those of workloads have, and of at
+ * most 2048 bytes.
+ */
 const SPIFFE_ID = /^spiffe:\/\/([a-z0-9._-]{1,255})(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+$/;
 
 /** What says that it is one and is none is refused: it must not count by its subject. Of a quoted name, too. */
@@ -94,7 +97,10 @@ function uriNames({ subjectAltName = '' }: X509Certificate): string[] {
   return names.filter(({ type }) => type === 'URI').map(({ value }) => value);
 }
 
-/** As RFC 2253 writes it. Node gives a line for each part, in the order of the certificate, its values escaped by that RFC. */
+/**
+ * As RFC 2253 writes it. Node gives a line for each part, in the order of the certificate, its values escaped by that
+ * RFC.
+ */
 function distinguishedName(lines: string): string {
   return lines.split('\n').toReversed().join(',');
 }

@@ -20,9 +20,10 @@ export interface HttpsFiles {
 }
 
 /**
- * Asks servers of issuers and clusters for JSON, at addresses that the egress guard lets through: a discovery document names
- * the URL of the keys, and DNS the address of either. Its files are read for each request: they rotate. No redirect is
- * followed, and errors repeat nothing of an answer but its status: what answers at such a URL may be no issuer at all.
+ * Asks servers of issuers and clusters for JSON, at addresses that the egress guard lets through: a discovery document
+ * names the URL of the keys, and DNS the address of either. Its files are read for each request: they rotate. No
+ * redirect is followed, and errors repeat nothing of an answer but its status: what answers at such a URL may be no
+ * issuer at all.
  */
 export class HttpsJson {
   readonly #files: HttpsFiles;
@@ -35,7 +36,10 @@ export class HttpsJson {
     this.#egress = egress;
   }
 
-  /** Throws an Error where its CA file cannot be used, or the URL has an address that the egress guard does not let through. */
+  /**
+   * Throws an Error where its CA file cannot be used, or the URL has an address that the egress guard does not let
+   * through.
+   */
   async requireUsable(url: string): Promise<void> {
     this.#egress.requireMayCall(url);
     await this.#trustingAgent();
@@ -101,5 +105,8 @@ export class HttpsJson {
 
 /** Says so to a caller whom nobody knows yet: which address it is, only the log says. */
 export function notAllowed(what: string): string {
-  return `the server may not call ${what}: an operator must add its address to LEASEHOLD_ALLOWED_NETWORKS of the server; retrying does not help`;
+  return (
+    `the server may not call ${what}: an operator must add its address to LEASEHOLD_ALLOWED_NETWORKS of the server; ` +
+    'retrying does not help'
+  );
 }

@@ -7,8 +7,8 @@ import type { Proof } from './token-review.ts';
 import { ALGORITHMS, requirePlausible, verifySignature } from './verify-token.ts';
 
 /**
- * Where an API server publishes the keys that its tokens are signed with. Any service account may read them unless RBAC was
- * changed (ClusterRoleBinding `system:service-account-issuer-discovery`).
+ * Where an API server publishes the keys that its tokens are signed with. Any service account may read them unless RBAC
+ * was changed (ClusterRoleBinding `system:service-account-issuer-discovery`).
  */
 export function servedKeys({
   url,
@@ -19,9 +19,9 @@ export function servedKeys({
 }
 
 /**
- * Proves tokens by the keys that their API server serves, where it does. What it does not serve, or signs with a key that
- * is not among them, is left to its TokenReview: the keys are here to keep forgeries from it, and its word is the last, by
- * its own clock.
+ * Proves tokens by the keys that their API server serves, where it does. What it does not serve, or signs with a key
+ * that is not among them, is left to its TokenReview: the keys are here to keep forgeries from it, and its word is the
+ * last, by its own clock.
  */
 export function accountByServedKeys({ audiences, keys }: { audiences: readonly string[]; keys: KeySet }): Proof {
   return async (token, now) => {

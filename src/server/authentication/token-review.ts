@@ -43,9 +43,9 @@ export type Proof = (token: Secret, now: number) => Promise<ServiceAccount | und
 /**
  * Asks a cluster whose token it is (authentication.k8s.io/v1): it sees at once that a pod or an account is gone.
  *
- * Anyone may send tokens, so what nothing proves has a share of the questions of its own, in turn by source network. A token
- * that is signed, or that the cluster has accepted before, is asked about in another share, in turn by account: neither a
- * forger nor another caller takes its turn.
+ * Anyone may send tokens, so what nothing proves has a share of the questions of its own, in turn by source network. A
+ * token that is signed, or that the cluster has accepted before, is asked about in another share, in turn by account:
+ * neither a forger nor another caller takes its turn.
  */
 export class TokenReviews {
   readonly #url: string;

@@ -64,8 +64,8 @@ export async function verifyToken(token: Secret, rules: TokenRules, now: number)
 }
 
 /**
- * Verifies the signature of a token and nothing else, and returns its claims. Throws Unauthenticated, or Unavailable where the
- * keys are not known.
+ * Verifies the signature of a token and nothing else, and returns its claims. Throws Unauthenticated, or Unavailable
+ * where the keys are not known.
  */
 export async function verifySignature(
   token: Secret,
@@ -81,9 +81,9 @@ export async function verifySignature(
 }
 
 /**
- * Refuses what no key is needed for to refuse: a token that is malformed, expired, or for another audience. A claim that it
- * does not have is not judged: tokens of Kubernetes' Secrets have neither `aud` nor `exp`. That it passes proves nothing.
- * Throws Unauthenticated.
+ * Refuses what no key is needed for to refuse: a token that is malformed, expired, or for another audience. A claim
+ * that it does not have is not judged: tokens of Kubernetes' Secrets have neither `aud` nor `exp`. That it passes
+ * proves nothing. Throws Unauthenticated.
  */
 export function requirePlausible(token: Secret, audiences: readonly string[], now: number): void {
   const text = token.reveal();

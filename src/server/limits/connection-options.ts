@@ -14,9 +14,9 @@ const PONG_WITHIN_MS = 20_000;
 const MAX_IDLE_MS = 15 * 60_000;
 
 /**
- * What a connection may hold, and for how long it is kept. One that has come to its age takes no more calls (GOAWAY), and
- * closes when those on it have ended; no grace is set, which would cut off streams. Streams and headers are bounded by
- * transport/unauthenticated-connections.ts, resets by Node (`streamResetBurst`).
+ * What a connection may hold, and for how long it is kept. One that has come to its age takes no more calls (GOAWAY),
+ * and closes when those on it have ended; no grace is set, which would cut off streams. Streams and headers are bounded
+ * by transport/unauthenticated-connections.ts, resets by Node (`streamResetBurst`).
  */
 export function connectionOptions(settings: Settings): ChannelOptions {
   return {

@@ -7,7 +7,10 @@ interface Member {
 interface RoomSize {
   max: number;
   maxPerGroup: number;
-  /** Members that came so recently are not evicted, so that a burst of quick ones passes, up to `BURST` times. Default: 0. */
+  /**
+   * Members that came so recently are not evicted, so that a burst of quick ones passes, up to `BURST` times. Default:
+   * 0.
+   */
   graceMs?: number;
 }
 
@@ -16,8 +19,8 @@ const BURST = 4;
 
 /**
  * Bounds how many may be in it, in total and of one group, without ever refusing a newcomer: the oldest member of the
- * largest group is evicted instead. Whoever floods a room evicts itself, and whoever needs little time there gets through
- * it, also where it shares a group with the flood.
+ * largest group is evicted instead. Whoever floods a room evicts itself, and whoever needs little time there gets
+ * through it, also where it shares a group with the flood.
  */
 export class FairRoom {
   readonly #size: Required<RoomSize>;

@@ -37,9 +37,9 @@ interface AuthenticationConfig {
 }
 
 /**
- * Finds out who calls when the headers of a call have come, and before its request is read: grpc-js leaves a stream paused
- * until its headers are passed on, so HTTP/2's flow control stops the sender. A call without good credentials gets no further.
- * `interceptor` does that; `middleware` gives what it found out to the code of the call.
+ * Finds out who calls when the headers of a call have come, and before its request is read: grpc-js leaves a stream
+ * paused until its headers are passed on, so HTTP/2's flow control stops the sender. A call without good credentials
+ * gets no further. `interceptor` does that; `middleware` gives what it found out to the code of the call.
  */
 export class Authentication {
   readonly #config: AuthenticationConfig;

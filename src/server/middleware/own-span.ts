@@ -10,9 +10,10 @@ interface Refused {
 }
 
 /**
- * Runs `refuse` in a span of its own, as of an RPC that failed. The trace that a client names is that of a caller who is
- * known, and this one is not: what it sends as its trace context is not looked at. A span that does not end is not exported:
- * only refusals that have a line of the audit log have one, so that a flood of them does not fill the store of traces.
+ * Runs `refuse` in a span of its own, as of an RPC that failed. The trace that a client names is that of a caller who
+ * is known, and this one is not: what it sends as its trace context is not looked at. A span that does not end is not
+ * exported: only refusals that have a line of the audit log have one, so that a flood of them does not fill the store
+ * of traces.
  */
 export function inOwnSpan(path: string, refuse: () => Refused): ServerError {
   const [, service = '', method = ''] = path.split('/');

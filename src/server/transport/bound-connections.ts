@@ -7,7 +7,9 @@ import { UnauthenticatedConnections } from './unauthenticated-connections.ts';
 /** More than a caller needs, who may have each call on a connection of its own. */
 const MIN_CONNECTIONS_OF_A_CALLER = 256;
 
-/** The bounds of a listener, as the settings say; the log tells when they are reached. `maxStreams`: of one connection. */
+/**
+ * The bounds of a listener, as the settings say; the log tells when they are reached. `maxStreams`: of one connection.
+ */
 export function boundConnections(
   listener: 'server' | 'relay',
   maxStreams: number,

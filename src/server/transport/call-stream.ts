@@ -8,7 +8,8 @@ interface Inner {
 }
 
 /**
- * The HTTP/2 stream of a call. grpc-js shows neither the connection of a call nor a way to reset one; tests hold that this finds both. Throws an Error where it does not.
+ * The HTTP/2 stream of a call. grpc-js shows neither the connection of a call nor a way to reset one; tests hold that
+ * this finds both. Throws an Error where it does not.
  */
 export function streamOf(call: ServerInterceptingCallInterface): ServerHttp2Stream {
   let inner: Inner | undefined = call as unknown as Inner;

@@ -3,15 +3,15 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'nod
 import { showRepeatedAuthorization } from './repeated-authorization.ts';
 
 /**
- * A request has come to an HTTP/2 server, and nobody has read it yet (nodejs.org/api/diagnostics_channel.html; Node 24.2).
- * Whoever serves it is given the same headers.
+ * A request has come to an HTTP/2 server, and nobody has read it yet (nodejs.org/api/diagnostics_channel.html; Node
+ * 24.2). Whoever serves it is given the same headers.
  */
 const CREATED = 'http2.server.stream.created';
 
 /**
  * Of a call, as SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113, 6.5.2): enough for a token with as many groups as count
- * (MAX_GROUPS_LENGTH, in base64). Node refuses more (ENHANCE_YOUR_CALM, which is RESOURCE_EXHAUSTED) as soon as the client has
- * acknowledged the setting.
+ * (MAX_GROUPS_LENGTH, in base64). Node refuses more (ENHANCE_YOUR_CALM, which is RESOURCE_EXHAUSTED) as soon as the
+ * client has acknowledged the setting.
  */
 export const MAX_HEADER_BYTES = 32 * 1024;
 
@@ -45,8 +45,8 @@ export function boundEarlyHeaders(): { close(): void } {
 }
 
 /**
- * Of a client that has not acknowledged the bound, Node takes megabytes. Without its headers, grpc-js refuses such a call: it
- * has no content type.
+ * Of a client that has not acknowledged the bound, Node takes megabytes. Without its headers, grpc-js refuses such a
+ * call: it has no content type.
  */
 function dropIfTooLarge(headers: IncomingHttpHeaders): void {
   let bytes = 0;
@@ -65,8 +65,8 @@ function dropIfTooLarge(headers: IncomingHttpHeaders): void {
 }
 
 /**
- * Of a call that names no method of ours, grpc-js repeats the path in the message of UNIMPLEMENTED: as long as the caller
- * made it, and longer than clients take headers.
+ * Of a call that names no method of ours, grpc-js repeats the path in the message of UNIMPLEMENTED: as long as the
+ * caller made it, and longer than clients take headers.
  */
 function boundPath(headers: IncomingHttpHeaders): void {
   const path = headers[constants.HTTP2_HEADER_PATH];
@@ -77,9 +77,9 @@ function boundPath(headers: IncomingHttpHeaders): void {
 
 /**
  * Takes a deadline that is further off than a timer can wait for none. grpc-js's server cuts it to 32 bits (`| 0` in
- * `handleTimeoutHeader` of its server-interceptors.ts): one of 25 to 49 days is over at once, and so are some of the longer
- * ones. Its clients take such a deadline for none, too (its deadline.ts); whoever set it ends the call when it has passed.
- * Not needed any more once the test "grpc-js cuts long deadlines" fails.
+ * `handleTimeoutHeader` of its server-interceptors.ts): one of 25 to 49 days is over at once, and so are some of the
+ * longer ones. Its clients take such a deadline for none, too (its deadline.ts); whoever set it ends the call when it
+ * has passed. Not needed any more once the test "grpc-js cuts long deadlines" fails.
  */
 function boundDeadline(headers: IncomingHttpHeaders): void {
   const timeout = headers[TIMEOUT];

@@ -5,9 +5,9 @@ const { HTTP2_HEADER_AUTHORIZATION } = constants;
 const watched = new WeakSet<Http2Session>();
 
 /**
- * Has all values of a repeated `authorization` reach whoever serves the requests of a connection. Node keeps the first and
- * drops the others without a word (`kSingleValueHeaders` in its lib/internal/http2/util.js); a proxy in front of this server
- * may have judged another one. To be called before the first request of the connection is served.
+ * Has all values of a repeated `authorization` reach whoever serves the requests of a connection. Node keeps the first
+ * and drops the others without a word (`kSingleValueHeaders` in its lib/internal/http2/util.js); a proxy in front of
+ * this server may have judged another one. To be called before the first request of the connection is served.
  */
 export function showRepeatedAuthorization(session: Http2Session | undefined): void {
   if (session && !watched.has(session)) {

@@ -18,9 +18,10 @@ interface UnauthenticatedBounds {
 const IDLE_MS = 20_000;
 
 /**
- * What HTTP/2 lets a connection hold until a call on it is authenticated. Node makes a stream, with all of its headers, of
- * each HEADERS frame before any code of ours runs, and a header of 4 KiB that is repeated by its index (HPACK, RFC 7541)
- * is one byte on the wire. Clients queue what goes beyond the streams, or try it again (REFUSED_STREAM, RFC 9113, 8.7).
+ * What HTTP/2 lets a connection hold until a call on it is authenticated. Node makes a stream, with all of its headers,
+ * of each HEADERS frame before any code of ours runs, and a header of 4 KiB that is repeated by its index (HPACK, RFC
+ * 7541) is one byte on the wire. Clients queue what goes beyond the streams, or try it again (REFUSED_STREAM, RFC 9113,
+ * 8.7).
  */
 const UNAUTHENTICATED = { maxConcurrentStreams: 8, maxHeaderListSize: MAX_HEADER_BYTES };
 
@@ -34,9 +35,9 @@ interface Connection {
 }
 
 /**
- * Bounds the connections on which nobody is known yet: from the moment that TCP accepts them, through their TLS handshake,
- * to their first authenticated call. One network may have half of them. Where there are too many, the oldest one of the
- * network with the most is closed, so a new caller can always come and say who it is.
+ * Bounds the connections on which nobody is known yet: from the moment that TCP accepts them, through their TLS
+ * handshake, to their first authenticated call. One network may have half of them. Where there are too many, the oldest
+ * one of the network with the most is closed, so a new caller can always come and say who it is.
  *
  * What they cost is measured by bench/unauthenticated.ts; docs/architecture.md has the sum.
  */

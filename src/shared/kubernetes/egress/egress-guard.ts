@@ -22,9 +22,9 @@ export function isAddressNotAllowed(error: unknown): boolean {
 }
 
 /**
- * Keeps whoever may write a config, or an issuer's discovery document, from having this machine call what only it can reach.
- * A name is resolved once for each connection, every address of it is judged, and those that were judged are dialled: a
- * second answer of its DNS is never asked for.
+ * Keeps whoever may write a config, or an issuer's discovery document, from having this machine call what only it can
+ * reach. A name is resolved once for each connection, every address of it is judged, and those that were judged are
+ * dialled: a second answer of its DNS is never asked for.
  */
 export class EgressGuard {
   readonly #allowed: readonly Network[];
@@ -76,8 +76,8 @@ export class EgressGuard {
   }
 
   /**
-   * Those who ask at the same time get one answer. The system resolves names in few threads of this process: one that its
-   * name server keeps waiting for must not take them all, and hold up the calls to other clusters.
+   * Those who ask at the same time get one answer. The system resolves names in few threads of this process: one that
+   * its name server keeps waiting for must not take them all, and hold up the calls to other clusters.
    */
   #resolveOnce(host: string): Promise<LookupAddress[]> {
     const resolving = this.#resolving.get(host) ?? this.#resolve(host).finally(() => this.#resolving.delete(host));
