@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type Proof, TokenReviews } from '../../src/server/authentication/token-review.ts';
 import { Unauthenticated } from '../../src/shared/domain/errors.ts';
 import { Secret } from '../../src/shared/domain/secret.ts';
@@ -98,7 +98,7 @@ test('a flood of tokens does not become a flood of reviews', async () => {
     },
   });
   const all = Array.from({ length: 400 }, (_, index) =>
-    reviews.accountOf(new Secret(`token ${index}`), NOW, `192.0.2.${index % 2}`),
+    reviews.accountOf(new Secret(`token ${index}`), NOW, { sourceIp: `192.0.2.${index % 2}` }),
   );
   const settled = Promise.allSettled(all);
   gate.resolve();
@@ -129,7 +129,7 @@ describe('while forged tokens flood a cluster that answers nothing', () => {
     const forge = (addressOf: (index: number) => string) =>
       Promise.allSettled(
         Array.from({ length: FORGED }, (_, index) =>
-          reviews.accountOf(new Secret(`forged ${index}`), NOW, addressOf(index)),
+          reviews.accountOf(new Secret(`forged ${index}`), NOW, { sourceIp: addressOf(index) }),
         ),
       );
     return { asked, reviews, forge };
@@ -140,7 +140,7 @@ describe('while forged tokens flood a cluster that answers nothing', () => {
   test('a caller of another address is served, whose token the cluster never saw', async () => {
     const { reviews, forge } = underFlood();
     void forge(() => '192.0.2.1');
-    expect(await reviews.accountOf(new Secret(REAL), NOW, '192.0.2.2')).toEqual(LEDGER_ACCOUNT);
+    expect(await reviews.accountOf(new Secret(REAL), NOW, { sourceIp: '192.0.2.2' })).toEqual(LEDGER_ACCOUNT);
   });
 
   test.each([
@@ -149,15 +149,26 @@ describe('while forged tokens flood a cluster that answers nothing', () => {
   ])('%s are one source', async (_name, addressOf, other) => {
     const { reviews, forge } = underFlood();
     void forge(addressOf);
-    expect(await reviews.accountOf(new Secret(REAL), NOW, other)).toEqual(LEDGER_ACCOUNT);
+    expect(await reviews.accountOf(new Secret(REAL), NOW, { sourceIp: other })).toEqual(LEDGER_ACCOUNT);
   });
 
   test('a token that was accepted before is asked about again, from whatever address', async () => {
     const { asked, reviews, forge } = underFlood();
-    await reviews.accountOf(new Secret(REAL), NOW, '192.0.2.1');
+    await reviews.accountOf(new Secret(REAL), NOW, { sourceIp: '192.0.2.1' });
     void forge((index) => `192.0.2.${index % 250}`);
-    expect(await reviews.accountOf(new Secret(REAL), NOW + 10_000, '192.0.2.1')).toEqual(LEDGER_ACCOUNT);
+    expect(await reviews.accountOf(new Secret(REAL), NOW + 10_000, { sourceIp: '192.0.2.1' })).toEqual(LEDGER_ACCOUNT);
     expect(asked.filter((token) => token === REAL)).toHaveLength(2);
+  });
+
+  test('a call hears that its token is proven before its cluster answers, each call that shows it', async () => {
+    const { reviews } = underFlood(async (token) =>
+      token.reveal() === 'forged and unknown' ? undefined : LEDGER_ACCOUNT,
+    );
+    const heard: string[] = [];
+    for (const token of ['forged, but signed', 'forged, but signed', 'forged and unknown']) {
+      void reviews.accountOf(new Secret(token), NOW, { onProven: () => heard.push(token) });
+    }
+    await vi.waitFor(() => expect(heard).toEqual(['forged, but signed', 'forged, but signed']));
   });
 
   test('where a signature proves tokens, the cluster is asked about no forged one', async () => {
@@ -172,7 +183,7 @@ describe('while forged tokens flood a cluster that answers nothing', () => {
     expect(outcomes.filter((outcome) => outcome.status === 'rejected' && outcome.reason === forged)).toHaveLength(
       FORGED,
     );
-    expect(await reviews.accountOf(new Secret(REAL), NOW, '192.0.2.1')).toEqual(LEDGER_ACCOUNT);
+    expect(await reviews.accountOf(new Secret(REAL), NOW, { sourceIp: '192.0.2.1' })).toEqual(LEDGER_ACCOUNT);
     expect(asked).toEqual([REAL]);
   });
 
@@ -181,7 +192,7 @@ describe('while forged tokens flood a cluster that answers nothing', () => {
       token.reveal().startsWith('forged') ? { namespace: 'evil', name: 'twin' } : LEDGER_ACCOUNT,
     );
     void forge(() => '192.0.2.1');
-    expect(await reviews.accountOf(new Secret(REAL), NOW, '192.0.2.1')).toEqual(LEDGER_ACCOUNT);
+    expect(await reviews.accountOf(new Secret(REAL), NOW, { sourceIp: '192.0.2.1' })).toEqual(LEDGER_ACCOUNT);
   });
 });
 

@@ -20,7 +20,7 @@ export interface TokenCluster {
   /** Its `--service-account-issuer`. Clusters may share one: kubeadm gives all the same. */
   issuer: string;
   /** Whose the token is. Throws Unauthenticated, or Unavailable where that cannot be found out. */
-  accountOf(token: Secret, now: number, sourceIp?: string): Promise<ServiceAccount>;
+  accountOf(token: Secret, now: number, call?: Pick<Credentials, 'sourceIp' | 'onProven'>): Promise<ServiceAccount>;
 }
 
 const USER_NAME = /^system:serviceaccount:([^:]+):([^:]+)$/;
@@ -33,13 +33,13 @@ export class ServiceAccounts implements Authenticator {
     this.#clusters = clusters;
   }
 
-  async authenticate({ bearer, now, sourceIp }: Credentials): Promise<Principal | undefined> {
+  async authenticate({ bearer, now, ...call }: Credentials): Promise<Principal | undefined> {
     const claimed = claimedIssuer(bearer);
     let refusal: unknown;
     for (const { name, issuer, accountOf } of this.#clusters) {
       if (bearer && issuer === claimed) {
         try {
-          const account = await accountOf(bearer, now, sourceIp);
+          const account = await accountOf(bearer, now, call);
           return { kind: 'service-account', id: `${account.namespace}/${account.name}`, issuer: name, groups: [] };
         } catch (error) {
           // One that cannot say whether it is its token may say so later: the refusal of another is not the last word.

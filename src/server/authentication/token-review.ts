@@ -34,6 +34,12 @@ interface Answer {
   askedAt: number;
 }
 
+interface Review {
+  /** Whose the token is, as far as that is proven before the cluster is asked. */
+  expected: Promise<ServiceAccount | undefined>;
+  account: Promise<ServiceAccount>;
+}
+
 /**
  * The account that a key of the cluster signed the token for; undefined: there are no keys to tell it by. Throws
  * Unauthenticated where the token is forged or cannot be accepted, and then the cluster is not asked.
@@ -56,7 +62,7 @@ export class TokenReviews {
   readonly #unproven = new ReviewTurns(TURNS);
   /** By hash of the token, the oldest first: only what was accepted, so that forged tokens push nothing out. */
   readonly #accepted = new Map<string, Answer>();
-  readonly #underWay = new Map<string, Promise<ServiceAccount>>();
+  readonly #underWay = new Map<string, Review>();
 
   /** `url` of the API server, under which its paths are; without a slash at its end. */
   constructor(
@@ -71,20 +77,37 @@ export class TokenReviews {
     this.#proof = proof;
   }
 
-  readonly accountOf: TokenCluster['accountOf'] = async (token, now, sourceIp) => {
+  readonly accountOf: TokenCluster['accountOf'] = async (token, now, { sourceIp, onProven } = {}) => {
     const hash = createHash('sha256').update(token.reveal()).digest('base64');
     const before = this.#accepted.get(hash);
     if (before && before.askedAt <= now && now < before.askedAt + KEPT_MS) {
       return before.account;
     }
-    const asked =
-      this.#underWay.get(hash) ?? this.#ask(hash, token, now, sourceIp).finally(() => void this.#underWay.delete(hash));
-    this.#underWay.set(hash, asked);
-    return asked;
+    const review = this.#underWay.get(hash) ?? this.#begin(hash, token, now, sourceIp);
+    if (await review.expected) {
+      onProven?.();
+    }
+    return review.account;
   };
 
-  async #ask(hash: string, token: Secret, now: number, sourceIp: string | undefined): Promise<ServiceAccount> {
-    const expected = this.#accepted.get(hash)?.account ?? (await this.#proof(token, now));
+  #begin(hash: string, token: Secret, now: number, sourceIp: string | undefined): Review {
+    const expected = Promise.resolve(this.#accepted.get(hash)?.account ?? this.#proof(token, now));
+    const account = this.#ask(hash, token, expected, now, sourceIp).finally(() => void this.#underWay.delete(hash));
+    // It fails as well where the proof does, and that is told first.
+    account.catch(() => undefined);
+    const review = { expected, account };
+    this.#underWay.set(hash, review);
+    return review;
+  }
+
+  async #ask(
+    hash: string,
+    token: Secret,
+    proof: Review['expected'],
+    now: number,
+    sourceIp: string | undefined,
+  ): Promise<ServiceAccount> {
+    const expected = await proof;
     const { status } = await (expected
       ? this.#inTurn(this.#proven, `${expected.namespace}/${expected.name}`, token)
       : this.#inTurn(this.#unproven, sourceNetwork(sourceIp), token));

@@ -110,6 +110,8 @@ export class Authentication {
         bearer: bearerIn(metadata, certificate),
         forwardedCertificate: forwardedCertificateIn(metadata),
         sourceIp: call.sourceIp,
+        // From here on it waits in its caller's turn, which bounds it (`TokenReviews`).
+        onProven: leave,
         now: Date.now(),
       });
       connections.authenticated(stream.session);
