@@ -42,7 +42,7 @@ export function directCluster(
   );
   const server = new ApiServer(routeTo(access, limits.connectTimeoutMs, noGateways, testEgress), limits, guard);
   open.push(server);
-  return new KubernetesCluster(server, ANY_USE, options);
+  return new KubernetesCluster(server, ANY_USE, undefined, options);
 }
 
 /** The tests' control plane, seen by its administrator. */

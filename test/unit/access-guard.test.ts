@@ -190,6 +190,19 @@ describe('failures that one principal can arrange', () => {
     expect(await callOf({ purpose: 'issue', principal: 'victim' }, 'answer')).toBe('answer');
   });
 
+  test('do not find out whether the cluster is back: another does, and at last they may', async () => {
+    await failFor('attacker', unreachable);
+    await failFor('victim', () => refused(502));
+    vi.advanceTimersByTime(LONGEST_REST_MS);
+    const hang = () => callOf({ purpose: 'issue', principal: 'attacker' }, unreachable());
+    expect(await hang()).toBe('not sent');
+    vi.advanceTimersByTime(LONGEST_REST_MS);
+    expect(await hang()).toBeInstanceOf(ClusterUnreachable);
+    vi.advanceTimersByTime(LONGEST_REST_MS);
+    expect(await hang()).toBe('not sent');
+    expect(await callOf({ purpose: 'take-down', principal: 'victim' }, 'answer')).toBe('answer');
+  });
+
   test('are apart from those that nobody can arrange, which count for all', async () => {
     await failFor('one', () => refused(502), 3);
     await failFor('other', unreachable, 1);

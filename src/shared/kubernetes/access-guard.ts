@@ -3,9 +3,15 @@ import type { ClusterUse } from '../ports/cluster.ts';
 import type { Ports } from '../ports/ports.ts';
 import { countBreakerOpened } from '../telemetry/metrics.ts';
 import { Breaker } from './breaker.ts';
-import { type ClusterOutage, SHORTLY_MS } from './cluster-outage.ts';
+import { type ClusterOutage, PROBING, SHORTLY_MS } from './cluster-outage.ts';
 import { type FairTurns, NoTurn } from './fair-turns.ts';
-import { asksForRest, isConnectFailure, speaksForSickness, speaksForSicknessOfAll } from './sickness.ts';
+import {
+  asksForRest,
+  isConnectFailure,
+  speaksForSickness,
+  speaksForSicknessOfAll,
+  speaksForSicknessOfOne,
+} from './sickness.ts';
 
 /** So many principals whose calls keep failing are no accident of one: whoever else uses the access is told, too. */
 const PRINCIPALS_TO_AGREE = 2;
@@ -92,12 +98,12 @@ export class AccessGuard {
   async #send<T>({ principal }: ClusterUse, send: () => Promise<T | Error>): Promise<T | Error> {
     const own = this.#failing.get(principal);
     const outcome = await this.#breaker.run(
-      () => (own ? own.run(send, speaksForSickness) : send()),
+      () => (own ? own.run(send, speaksForSicknessOfOne) : send()),
       speaksForSicknessOfAll,
     );
     if (!speaksForSickness(outcome)) {
       this.#forgive(principal);
-    } else if (!own) {
+    } else if (!own && speaksForSicknessOfOne(outcome)) {
       this.#breakerOf(principal).hear(outcome);
     }
     return outcome;
@@ -140,10 +146,24 @@ export class AccessGuard {
       throw this.#notCalled(call, this.#rest.because, Math.ceil(remainingMs), true);
     }
     const refusal =
-      this.#breaker.refuses() ?? this.#failing.get(use.principal)?.refuses() ?? this.#refusalOfOthers(use);
+      this.#breaker.refuses() ??
+      this.#failing.get(use.principal)?.refuses() ??
+      this.#refusalOfProbe(use) ??
+      this.#refusalOfOthers(use);
     if (refusal) {
       throw this.#notCalled(call, refusal.because, refusal.retryAfterMs, false);
     }
+  }
+
+  /**
+   * Whose own calls hang must not be the one to find out whether the cluster is back: others, who wait for that, may do so
+   * first for a while.
+   */
+  #refusalOfProbe({ principal }: ClusterUse): { because: string; retryAfterMs: number } | undefined {
+    const isForOthers = this.#breaker.isOpen && performance.now() < this.#breaker.restsUntil + PROBING.maxMs;
+    return isForOthers && this.#failing.get(principal)?.isOpen
+      ? { because: 'calls to it keep failing', retryAfterMs: SHORTLY_MS }
+      : undefined;
   }
 
   /** Several principals agree while their calls rest, and nobody was answered since the calls of each keep failing. */

@@ -56,6 +56,15 @@ export class Breaker {
     return this.#rest.until > performance.now() ? this.#openedAt : undefined;
   }
 
+  get isOpen(): boolean {
+    return this.#policy.state !== CircuitState.Closed;
+  }
+
+  /** By performance.now(). */
+  get restsUntil(): number {
+    return this.#rest.until;
+  }
+
   /** Why no call may be made now; undefined where one may. */
   refuses(): { because: string; retryAfterMs: number } | undefined {
     const { until, because } = this.#rest;

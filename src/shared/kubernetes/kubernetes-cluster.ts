@@ -52,14 +52,22 @@ export class KubernetesCluster implements Cluster {
   readonly #server: ApiServer;
   readonly #use: ClusterUse;
   readonly #pageSize: number;
-  readonly #denials: Denials;
+  readonly #access: { denials: Denials };
 
-  /** `use`: of all calls. `denials`: those that this access has met. */
-  constructor(server: ApiServer, use: ClusterUse, { pageSize = PAGE_SIZE, denials = new Denials() } = {}) {
+  /**
+   * `use`: of all calls. `access`: what it has met so far; calls under way hold it, so that it is found again while there
+   * are any (`WhileInUse`).
+   */
+  constructor(
+    server: ApiServer,
+    use: ClusterUse,
+    access: { denials: Denials } = { denials: new Denials() },
+    { pageSize = PAGE_SIZE } = {},
+  ) {
     this.#server = server;
     this.#use = use;
+    this.#access = access;
     this.#pageSize = pageSize;
-    this.#denials = denials;
   }
 
   #call(call: ClusterCall, options?: CallOptions): Promise<unknown> {
@@ -157,7 +165,7 @@ export class KubernetesCluster implements Cluster {
   }
 
   async readNamespace(name: string, options: { unlessDenied?: boolean } = {}): Promise<FoundNamespace | undefined> {
-    const denial = this.#denials.recent(name);
+    const denial = this.#access.denials.recent(name);
     if (options.unlessDenied && denial) {
       throw denial;
     }
@@ -170,7 +178,7 @@ export class KubernetesCluster implements Cluster {
         return undefined;
       }
       if (error instanceof ClusterRefused && error.refusal.status === 403) {
-        this.#denials.keep(name, error);
+        this.#access.denials.keep(name, error);
       }
       throw error;
     }

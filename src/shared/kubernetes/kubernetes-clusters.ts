@@ -73,10 +73,10 @@ export class KubernetesClusters implements Clusters {
 
   at(access: Access, use: ClusterUse): Cluster {
     const isTrial = use.purpose === 'trial';
-    const { server, denials } = (isTrial ? this.#trials : this.#kept).use(access.id, () =>
+    const kept = (isTrial ? this.#trials : this.#kept).use(access.id, () =>
       this.#inUse.accesses.of(`${access.id} ${isTrial}`, () => this.#make(access, isTrial)),
     );
-    return new KubernetesCluster(server, use, { denials });
+    return new KubernetesCluster(kept.server, use, kept);
   }
 
   async close(): Promise<void> {

@@ -62,3 +62,8 @@ export function speaksForSicknessOfAll(outcome: unknown): boolean {
     outcome instanceof ClusterRefused ? outcome.refusal.status !== 504 : outcome instanceof ClusterNotCalled;
   return isOfAll && speaksForSickness(outcome);
 }
+
+/** The same where the caller can have arranged it. */
+export function speaksForSicknessOfOne(outcome: unknown): boolean {
+  return speaksForSickness(outcome) && !speaksForSicknessOfAll(outcome);
+}
