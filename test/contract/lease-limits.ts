@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { Config } from '../../src/shared/domain/config.ts';
 import type { Lease } from '../../src/shared/domain/lease.ts';
-import { type LeaseLimits, MAX_TRIALS_OF_CONFIG } from '../../src/shared/domain/lease-limits.ts';
+import { type LeaseLimits, MAX_TRIALS_OF_PRINCIPAL } from '../../src/shared/domain/lease-limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { active, ended, revoking, sampleConfig, sampleLease } from './samples.ts';
 import { GENEROUS, type OpenStores, RETENTION_MS, type Stores } from './stores.ts';
 
-const TOO_MANY_ON_CONFIG = { reason: 'TOO_MANY_LEASES_ON_CONFIG', subject: 'config:blue' };
+const TOO_MANY_ON_CONFIG = { reason: 'TOO_MANY_LEASES_ON_CONFIG', subject: 'principal:caller' };
 const TOO_MANY_OF_PRINCIPAL = { reason: 'TOO_MANY_LEASES_OF_PRINCIPAL', subject: 'principal:caller' };
-const TOO_MANY_TRIALS = { reason: 'TOO_MANY_TRIALS_OF_CONFIG', subject: 'config:blue' };
+const TOO_MANY_TRIALS = { reason: 'TOO_MANY_TRIALS_OF_PRINCIPAL', subject: 'principal:caller' };
 const TOO_EARLY = { reason: 'ISSUE_RATE_EXCEEDED', subject: 'principal:caller' };
 
 /** Where every LeaseStore stops taking leases. */
@@ -74,15 +74,17 @@ export function describeLeaseLimits(open: OpenStores): void {
       await stores.record({ purpose: 'trial' });
     });
 
-    test('of trial leases is of each config, by its uid, and counts each until its end', async () => {
+    test('of trial leases is of each principal, and counts each until its end', async () => {
       const stores = await openWith({});
       const trials = await Promise.all(
-        Array.from({ length: MAX_TRIALS_OF_CONFIG }, () => stores.record({ purpose: 'trial' })),
+        Array.from({ length: MAX_TRIALS_OF_PRINCIPAL }, () => stores.record({ purpose: 'trial' })),
       );
       const [one, other] = trials as [Lease, Lease];
       await expect(stores.record({ purpose: 'trial' })).rejects.toMatchObject(TOO_MANY_TRIALS);
-      await stores.record({ purpose: 'trial', configUid: 'of a draft with the same name' });
-      await stores.record({ purpose: 'trial' }, await stored(stores, 'green'));
+      await expect(stores.record({ purpose: 'trial' }, await stored(stores, 'green'))).rejects.toMatchObject(
+        TOO_MANY_TRIALS,
+      );
+      await stores.record({ purpose: 'trial', principal: 'another' });
       await stores.record();
 
       const failed = { ...one, state: 'REVOKING', endAs: 'FAILED', version: 2, nextTryTime: one.expireTime } as const;

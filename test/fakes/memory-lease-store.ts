@@ -6,7 +6,7 @@ import {
   isTooEarly,
   KEPT_WHEN_FULL,
   type LeaseLimits,
-  MAX_TRIALS_OF_CONFIG,
+  MAX_TRIALS_OF_PRINCIPAL,
   principalIsFull,
 } from '../../src/shared/domain/lease-limits.ts';
 import type { Appointment } from '../../src/shared/ports/alarm.ts';
@@ -152,10 +152,10 @@ export class MemoryLeaseStore implements LeaseStore {
     }
   }
 
-  #requireRoomForTrial({ config, configUid }: Lease): void {
-    const trials = this.#live().filter((lease) => lease.purpose === 'trial' && lease.configUid === configUid);
-    if (trials.length >= MAX_TRIALS_OF_CONFIG) {
-      throw hasTooManyTrials(config);
+  #requireRoomForTrial({ principal }: Lease): void {
+    const trials = this.#live().filter((lease) => lease.purpose === 'trial' && lease.principal === principal);
+    if (trials.length >= MAX_TRIALS_OF_PRINCIPAL) {
+      throw hasTooManyTrials(principal);
     }
   }
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { updateConfig } from '../../src/shared/configs/update-config.ts';
 import type { Config } from '../../src/shared/domain/config.ts';
 import { requireIntact } from '../../src/shared/domain/damaged-config.ts';
-import { MAX_TRIALS_OF_CONFIG } from '../../src/shared/domain/lease-limits.ts';
+import { MAX_TRIALS_OF_PRINCIPAL } from '../../src/shared/domain/lease-limits.ts';
 import { findConfig } from '../../src/shared/leases/find-config.ts';
 import { sampleConfig } from '../contract/samples.ts';
 import { refused } from '../fakes/memory-cluster.ts';
@@ -11,7 +11,7 @@ import { memoryPorts } from '../fakes/memory-ports.ts';
 const CALL = { verb: 'delete', apiGroup: '', resource: 'serviceaccounts' } as const;
 const NAMESPACES = Array.from({ length: 64 }, (_, index) => `team-${index}`);
 
-test('a cluster that refuses deletes keeps a bounded number of trial leases of a config, whoever changes it', async () => {
+test('a cluster that refuses deletes keeps a bounded number of trial leases of a caller', async () => {
   const ports = memoryPorts(Date.now);
   const config = sampleConfig('blue');
   await ports.configs.keepAccess(config.access);
@@ -31,7 +31,7 @@ test('a cluster that refuses deletes keeps a bounded number of trial leases of a
     outcomes.push(await updateConfig(ports, current, '', change, `caller-${call % 2}`).catch((error) => error));
   }
   const live = await ports.leases.dueBefore(Number.MAX_SAFE_INTEGER, { offset: 0, limit: 10_000 });
-  expect(live).toHaveLength(MAX_TRIALS_OF_CONFIG);
+  expect(live).toHaveLength(MAX_TRIALS_OF_PRINCIPAL);
   expect(outcomes[0]).toMatchObject({ reason: expect.not.stringContaining('TOO_MANY') });
-  expect(outcomes.at(-1)).toMatchObject({ reason: 'TOO_MANY_TRIALS_OF_CONFIG', subject: 'config:blue' });
+  expect(outcomes.at(-1)).toMatchObject({ reason: 'TOO_MANY_TRIALS_OF_PRINCIPAL', subject: 'principal:leasehold' });
 });

@@ -1,6 +1,6 @@
 import { ResourceExhausted } from './errors.ts';
 
-/** How many leases are taken, and how many are kept after their end. Trial leases count for MAX_TRIALS_OF_CONFIG only. */
+/** How many leases are taken, and how many are kept after their end. Trial leases count for MAX_TRIALS_OF_PRINCIPAL only. */
 export interface LeaseLimits {
   /** Leases on one config that live at the same time. */
   perConfig: number;
@@ -21,10 +21,10 @@ export interface LeaseLimits {
 export const KEPT_WHEN_FULL = 100;
 
 /**
- * Trial leases of one config that live at the same time. One call has four under way; more are left only where a cluster
- * does not let them be taken down.
+ * Trial leases of one caller that live at the same time. One call has one for each namespace at most; more are left only
+ * where a cluster does not let them be taken down.
  */
-export const MAX_TRIALS_OF_CONFIG = 256;
+export const MAX_TRIALS_OF_PRINCIPAL = 256;
 
 /** Nobody knows when a lease will end and make room. */
 const RETRY_WHEN_FULL_MS = 10_000;
@@ -45,11 +45,11 @@ export function principalIsFull(principal: string, { perPrincipal }: LeaseLimits
   );
 }
 
-export function hasTooManyTrials(config: string): ResourceExhausted {
+export function hasTooManyTrials(principal: string): ResourceExhausted {
   return new ResourceExhausted(
-    'TOO_MANY_TRIALS_OF_CONFIG',
-    `config ${JSON.stringify(config)} has ${MAX_TRIALS_OF_CONFIG} trial leases that are not taken down, the most that there may be: wait until their objects are removed from the cluster`,
-    { subject: `config:${config}`, retryAfterMs: RETRY_WHEN_FULL_MS },
+    'TOO_MANY_TRIALS_OF_PRINCIPAL',
+    `${principal} has as many trial leases that are not taken down as a principal may: ${MAX_TRIALS_OF_PRINCIPAL}; wait until their objects are removed from their clusters`,
+    { subject: `principal:${principal}`, retryAfterMs: RETRY_WHEN_FULL_MS },
   );
 }
 

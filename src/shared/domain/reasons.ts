@@ -168,11 +168,6 @@ export const REASONS = {
     'too many trials of configs by the caller are not over',
     'wait until the objects of failed trials are removed from their clusters',
   ],
-  TOO_MANY_TRIALS_OF_CONFIG: [
-    'RESOURCE_EXHAUSTED',
-    'too many trial leases of the config are not taken down',
-    'wait until their objects are removed from the cluster',
-  ],
   TOO_MANY_ENROLLMENT_TOKENS: [
     'RESOURCE_EXHAUSTED',
     'the caller has as many enrollment tokens that have not expired as it may',

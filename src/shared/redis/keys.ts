@@ -94,9 +94,9 @@ export class Keys {
     return `${this.#prefix}:leases-of-by:${config}:${principal}:${state}`;
   }
 
-  /** Sorted set of the ids of live trial leases of one config, by its uid. */
-  liveTrialsOf(configUid: string): string {
-    return `${this.#prefix}:live-trials-of:${configUid}`;
+  /** Sorted set of the ids of live trial leases of one principal. */
+  liveTrialsBy(principal: string): string {
+    return `${this.#prefix}:live-trials-by:${principal}`;
   }
 
   /** String: until when, in µs since the epoch, a principal's issues fill the rate that it is allowed. */

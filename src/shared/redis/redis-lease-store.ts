@@ -15,7 +15,7 @@ import {
   isTooEarly,
   KEPT_WHEN_FULL,
   type LeaseLimits,
-  MAX_TRIALS_OF_CONFIG,
+  MAX_TRIALS_OF_PRINCIPAL,
   principalIsFull,
 } from '../domain/lease-limits.ts';
 import type { Appointment } from '../ports/alarm.ts';
@@ -242,9 +242,9 @@ export class RedisLeaseStore implements LeaseStore {
 
   /** A trial is not listed: it is only counted while it lives, and forgotten when it ends. */
   #indexesOf(lease: Lease): string[] {
-    const { purpose, config, configUid, principal, state } = lease;
+    const { purpose, config, principal, state } = lease;
     if (purpose === 'trial') {
-      return hasEnded(lease) ? [] : [this.#keys.liveTrialsOf(configUid)];
+      return hasEnded(lease) ? [] : [this.#keys.liveTrialsBy(principal)];
     }
     return [
       { config: undefined, principal: undefined },
@@ -261,14 +261,14 @@ export class RedisLeaseStore implements LeaseStore {
       case 'principal':
         return principalIsFull(principal, this.#limits);
       case 'trials':
-        return hasTooManyTrials(config);
+        return hasTooManyTrials(principal);
     }
   }
 
   /** What must have room for one more live lease. */
-  #roomsOf({ purpose, config, configUid, principal }: Lease): { name: RoomName; indexes: string[]; most: number }[] {
+  #roomsOf({ purpose, config, principal }: Lease): { name: RoomName; indexes: string[]; most: number }[] {
     return purpose === 'trial'
-      ? [{ name: 'trials', indexes: [this.#keys.liveTrialsOf(configUid)], most: MAX_TRIALS_OF_CONFIG }]
+      ? [{ name: 'trials', indexes: [this.#keys.liveTrialsBy(principal)], most: MAX_TRIALS_OF_PRINCIPAL }]
       : [
           {
             name: 'config',
