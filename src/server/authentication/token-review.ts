@@ -84,8 +84,9 @@ export class TokenReviews {
       return before.account;
     }
     const review = this.#underWay.get(hash) ?? this.#begin(hash, token, now, sourceIp);
-    if (await review.expected) {
-      onProven?.();
+    const expected = await review.expected;
+    if (expected) {
+      onProven?.(nameOf(expected));
     }
     return review.account;
   };
@@ -109,7 +110,7 @@ export class TokenReviews {
   ): Promise<ServiceAccount> {
     const expected = await proof;
     const { status } = await (expected
-      ? this.#inTurn(this.#proven, `${expected.namespace}/${expected.name}`, token)
+      ? this.#inTurn(this.#proven, nameOf(expected), token)
       : this.#inTurn(this.#unproven, sourceNetwork(sourceIp), token));
     const account = parseUserName(status.user?.username);
     // An API server that does not know audiences names none: then the token is for itself.
@@ -157,4 +158,8 @@ export class TokenReviews {
       });
     }
   }
+}
+
+function nameOf({ namespace, name }: ServiceAccount): string {
+  return `${namespace}/${name}`;
 }

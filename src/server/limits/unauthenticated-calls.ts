@@ -6,7 +6,7 @@ import { FairRoom } from './fair-room.ts';
  * reader, 64 KiB each. So all of them hold 32 MiB at most, and what comes in the time of grace.
  */
 const MAX_CALLS = 256;
-const MAX_CALLS_OF_A_NETWORK = 128;
+const MAX_CALLS_OF_ONE = 128;
 
 /** Longer than a credential takes that is verified in this process, so that a burst of calls with good ones passes. */
 const GRACE_MS = 100;
@@ -15,18 +15,25 @@ const RETRY_MS = 1_000;
 
 /** Bounds the calls whose callers are not known yet, or never will be. */
 export class UnauthenticatedCalls {
-  readonly #room = new FairRoom({ max: MAX_CALLS, maxPerGroup: MAX_CALLS_OF_A_NETWORK, graceMs: GRACE_MS });
+  readonly #room = new FairRoom({ max: MAX_CALLS, maxPerGroup: MAX_CALLS_OF_ONE, graceMs: GRACE_MS });
+  /** Those whose tokens are signed: they compete with other calls of their accounts, and not with forged ones. */
+  readonly #proven = new FairRoom({ max: MAX_CALLS, maxPerGroup: MAX_CALLS_OF_ONE, graceMs: GRACE_MS });
 
   /** `refuse` is called where the call must give way to others. Returns what ends its stay. */
   begin(network: string, refuse: (error: ResourceExhausted) => void): () => void {
-    return this.#room.enter(network, () =>
-      refuse(
-        new ResourceExhausted(
-          'TOO_MANY_UNAUTHENTICATED_CALLS',
-          'too many calls wait until their credentials are verified, or need none: the oldest of them are refused',
-          { subject: `address:${network}`, retryAfterMs: RETRY_MS },
-        ),
-      ),
-    );
+    return this.#room.enter(network, () => refuse(tooMany(`address:${network}`)));
   }
+
+  /** The same for a call whose token is proven to be of that account, and is still asked about. */
+  beginProven(account: string, refuse: (error: ResourceExhausted) => void): () => void {
+    return this.#proven.enter(account, () => refuse(tooMany(`serviceaccount:${account}`)));
+  }
+}
+
+function tooMany(subject: string): ResourceExhausted {
+  return new ResourceExhausted(
+    'TOO_MANY_UNAUTHENTICATED_CALLS',
+    'too many calls wait until their credentials are verified, or need none: the oldest of them are refused',
+    { subject, retryAfterMs: RETRY_MS },
+  );
 }

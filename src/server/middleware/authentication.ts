@@ -101,8 +101,9 @@ export class Authentication {
   async #identify(call: NewCall): Promise<Principal | undefined> {
     const { connections, connectionsOfCallers, doors } = this.#config;
     const { metadata, stream } = call;
-    const leave = this.#calls.begin(call.network, (error) => this.#refuse(call, undefined, error));
-    stream.once('close', leave);
+    const giveWay = (error: unknown) => this.#refuse(call, undefined, error);
+    let leave = this.#calls.begin(call.network, giveWay);
+    stream.once('close', () => leave());
     try {
       const certificate = doors.transport.clientCertificates?.shownOn(stream);
       const principal = await doors.authenticate({
@@ -110,8 +111,10 @@ export class Authentication {
         bearer: bearerIn(metadata, certificate),
         forwardedCertificate: forwardedCertificateIn(metadata),
         sourceIp: call.sourceIp,
-        // From here on it waits in its caller's turn, which bounds it (`TokenReviews`).
-        onProven: leave,
+        onProven: (account) => {
+          leave();
+          leave = this.#calls.beginProven(account, giveWay);
+        },
         now: Date.now(),
       });
       connections.authenticated(stream.session);
