@@ -50,7 +50,6 @@ test.each<[string, () => unknown, string, string | undefined]>([
   ['asks for what is not there', () => new NotFound('config', 'nothing'), 'call refused', 'alice'],
   ['sends bad requests', () => new InvalidArgument([{ field: 'name', description: 'x' }]), 'call refused', 'alice'],
   ['meets a state', () => new FailedPrecondition('LEASE_NOT_ACTIVE', 'ended'), 'call refused', 'alice'],
-  ['finds a fault of ours', () => new TypeError('internal'), 'call failed: a fault of ours', 'alice'],
   ['is not known', () => new InvalidArgument([]), 'call refused', undefined],
 ])(
   'of a caller that %s again and again, the first lines are written, and the count of the others',
@@ -71,4 +70,13 @@ test('it hides no line of another caller', async () => {
   }
   await call(new NotFound('config', 'mine'), 'alice');
   expect(named('call refused')).toHaveLength(6);
+});
+
+test('an internal error is told of once in a while with its cause, whatever was refused before', async () => {
+  for (let calls = 0; calls < FLOOD; calls++) {
+    await call(new NotFound('config', `${calls}`), 'alice');
+    await call(new TypeError('x is not a function'), 'alice');
+  }
+  expect(named('call failed: internal error')).toHaveLength(1);
+  expect(JSON.stringify(named('call failed: internal error')[0]?.err)).toContain('x is not a function');
 });

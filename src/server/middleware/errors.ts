@@ -3,6 +3,7 @@ import { type CallContext, ServerError, type ServerMiddlewareCall, Status } from
 import { LeaseholdError } from '../../shared/domain/errors.ts';
 import { principalName } from '../../shared/domain/principal.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
+import { withoutRepeats } from '../../shared/telemetry/without-repeats.ts';
 import { actionOf, reasonOf } from '../audit.ts';
 import type { CallerContext } from '../caller.ts';
 import { addressOf } from '../limits/source-network.ts';
@@ -13,11 +14,12 @@ import { statusOf } from './status-of.ts';
 type Context = CallContext & Partial<CallerContext>;
 
 /**
- * Turns what the use cases throw into gRPC statuses. A fault of ours is logged here, once, with its cause; its caller
- * hears only that there was one. `floods` has the lines summed up that a caller makes too many of.
+ * Turns what the use cases throw into gRPC statuses. A fault of ours is logged here, with its cause, and like ones once in
+ * a while; its caller hears only that there was one. `floods` has the refusals summed up that a caller makes too many of.
  */
 export function errorsMiddleware(log: Logger, floods: RefusalFloods) {
-  const tell = (rpc: string, { principal, peer }: Context, error: unknown, code: Status) => {
+  const tellFault = withoutRepeats((err, repeats) => log.error({ err, repeats }, 'call failed: internal error'));
+  const tell = (rpc: string, { principal, peer }: Context, error: LeaseholdError, code: Status) => {
     const refusal = {
       principal: principal && principalName(principal),
       sourceIp: addressOf(peer),
@@ -25,13 +27,8 @@ export function errorsMiddleware(log: Logger, floods: RefusalFloods) {
       code: Status[code],
       reason: reasonOf(error, code),
     };
-    if (!floods.isWritten(refusal)) {
-      return;
-    }
-    if (error instanceof LeaseholdError) {
+    if (floods.isWritten(refusal)) {
       log.info({ rpc, err: error }, 'call refused');
-    } else {
-      log.error({ rpc, err: error }, 'call failed: a fault of ours');
     }
   };
   return async function* errors<Request, Response>(call: ServerMiddlewareCall<Request, Response>, context: Context) {
@@ -41,11 +38,20 @@ export function errorsMiddleware(log: Logger, floods: RefusalFloods) {
       if (error instanceof ServerError || isAbortError(error)) {
         throw error;
       }
-      const status = error instanceof LeaseholdError ? statusOf(error) : internalError();
-      tell(call.method.path, context, error, status.code);
-      throw status;
+      if (error instanceof LeaseholdError) {
+        const status = statusOf(error);
+        tell(call.method.path, context, error, status.code);
+        throw status;
+      }
+      tellFault(faultOf(call.method.path, error));
+      throw internalError();
     }
   };
+}
+
+/** By its message faults are told apart (`withoutRepeats`). */
+function faultOf(rpc: string, cause: unknown): Error {
+  return new Error(`${actionOf(rpc)}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
 }
 
 function internalError(): ServerError {

@@ -4,6 +4,7 @@ import type { Ports } from '../../shared/ports/ports.ts';
 import { PEER_BEARER, type Runtime } from '../../shared/runtime.ts';
 import type { Settings } from '../../shared/settings.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
+import { withoutRepeats } from '../../shared/telemetry/without-repeats.ts';
 import { type TunnelHandlers, tunnelOptions, tunnelService } from '../../shared/tunnel/tunnel-service.ts';
 import { reasonOf } from '../audit.ts';
 import { addressOf } from '../limits/source-network.ts';
@@ -94,17 +95,19 @@ function bind(server: Server, listen: string, credentials: ServerCredentials): P
 }
 
 function handlers(host: RelayHost, floods: RefusalFloods): TunnelHandlers {
+  const { log } = host.ports;
+  const tellFault = withoutRepeats((err, repeats) => log.warn({ err, repeats }, 'the relay failed: internal error'));
   const explain = (rpc: string, call: { getPeer(): string }, error: unknown) => {
     const told = statusError(error);
+    if (!(error instanceof LeaseholdError)) {
+      tellFault(error instanceof Error ? error : new Error(String(error)));
+      return told;
+    }
     const reason = reasonOf(error, told.code);
     const sourceIp = addressOf(call.getPeer());
     // Who calls has not proven it: anybody may be refused as often as they like.
     if (floods.isWritten({ principal: undefined, sourceIp, action: rpc, code: status[told.code], reason })) {
-      if (error instanceof LeaseholdError) {
-        host.ports.log.info({ rpc, err: error }, 'refused at the relay');
-      } else {
-        host.ports.log.warn({ rpc, err: error }, 'the relay failed: a fault of ours');
-      }
+      log.info({ rpc, err: error }, 'refused at the relay');
     }
     return told;
   };
