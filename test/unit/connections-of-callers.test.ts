@@ -6,12 +6,11 @@ import { ConnectionsOfCallers } from '../../src/server/transport/connections-of-
 import { eventually } from '../support/eventually.ts';
 
 const MAX = 3;
-const GRACE_MS = 20;
 
 /** An HTTP/2 server that knows a caller by the path of its calls. A path that ends in `/long` is not answered. */
 async function serve() {
   const evicted: string[] = [];
-  const connections = new ConnectionsOfCallers(MAX, (principal) => void evicted.push(principal), GRACE_MS);
+  const connections = new ConnectionsOfCallers(MAX, (principal) => void evicted.push(principal));
   const long: ServerHttp2Stream[] = [];
   const server = createServer();
   let count = 0;

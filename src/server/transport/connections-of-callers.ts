@@ -1,7 +1,4 @@
-import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2';
-
-/** How long a client has to close a connection by itself once it is told to (GOAWAY). */
-const GRACE_MS = 5_000;
+import type { Http2Session, ServerHttp2Stream } from 'node:http2';
 
 interface Connection {
   session: Http2Session;
@@ -15,22 +12,20 @@ interface Connection {
 
 /**
  * Bounds the connections of each caller: each holds memory, also where it is idle. Nobody loses a call: of too many, the one
- * that was not used for longest and has no call under way takes no more (GOAWAY), and is closed a little later. Where all
- * have one, that is the newest: `max` is no less than the calls that a caller may have, so the call on it is refused.
+ * that was not used for longest and has no call under way takes no more (GOAWAY), and is closed once all on it has ended.
+ * Where all have one, that is the newest: `max` is no less than the calls that a caller may have, so the call on it is refused.
  */
 export class ConnectionsOfCallers {
   readonly #max: number;
   readonly #evicted: (principal: string) => void;
-  readonly #graceMs: number;
   readonly #known = new WeakMap<Http2Session, Connection>();
   /** By principal, the one not used for longest first. */
   readonly #connections = new Map<string, Set<Connection>>();
 
   /** `evicted` is told whose connection is closed, each time that there are too many. */
-  constructor(max: number, evicted: (principal: string) => void, graceMs = GRACE_MS) {
+  constructor(max: number, evicted: (principal: string) => void) {
     this.#max = max;
     this.#evicted = evicted;
-    this.#graceMs = graceMs;
   }
 
   /** A call of this caller has come. */
@@ -72,8 +67,7 @@ export class ConnectionsOfCallers {
   #evict(connection: Connection): void {
     this.#remove(connection);
     connection.isEvicted = true;
-    connection.session.goaway(constants.NGHTTP2_NO_ERROR);
-    endWhenIdle(connection, this.#graceMs);
+    connection.session.close();
     this.#evicted(connection.principal);
   }
 
@@ -83,17 +77,4 @@ export class ConnectionsOfCallers {
       this.#connections.delete(connection.principal);
     }
   }
-}
-
-/** Calls that came before the client was told go on. */
-function endWhenIdle(connection: Connection, graceMs: number): void {
-  const { session } = connection;
-  const timer = setTimeout(() => {
-    if (connection.calls === 0) {
-      session.destroy();
-    } else {
-      timer.refresh();
-    }
-  }, graceMs).unref();
-  session.once('close', () => clearTimeout(timer));
 }
