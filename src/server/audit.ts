@@ -52,7 +52,12 @@ const WITHOUT_EFFECT = new Set([...REFUSALS, Status.INVALID_ARGUMENT, Status.NOT
  */
 const TRIED_FIRST = new Set<string>(['CreateConfig', 'UpdateConfig'] satisfies Action[]);
 const AFTER_A_TRIAL = new Set([Status.ALREADY_EXISTS, Status.RESOURCE_EXHAUSTED]);
-const BEFORE_A_TRIAL = new Set<string>(['TOO_MANY_CALLS', 'TRIAL_RATE_EXCEEDED'] satisfies Reason[]);
+const BEFORE_A_TRIAL = new Set<string>([
+  'TOO_MANY_CALLS',
+  'TRIAL_RATE_EXCEEDED',
+  'QUESTION_RATE_EXCEEDED',
+  'TOO_MANY_TRIALS_OF_PRINCIPAL',
+] satisfies Reason[]);
 
 /** Characters of a name in a summary: those of configs have no more. */
 const MAX_RESOURCE = 64;

@@ -49,11 +49,12 @@ export class NewCall {
   /**
    * Ends it: what else comes of its request is discarded, and its stream is reset after the answer (RFC 9113, 8.1), so that
    * the client does not go on sending. An answer that has begun is cut off: to a gRPC client, ENHANCE_YOUR_CALM is
-   * RESOURCE_EXHAUSTED.
+   * RESOURCE_EXHAUSTED. One that is complete is left to arrive.
    */
   async refuse(error: ServerError): Promise<void> {
     if (this.stream.headersSent) {
-      this.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      const { NGHTTP2_NO_ERROR, NGHTTP2_ENHANCE_YOUR_CALM } = constants;
+      this.stream.close(this.stream.writableEnded ? NGHTTP2_NO_ERROR : NGHTTP2_ENHANCE_YOUR_CALM);
     }
     const isAnswered = this.isOver;
     this.#isRefused = true;
