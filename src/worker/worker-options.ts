@@ -6,8 +6,12 @@ import type { Work } from './work.ts';
 const LOCK_MS = 15_000;
 const STALLED_CHECK_MS = 5_000;
 
+/** An alarm that failed because Redis was away must not ring long after it is back. */
+const LONGEST_BACKOFF_MS = 15_000;
+
 /** What all our BullMQ workers have in common. */
 export function workerOptions({ ports, connection, prefix }: Work): WorkerOptions {
+  const retry = { ...ports.policy.retry, maxMs: Math.min(ports.policy.retry.maxMs, LONGEST_BACKOFF_MS) };
   return {
     connection,
     prefix,
@@ -16,6 +20,6 @@ export function workerOptions({ ports, connection, prefix }: Work): WorkerOption
     // A job that a killed worker left is taken over, as often as that happens.
     maxStalledCount: Number.MAX_SAFE_INTEGER,
     // Only for what is no failure of a cluster, above all while Redis is away: a lease keeps its own time of the next try.
-    settings: { backoffStrategy: (tries) => retryDelay(tries, ports.policy.retry, ports.random) },
+    settings: { backoffStrategy: (tries) => retryDelay(tries, retry, ports.random) },
   };
 }
