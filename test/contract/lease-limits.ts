@@ -6,7 +6,7 @@ import { eventually } from '../support/eventually.ts';
 import { active, ended, revoking, sampleConfig, sampleLease } from './samples.ts';
 import { GENEROUS, type OpenStores, RETENTION_MS, type Stores } from './stores.ts';
 
-const TOO_MANY_ON_CONFIG = { reason: 'TOO_MANY_LEASES_ON_CONFIG', subject: 'principal:caller' };
+const TOO_MANY_ON_CONFIG = { reason: 'TOO_MANY_LEASES_ON_CONFIG', subject: 'config:blue' };
 const TOO_MANY_OF_PRINCIPAL = { reason: 'TOO_MANY_LEASES_OF_PRINCIPAL', subject: 'principal:caller' };
 const TOO_MANY_TRIALS = { reason: 'TOO_MANY_TRIALS_OF_PRINCIPAL', subject: 'principal:caller' };
 const TOO_EARLY = { reason: 'ISSUE_RATE_EXCEEDED', subject: 'principal:caller' };

@@ -101,7 +101,8 @@ export function isSettling(lease: Lease, now: number): lease is Lease & { settle
 export function attentionTime(lease: Lease): number {
   switch (lease.state) {
     case 'PENDING':
-      return lease.issueDeadline;
+      // It may be ACTIVE by its end, and an alarm that is set already is not set again.
+      return Math.min(lease.issueDeadline, lease.expireTime);
     case 'REVOKING':
       return lease.nextTryTime ?? lease.expireTime;
     default:
