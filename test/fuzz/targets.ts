@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import type { DescMessage } from '@bufbuild/protobuf';
 import { cert } from '../support/answering-server.ts';
 import { RawGrpc, type RawOutcome } from '../support/raw-grpc.ts';
@@ -33,8 +34,8 @@ export interface Targets extends AsyncDisposable {
 /** All RPCs, and both streams of the relay as those see them who were let in. */
 export async function openTargets(site: FuzzedSite, rpcs: readonly Rpc[]): Promise<Targets> {
   await using opened = new AsyncDisposableStack();
-  const server = opened.use(new LastingConnection(() => RawGrpc.connect(site.address)));
-  const relay = opened.use(new LastingConnection(() => RawGrpc.connect(site.relayAddress, { ca: site.relayCa })));
+  const server = opened.use(new LastingConnection(() => connectKnowing(site.address)));
+  const relay = opened.use(new LastingConnection(() => connectKnowing(site.relayAddress, { ca: site.relayCa })));
   const tunnels = opened.use(await openTunnels(site));
   const running = opened.move();
   const targets = rpcs.map(({ name, path, request, kind, at }): Target => {
@@ -101,4 +102,20 @@ export function knownValues({ clusterUrl }: FuzzedSite, leases: readonly string[
     address: ['127.0.0.1:1'],
     data: ['00', '474554202f20485454502f312e310d0a0d0a'],
   };
+}
+
+/**
+ * Before a client knows how many streams it may open, the server refuses those that are too many (REFUSED_STREAM); gRPC
+ * clients repeat them by themselves.
+ */
+async function connectKnowing(...to: Parameters<typeof RawGrpc.connect>): Promise<RawGrpc> {
+  const connection = await RawGrpc.connect(...to);
+  const { session } = connection;
+  if (
+    session.remoteSettings.maxConcurrentStreams === undefined ||
+    session.remoteSettings.maxConcurrentStreams > 1_000
+  ) {
+    await once(session, 'remoteSettings');
+  }
+  return connection;
 }
