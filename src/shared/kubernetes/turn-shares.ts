@@ -19,9 +19,12 @@ const PART_OF_PURPOSE: Readonly<Record<Purpose, number>> = {
   trial: 1 / 4,
 };
 
-/** Of what its purpose may hold. Two principals share a config, and two configs a cluster, even where all calls hang. */
-const PART_OF_ONE_CONFIG = 3 / 4;
-const PART_OF_ONE_PRINCIPAL = 1 / 2;
+/**
+ * Of what its purpose may hold. A principal, or a config, whose calls all hang leaves turns to others; how many, it pays for
+ * with its own throughput while it is alone.
+ */
+const PART_OF_ONE_CONFIG = 7 / 8;
+const PART_OF_ONE_PRINCIPAL = 3 / 4;
 
 interface Limits {
   together: number;
