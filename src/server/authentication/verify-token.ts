@@ -30,10 +30,17 @@ export interface TokenRules {
   keys: KeySet;
 }
 
+/** A JWT is a compact JWS: three parts, of which the signature may be empty (RFC 7515, 7.1). */
+const COMPACT = /^[^.]+\.[^.]+\.[^.]*$/;
+
 /** Who a token says that it is of: nothing that may be believed. Undefined: it is no JWT, or does not say. */
 export function claimedIssuer(token: Secret | undefined): string | undefined {
+  // Others, above all API keys, need not be decoded to be found to be none: the error costs more than all else here.
+  if (!token || !COMPACT.test(token.reveal())) {
+    return undefined;
+  }
   try {
-    return token && decodeJwt(token.reveal()).iss;
+    return decodeJwt(token.reveal()).iss;
   } catch (error) {
     if (error instanceof errors.JOSEError) {
       return undefined;

@@ -18,7 +18,7 @@ import type { UnauthenticatedConnections } from '../transport/unauthenticated-co
 import { admitAnonymous, isAnonymous } from './anonymous-calls.ts';
 import { NewCall } from './new-call.ts';
 import { inOwnSpan } from './own-span.ts';
-import { statusOf } from './status-of.ts';
+import { internalError, statusOf } from './status-of.ts';
 
 /** A stream ends without a result. */
 type ResultOf<Steps> = Steps extends AsyncGenerator<unknown, infer Result> ? Result : never;
@@ -173,7 +173,7 @@ export class Authentication {
 function refused(error: unknown, tell: (error: Error) => void): ServerError {
   if (!(error instanceof LeaseholdError)) {
     tell(error instanceof Error ? error : new Error(String(error)));
-    return new ServerError(Status.INTERNAL, 'a fault of the server; its log has the cause under this trace');
+    return internalError();
   }
   if (error instanceof Unavailable) {
     tell(error);

@@ -8,7 +8,7 @@ import { actionOf, reasonOf } from '../audit.ts';
 import type { CallerContext } from '../caller.ts';
 import { addressOf } from '../limits/source-network.ts';
 import type { RefusalFloods } from '../refusal-floods.ts';
-import { statusOf } from './status-of.ts';
+import { internalError, statusOf } from './status-of.ts';
 
 /** Health checks have no caller. */
 type Context = CallContext & Partial<CallerContext>;
@@ -52,8 +52,4 @@ export function errorsMiddleware(log: Logger, floods: RefusalFloods) {
 /** By its message faults are told apart (`withoutRepeats`). */
 function faultOf(rpc: string, cause: unknown): Error {
   return new Error(`${actionOf(rpc)}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-}
-
-function internalError(): ServerError {
-  return new ServerError(Status.INTERNAL, 'a fault of the server; its log has the cause under this trace');
 }

@@ -1,4 +1,4 @@
-import { Status } from 'nice-grpc-common';
+import { ServerError, Status } from 'nice-grpc-common';
 import {
   BadRequest,
   ErrorInfo,
@@ -52,6 +52,11 @@ interface Telling {
 }
 
 type ClusterTelling = Telling & { reason: Reason };
+
+/** The status of any other error: what it says is for the log. */
+export function internalError(): ServerError {
+  return new ServerError(Status.INTERNAL, 'internal error; see the server log for this trace ID');
+}
 
 /** The gRPC status of an error that callers are meant to see, with its google.rpc details (AIP-193). */
 export function statusOf(error: LeaseholdError): RichServerError {

@@ -11,6 +11,6 @@ export function statusError(error: unknown): Error & { code: status; details: st
         : error instanceof Unavailable
           ? status.UNAVAILABLE
           : status.INTERNAL;
-  const details = error instanceof LeaseholdError ? error.message : 'a fault of the server; its log has the cause';
+  const details = error instanceof LeaseholdError ? error.message : 'internal error; see the server log';
   return Object.assign(new Error(details), { code, details });
 }
