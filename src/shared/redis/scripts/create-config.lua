@@ -9,16 +9,8 @@ end
 if redis.call('EXISTS', KEYS[3]) == 0 then
   return 'gone'
 end
-if KEYS[4] then
-  local prefix = prefixOf(KEYS[1], ARGV[1])
-  local isThere = function(name)
-    return redis.call('HGET', prefix .. name, 'countedIn') == KEYS[4]
-  end
-  if not hasRoom(KEYS[4], ARGV[6], isThere) then
-    return 'full'
-  end
-  redis.call('SADD', KEYS[4], ARGV[1])
-  redis.call('HSET', KEYS[1], 'countedIn', KEYS[4])
+if KEYS[4] and not countIn(KEYS[4], ARGV[6], KEYS[1], ARGV[1]) then
+  return 'full'
 end
 redis.call('HSET', KEYS[1], 'uid', ARGV[2], 'version', ARGV[3], 'data', ARGV[4])
 redis.call('ZADD', KEYS[2], 0, ARGV[1])

@@ -7,20 +7,13 @@ local LOOKED_AT = 8
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return 'ok'
 end
-local prefix = prefixOf(KEYS[1], ARGV[3])
-if KEYS[3] then
-  local isThere = function(id)
-    return redis.call('HGET', prefix .. id, 'countedIn') == KEYS[3]
-  end
-  if not hasRoom(KEYS[3], ARGV[4], isThere) then
-    return 'full'
-  end
-  redis.call('SADD', KEYS[3], ARGV[3])
-  redis.call('HSET', KEYS[1], 'countedIn', KEYS[3])
+if KEYS[3] and not countIn(KEYS[3], ARGV[4], KEYS[1], ARGV[3]) then
+  return 'full'
 end
 redis.call('HSET', KEYS[1], 'data', ARGV[1], 'uses', 0)
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 -- Accesses that expired leave their ids. More are looked at than come, so that few of the set are gone.
+local prefix = prefixOf(KEYS[1], ARGV[3])
 for _, id in ipairs(redis.call('SRANDMEMBER', KEYS[2], LOOKED_AT)) do
   if redis.call('EXISTS', prefix .. id) == 0 then
     redis.call('SREM', KEYS[2], id)

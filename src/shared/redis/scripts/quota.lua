@@ -18,3 +18,18 @@ end
 local function prefixOf(key, id)
   return string.sub(key, 1, -(#id + 1))
 end
+
+-- Counts `id` in the set, and says so in its record `key`; returns false where the set is full. A member whose record says
+-- otherwise is gone.
+local function countIn(set, most, key, id)
+  local prefix = prefixOf(key, id)
+  local isThere = function(member)
+    return redis.call('HGET', prefix .. member, 'countedIn') == set
+  end
+  if not hasRoom(set, most, isThere) then
+    return false
+  end
+  redis.call('SADD', set, id)
+  redis.call('HSET', key, 'countedIn', set)
+  return true
+end
