@@ -24,7 +24,10 @@ export const MOST = 3;
 
 const HOUR_MS = 3_600_000;
 
-/** A kind of thing that is counted: how one is stored for somebody, and how the last one goes again. */
+/** Stores one for somebody. Resolves to what removes it again. */
+type Store = (whose: string) => Promise<() => Promise<unknown>>;
+
+/** A kind of thing that is counted, and how it is stored. */
 interface Kind {
   quota: keyof Quotas;
   reason: string;
@@ -32,9 +35,7 @@ interface Kind {
   tells: string;
   /** Whose quota it is, and whose is another. Default: principals. */
   subjects?: readonly [string, string];
-  make(
-    stores: QuotaStores,
-  ): Promise<{ store(whose: string): Promise<unknown>; remove(whose: string): Promise<unknown> }>;
+  make(stores: QuotaStores): Promise<Store>;
 }
 
 export const QUOTA_KINDS: Record<string, Kind> = {
@@ -43,17 +44,11 @@ export const QUOTA_KINDS: Record<string, Kind> = {
     reason: 'TOO_MANY_CONFIGS_OF_PRINCIPAL',
     tells: 'LEASEHOLD_MAX_CONFIGS_PER_PRINCIPAL',
     async make({ configs }) {
-      const last = new Map<string, ReturnType<typeof sampleConfig>>();
-      return {
-        async store(whose) {
-          const config = sampleConfig(`config-${randomUUID()}`);
-          await configs.keepAccess(config.access);
-          await configs.create(config, whose);
-          last.set(whose, config);
-        },
-        async remove(whose) {
-          await configs.delete(last.get(whose) ?? expect.fail('none was stored'));
-        },
+      return async (whose) => {
+        const config = sampleConfig(`config-${randomUUID()}`);
+        await configs.keepAccess(config.access);
+        await configs.create(config, whose);
+        return () => configs.delete(config);
       };
     },
   },
@@ -62,16 +57,10 @@ export const QUOTA_KINDS: Record<string, Kind> = {
     reason: 'TOO_MANY_TRIALS_OF_PRINCIPAL',
     tells: 'wait until the objects of failed trials are removed',
     async make({ configs }) {
-      const last = new Map<string, ReturnType<typeof sampleConfig>['access']>();
-      return {
-        async store(whose) {
-          const { access } = sampleConfig('tried');
-          await configs.keepAccess(access, { principal: whose, isOfNewConfig: true });
-          last.set(whose, access);
-        },
-        async remove(whose) {
-          await configs.dropAccess(last.get(whose) ?? expect.fail('none was stored'));
-        },
+      return async (whose) => {
+        const { access } = sampleConfig('tried');
+        await configs.keepAccess(access, { principal: whose, isOfNewConfig: true });
+        return () => configs.dropAccess(access);
       };
     },
   },
@@ -80,16 +69,10 @@ export const QUOTA_KINDS: Record<string, Kind> = {
     reason: 'TOO_MANY_GATEWAYS_OF_PRINCIPAL',
     tells: 'LEASEHOLD_MAX_GATEWAYS_PER_PRINCIPAL',
     async make({ gateways }) {
-      const last = new Map<string, GatewayRef>();
-      return {
-        async store(whose) {
-          const gateway = { name: `gateway-${randomUUID()}`, uid: randomUUID(), createTime: 0 };
-          await gateways.create(gateway, whose);
-          last.set(whose, gateway);
-        },
-        async remove(whose) {
-          await gateways.delete(last.get(whose) ?? expect.fail('none was stored'));
-        },
+      return async (whose) => {
+        const gateway = { name: `gateway-${randomUUID()}`, uid: randomUUID(), createTime: 0 };
+        await gateways.create(gateway, whose);
+        return () => gateways.delete(gateway);
       };
     },
   },
@@ -100,13 +83,11 @@ export const QUOTA_KINDS: Record<string, Kind> = {
     async make({ gateways }) {
       const gateway = await gatewayIn(gateways);
       let count = 0;
-      return {
-        async store(whose) {
-          // The last one that fits expires at once.
-          count += 1;
-          await gateways.keepToken(gateway, randomUUID(), count === MOST ? 500 : HOUR_MS, whose);
-        },
-        remove: async () => undefined,
+      return async (whose) => {
+        // The last one that fits expires soon, and cannot be removed earlier.
+        count += 1;
+        await gateways.keepToken(gateway, randomUUID(), count === MOST ? 500 : HOUR_MS, whose);
+        return async () => undefined;
       };
     },
   },
@@ -117,9 +98,9 @@ export const QUOTA_KINDS: Record<string, Kind> = {
     subjects: ['gateway:one', 'gateway:other'],
     async make({ gateways }) {
       const all = await gatewaysIn(gateways);
-      return {
-        store: (whose) => enroll(gateways, all(whose)),
-        remove: (whose) => gateways.revokeIdentities(all(whose)),
+      return async (whose) => {
+        await enroll(gateways, all(whose));
+        return () => gateways.revokeIdentities(all(whose));
       };
     },
   },
@@ -139,18 +120,12 @@ export const QUOTA_KINDS: Record<string, Kind> = {
         connectTime: 0,
         server: 'server:1',
       });
-      const last = new Map<string, Awaited<ReturnType<typeof linkOf>>>();
-      return {
-        async store(whose) {
-          const link = await linkOf(all(whose));
-          await links.announce(link);
-          // One that is there is announced again and again.
-          expect(await links.announce(link)).toBe(true);
-          last.set(whose, link);
-        },
-        async remove(whose) {
-          await links.withdraw(last.get(whose) ?? expect.fail('none was stored'));
-        },
+      return async (whose) => {
+        const link = await linkOf(all(whose));
+        await links.announce(link);
+        // One that is there is announced again and again.
+        expect(await links.announce(link)).toBe(true);
+        return () => links.withdraw(link);
       };
     },
   },
@@ -159,16 +134,12 @@ export const QUOTA_KINDS: Record<string, Kind> = {
     reason: 'TOO_MANY_BATCHES_OF_PRINCIPAL',
     tells: 'wait until some end',
     async make({ batches }) {
-      const last = new Map<string, string>();
-      return {
-        async store(principal) {
-          const batch = batchOf(principal);
-          await batches.record(batch);
-          // A repeated call finds its own.
-          expect(await batches.record(batch)).toEqual(batch);
-          last.set(principal, batch.id);
-        },
-        remove: (principal) => batches.end(last.get(principal) ?? '', 9),
+      return async (principal) => {
+        const batch = batchOf(principal);
+        await batches.record(batch);
+        // A repeated call finds its own.
+        expect(await batches.record(batch)).toEqual(batch);
+        return () => batches.end(batch.id, 9);
       };
     },
   },
@@ -178,7 +149,6 @@ export const QUOTA_KINDS: Record<string, Kind> = {
     tells: 'wait until they end',
     subjects: ['config:one', 'config:other'],
     async make({ configs }) {
-      const last = new Map<string, string>();
       const all = new Map<string, ReturnType<typeof sampleConfig>>();
       for (const name of ['one', 'other']) {
         const config = sampleConfig(name);
@@ -188,15 +158,12 @@ export const QUOTA_KINDS: Record<string, Kind> = {
       }
       const mark = (whose: string, id: string, ms: number) =>
         configs.markDeletion(all.get(whose) ?? expect.fail('no such config'), id, ms);
-      return {
-        async store(whose) {
-          const id = randomUUID();
-          await mark(whose, id, HOUR_MS);
-          // Whoever deletes moves the end of its mark again and again.
-          await mark(whose, id, HOUR_MS);
-          last.set(whose, id);
-        },
-        remove: (whose) => mark(whose, last.get(whose) ?? '', 0),
+      return async (whose) => {
+        const id = randomUUID();
+        await mark(whose, id, HOUR_MS);
+        // Whoever deletes moves the end of its mark again and again.
+        await mark(whose, id, HOUR_MS);
+        return () => mark(whose, id, 0);
       };
     },
   },

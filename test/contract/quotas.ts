@@ -13,12 +13,12 @@ export function describeQuotas(open: (quotas: Quotas) => QuotaStores): void {
     const [subject, other] = subjects ?? ['principal:one', 'principal:other'];
     const nameOf = (whose: string) => (subjects ? whose : whose.replace('principal:', ''));
 
-    async function filled(most = MOST) {
-      const kind = await make(open({ ...DEFAULT_QUOTAS, [quota]: most }));
-      for (let stored = 0; stored < most; stored++) {
-        await kind.store(nameOf(subject));
+    async function filled() {
+      const store = await make(open({ ...DEFAULT_QUOTAS, [quota]: MOST }));
+      for (let stored = 1; stored < MOST; stored++) {
+        await store(nameOf(subject));
       }
-      return kind;
+      return { store, removeLast: await store(nameOf(subject)) };
     }
 
     test('is told with what there is too much of and whose it is, and is not of another', async () => {
@@ -31,13 +31,13 @@ export function describeQuotas(open: (quotas: Quotas) => QuotaStores): void {
     });
 
     test('has room again when one is gone', async () => {
-      const { store, remove } = await filled();
-      await remove(nameOf(subject));
+      const { store, removeLast } = await filled();
+      await removeLast();
       await eventually(() => store(nameOf(subject)));
     });
 
     test('is not passed by many at the same time', async () => {
-      const { store } = await make(open({ ...DEFAULT_QUOTAS, [quota]: MOST }));
+      const store = await make(open({ ...DEFAULT_QUOTAS, [quota]: MOST }));
       const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => store(nameOf(subject))));
       const stored = outcomes.filter(({ status }) => status === 'fulfilled').length;
       expect(stored).toBeLessThanOrEqual(MOST);

@@ -2,7 +2,6 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import { BindingScope, RoleKind } from '../../src/gen/leasehold/v1/config.ts';
 import { type RunningServer, startServer } from '../../src/server/start-server.ts';
 import { makeApiKey } from '../../src/shared/domain/api-key.ts';
 import { createLogger } from '../../src/shared/telemetry/logger.ts';
@@ -11,7 +10,7 @@ import { connectTo, type Leasehold, type LeaseholdClient, startLeasehold } from 
 import { type Rejection, rejectionOf } from '../support/rejection.ts';
 import { refusal, type ScriptedCluster, startScriptedCluster } from '../support/scripted-cluster.ts';
 import { apiKeyEntry, callersYaml } from '../support/security.ts';
-import { type ConfigFields, directAccess, seconds } from '../support/set-ups.ts';
+import { directAccess, viewConfig } from '../support/set-ups.ts';
 
 // What one caller may make Leasehold ask of clusters: at two servers together.
 
@@ -62,17 +61,8 @@ beforeEach(() => {
   clusterOfAll.calls.length = 0;
 });
 
-function configOf(name: string, allowedNamespaces: string[], token = 'a-token'): ConfigFields & { name: string } {
-  const role = { kind: RoleKind.ROLE_KIND_CLUSTER_ROLE, name: 'view' };
-  const bindingScope = BindingScope.BINDING_SCOPE_NAMESPACE;
-  return {
-    name,
-    defaultTtl: seconds(900),
-    maxTtl: seconds(3600),
-    access: directAccess(clusterOfAll, token),
-    credential: { $case: 'dynamic', value: { allowedNamespaces, role, bindingScope } },
-  };
-}
+const configOf = (name: string, allowedNamespaces: string[], token = 'a-token') =>
+  viewConfig(name, directAccess(clusterOfAll, token), allowedNamespaces);
 
 /** What became of so many calls at once, by turns at one server and the other. */
 async function atBoth(

@@ -2,14 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import { BindingScope, RoleKind } from '../../src/gen/leasehold/v1/config.ts';
 import { Keys } from '../../src/shared/redis/keys.ts';
 import { makeTempFolder } from '../servers/temp-folder.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Leasehold, startLeasehold } from '../support/leasehold.ts';
 import { rejectionOf } from '../support/rejection.ts';
 import { refusal, type ScriptedCluster, startScriptedCluster } from '../support/scripted-cluster.ts';
-import { type ConfigFields, directAccess, seconds } from '../support/set-ups.ts';
+import { directAccess, viewConfig } from '../support/set-ups.ts';
 import { writeRelayCertificate } from '../support/transports/relay-certificate.ts';
 
 // What a caller may fill Redis with: what is stored for it has a quota, and what failed is not stored.
@@ -42,17 +41,7 @@ afterAll(async () => {
 });
 beforeEach(() => scripted.play(() => undefined));
 
-function configOf(name: string, token = 'a-token'): ConfigFields & { name: string } {
-  const role = { kind: RoleKind.ROLE_KIND_CLUSTER_ROLE, name: 'view' };
-  const bindingScope = BindingScope.BINDING_SCOPE_NAMESPACE;
-  return {
-    name,
-    defaultTtl: seconds(900),
-    maxTtl: seconds(3600),
-    access: directAccess(scripted, token),
-    credential: { $case: 'dynamic', value: { allowedNamespaces: ['team'], role, bindingScope } },
-  };
-}
+const configOf = (name: string, token = 'a-token') => viewConfig(name, directAccess(scripted, token));
 
 const fresh = () => `c-${randomUUID().slice(0, 8)}`;
 

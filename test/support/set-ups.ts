@@ -24,6 +24,23 @@ export function seconds(count: number): { seconds: bigint; nanos: number } {
   return { seconds: BigInt(count), nanos: 0 };
 }
 
+/** A dynamic config with the ClusterRole `view`, for clusters that are scripted. */
+export function viewConfig(
+  name: string,
+  access: Access,
+  allowedNamespaces: string[] = ['team'],
+): ConfigFields & { name: string } {
+  const role = { kind: RoleKind.ROLE_KIND_CLUSTER_ROLE, name: 'view' };
+  const bindingScope = BindingScope.BINDING_SCOPE_NAMESPACE;
+  return {
+    name,
+    defaultTtl: seconds(900),
+    maxTtl: seconds(3600),
+    access,
+    credential: { $case: 'dynamic', value: { allowedNamespaces, role, bindingScope } },
+  };
+}
+
 export interface StaticSetup {
   namespace: string;
   serviceAccount: string;

@@ -50,31 +50,19 @@ async function measured(next: MemoryUse | Error): Promise<void> {
 }
 
 test.each([
-  ['below the mark', { used: 700, reserved: 0, limit: LIMIT }, 'written'],
-  ['at the mark', { used: 800, reserved: 0, limit: LIMIT }, FULL],
-  ['by what take-downs may need besides', { used: 500, reserved: 300, limit: LIMIT }, FULL],
-  ['by its own bytes', { used: 795, reserved: 0, limit: LIMIT }, FULL],
-  ['without a limit', { used: 10_000, reserved: 10_000, limit: undefined }, 'written'],
-])('a write that grows the store, %s', async (_, now, expected) => {
+  ['new', 'below the mark', { used: 700, reserved: 0, limit: LIMIT }, 'written'],
+  ['new', 'at the mark', { used: 800, reserved: 0, limit: LIMIT }, FULL],
+  ['new', 'by what take-downs may need besides', { used: 500, reserved: 300, limit: LIMIT }, FULL],
+  ['new', 'by its own bytes', { used: 795, reserved: 0, limit: LIMIT }, FULL],
+  ['new', 'without a limit', { used: 10_000, reserved: 10_000, limit: undefined }, 'written'],
+  ['repair', 'above the mark', { used: 850, reserved: 0, limit: LIMIT }, 'written'],
+  ['repair', 'above half of what is above the mark', { used: 700, reserved: 200, limit: LIMIT }, FULL],
+  ['repair', 'by its own bytes', { used: 895, reserved: 0, limit: LIMIT }, FULL],
+  ['repair', 'without a limit', { used: 10_000, reserved: 10_000, limit: undefined }, 'written'],
+] as const)('a write that grows the store (%s), %s', async (kind, _, now, expected) => {
   use = now;
   const room = await openRoom();
-  const outcome = await room.grow(10, written, 'new').catch((error: unknown) => error);
-  if (typeof expected === 'string') {
-    expect(outcome).toBe(expected);
-  } else {
-    expect(outcome).toMatchObject(expected);
-  }
-});
-
-test.each([
-  ['above the mark', { used: 850, reserved: 0, limit: LIMIT }, 'written'],
-  ['above half of what is above the mark', { used: 700, reserved: 200, limit: LIMIT }, FULL],
-  ['by its own bytes', { used: 895, reserved: 0, limit: LIMIT }, FULL],
-  ['without a limit', { used: 10_000, reserved: 10_000, limit: undefined }, 'written'],
-])('a repair, %s', async (_, now, expected) => {
-  use = now;
-  const room = await openRoom();
-  const outcome = await room.grow(10, written, 'repair').catch((error: unknown) => error);
+  const outcome = await room.grow(10, written, kind).catch((error: unknown) => error);
   if (typeof expected === 'string') {
     expect(outcome).toBe(expected);
   } else {
