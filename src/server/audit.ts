@@ -48,7 +48,7 @@ const WITHOUT_EFFECT = new Set([...REFUSALS, Status.INVALID_ARGUMENT, Status.NOT
 
 /**
  * A change of a config is tried on its cluster before the store says that its name is taken or there is no room: its
- * refusal may come after objects were made, but for reasons that are found before the trial.
+ * refusal may come after objects were made, except for reasons that are found before the trial.
  */
 const TRIED_FIRST = new Set<string>(['CreateConfig', 'UpdateConfig'] satisfies Action[]);
 const AFTER_A_TRIAL = new Set([Status.ALREADY_EXISTS, Status.RESOURCE_EXHAUSTED]);
@@ -68,7 +68,7 @@ const MAX_WHY = 2_048;
 export type Audit = (event: AuditEvent) => void;
 
 export interface AuditLog {
-  /** Returns whether the event is told of by a line of its own. */
+  /** Returns whether the event has a line of its own. */
   (event: AuditEvent): boolean;
   /** Writes what is still to be summed up. */
   close(): void;
@@ -103,7 +103,7 @@ export function auditTo(log: Ports['log']): AuditLog {
   return Object.assign(audit, { close: () => floods.flush() });
 }
 
-/** What a cluster refused may have been tried there: it is told of one by one. */
+/** What a cluster refused may have changed something there: each such call has a line of its own. */
 function mayBeSummedUp({ principal, action, error }: AuditEvent, code: Status, reason: string): boolean {
   if (principal === undefined) {
     return true;

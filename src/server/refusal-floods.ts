@@ -112,7 +112,7 @@ class Window {
     const source = sourceNetwork(sourceIp);
     const kind = principal === undefined ? [source, reason] : [principal, action, resource, code, reason];
     const ofOne = principal === undefined ? 0 : (this.#writtenOf.get(principal) ?? 0);
-    // Who has no lines left takes no keys either.
+    // A principal that has no lines left is given no keys either.
     const mayHaveLine = ofOne < MAX_WRITTEN_OF_ONE && this.#written < this.#maxWritten;
     if (mayHaveLine && countIn(this.#alike, JSON.stringify(kind)) <= FIRST_FEW) {
       this.#written += 1;

@@ -67,7 +67,7 @@ export async function startServer(
   const floods = new RefusalFloods((summary) => log.info({ summary }, 'calls refused'));
   const stalled = endStalledCalls(settings.LEASEHOLD_SLOW_CALLER_TIMEOUT * 1000, (rpc, peer) => {
     if (floods.isWritten(stalledCall(rpc, peer))) {
-      log.warn({ rpc, peer }, 'a call was ended: its caller stands still');
+      log.warn({ rpc, peer }, 'a call was ended: its caller stopped reading or sending');
     }
   });
   const limits = {

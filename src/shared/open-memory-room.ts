@@ -8,7 +8,9 @@ import type { Logger } from './telemetry/logger.ts';
 import { recordStoreMemory } from './telemetry/metrics.ts';
 import { withoutRepeats } from './telemetry/without-repeats.ts';
 
-/** Watches the memory of Redis, and says in log and metrics what it sees. Without a known limit it says so, and refuses nothing. */
+/**
+ * Watches the memory of Redis, and reports it by log and metrics. Without a known limit it warns, and refuses nothing.
+ */
 export async function openMemoryRoom(
   redis: RedisClient,
   keys: Keys,
@@ -36,7 +38,7 @@ export async function openMemoryRoom(
       ),
     onRoomAgain: (use) => log.info(fields(use), 'Redis is below the high-water mark again: leases are issued'),
     onError: withoutRepeats((error, repeats) =>
-      log.warn({ err: error, repeats }, 'Redis did not tell how much memory it uses (INFO memory)'),
+      log.warn({ err: error, repeats }, 'Redis did not report how much memory it uses (INFO memory)'),
     ),
   });
   if (room.isUnlimited) {

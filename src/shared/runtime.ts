@@ -52,8 +52,8 @@ export interface Runtime {
   /** Brings what is sealed under older keys of the keyring under the primary. */
   rewrap(): Promise<Rewrapping>;
   /**
-   * For a process that takes new things in: its ports, but what makes the store grow is refused from the high-water mark of
-   * Redis' memory on. Redis is watched for that until the runtime closes.
+   * For a process that takes new things in: its ports, but what makes the store grow is refused from the high-water
+   * mark of Redis' memory on. Redis is watched for that until the runtime closes.
    */
   portsBelowHighWater(): Promise<Ports>;
   /** Whether Redis takes writes now. */

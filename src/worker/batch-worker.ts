@@ -12,8 +12,8 @@ const BATCHES_AT_ONCE = 64;
 const BATCHES_OF_A_CALLER = 4;
 
 /**
- * Does what batches ask for; a batch whose worker dies is begun anew by another. Their leases share the lanes with those
- * that are due. A caller who asks for many batches at once waits behind their own.
+ * Does what batches ask for; a batch whose worker dies is begun anew by another. Their leases share the lanes with
+ * those that are due. A caller who asks for many batches at once waits behind their own.
  */
 export function startBatchWorker(work: Work): Worker {
   const { ports, lanes, gate, backend, onQueueError } = work;

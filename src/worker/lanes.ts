@@ -9,9 +9,10 @@ interface Waiting {
 }
 
 /**
- * Shares the worker between clusters, their configs and the principals, so that calls that do not end hold up their own
- * only. Work that finds no place waits a little for one. The seats for waiting are shared by the same rule, and where
- * there is none, or no place comes free in time, the work is turned away, so that it does not hold up what comes after it.
+ * Shares the worker between clusters, their configs and the principals, so that calls that do not end hold up only
+ * those of their own. Work that finds no place waits a little for one. The seats for waiting are shared by the same
+ * rule, and where there is none, or no place comes free in time, the work is turned away, so that it does not hold up
+ * what comes after it.
  */
 export class Lanes {
   /** How much runs at once, and how much waits. */

@@ -12,8 +12,8 @@ interface Wait {
 }
 
 /**
- * How often leases are looked at whose kind finds no place: of each kind one, then after twice as long another, until one
- * finds a place. So thousands that hang cost a few looks a second, and those that move lose no time.
+ * How often leases are looked at whose kind finds no place: of each kind one, then after twice as long another, until
+ * one finds a place. So thousands that hang cost a few looks a second, and those that move lose no time.
  */
 export class LookBackoff {
   /** Forgotten when it has been over for a while. */
@@ -21,8 +21,8 @@ export class LookBackoff {
   #tidiedAt = 0;
 
   /**
-   * How long to wait before a lease of that kind is looked at: 0 is now, and then it is the only one for a while. undefined:
-   * it is not worth waiting for, and to be passed over.
+   * How long to wait before a lease of that kind is looked at: 0 is now, and then it is the only one for a while.
+   * undefined: it is not worth waiting for, and to be passed over.
    */
   waitFor(kind: string, now: number): number | undefined {
     const wait = this.#waits.get(kind);

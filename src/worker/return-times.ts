@@ -1,14 +1,16 @@
 import { LONGEST_PUT_OFF_MS } from '../shared/leases/sweep.ts';
 
-/** To look at a lease and turn it away again costs about half a millisecond of a core: so many a second cost a quarter. */
+/**
+ * To look at a lease and turn it away again costs about half a millisecond of a core: so many a second cost a quarter.
+ */
 const RETURNS_PER_SECOND = 500;
 
 /** The first that was turned away comes back after this. */
 const SOONEST_MS = 500;
 
 /**
- * When work that was turned away comes back: one after the other, so that many leases that are due at once are not looked
- * at again and again, all of them, before any of others. Those who have work turned away share the looks evenly.
+ * When work that was turned away comes back: one after the other, so that many leases that are due at once are not
+ * looked at again and again, all of them, before any of others. Those who have work turned away share the looks evenly.
  */
 export class ReturnTimes {
   /** When the last work of each comes back. Forgotten when that has passed. */

@@ -30,10 +30,10 @@ export class Claim {
 
 /**
  * Places that are shared so that who holds none finds one, by a bound that shrinks as places fill up ("Dynamic queue
- * length thresholds", Choudhury and Hahne, 1998). A cluster holds at most a quarter of
- * what other clusters leave; in a cluster, a config holds at most twice what it leaves free, and so does a principal; in
- * all clusters together, a principal holds at most as much as it leaves free. So of 128 places a cluster takes 32 at most,
- * of which one config alone takes 19. Since many principals together could still fill all places, the last eighth is for
+ * length thresholds", Choudhury and Hahne, 1998). A cluster holds at most a quarter of what other clusters leave; in a
+ * cluster, a config holds at most twice what it leaves free, and so does a principal; in all clusters together, a
+ * principal holds at most as much as it leaves free. So of 128 places a cluster takes 32 at most, of which one config
+ * alone takes 19. Since many principals together could still fill all places, the last eighth is for
  * newcomers, whose principal and config hold none, as long as their cluster holds less than a quarter of all.
  */
 export class Shares {

@@ -40,7 +40,9 @@ test.each([
   'system:serviceaccount:pay/ments:x',
   'system:serviceaccount:a:b:c',
 ])('a token of %s is of no service account', async (sub) => {
-  await expect(authenticate(await blue.token({ claims: { sub } }))).rejects.toThrow('of no service account');
+  await expect(authenticate(await blue.token({ claims: { sub } }))).rejects.toThrow(
+    'does not belong to a service account',
+  );
 });
 
 test.each<[string, () => string | Promise<string>]>([

@@ -12,7 +12,7 @@ export interface Credentials {
   forwardedCertificate?: string | undefined;
   /** Where the call came from, which bounds what is asked about credentials that nothing proves. Undefined: unknown. */
   sourceIp?: string | undefined;
-  /** Called once a signature proves of which account the bearer token is, while its issuer is still asked about it. */
+  /** Called once a signature proves whose account the bearer token names, while its issuer is still asked about it. */
   onProven?: ((account: string) => void) | undefined;
   /** Milliseconds since the epoch. */
   now: number;

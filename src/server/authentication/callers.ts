@@ -38,7 +38,7 @@ export class Callers {
   readonly #file: WatchedFiles<Known>;
   readonly #keySets: KeySets;
 
-  /** Throws an Error where the file is not good. `egress`: lets through where issuers and clusters may be asked. */
+  /** Throws an Error where the file is invalid. `egress`: which addresses of issuers and clusters may be called. */
   static async open(path: string, log: Logger, egress: EgressGuard): Promise<Callers> {
     const folder = dirname(resolve(path));
     const keySets = new KeySets(folder, log, egress);

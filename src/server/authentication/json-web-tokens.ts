@@ -44,7 +44,7 @@ export class JsonWebTokens implements Authenticator {
       const claim = id.success ? rules.groups?.claim : 'sub';
       throw new Unauthenticated(
         'CREDENTIALS_INVALID',
-        `the token does not count: its claim ${claim} is missing or wrong`,
+        `the token is not accepted: its claim ${claim} is missing or wrong`,
       );
     }
     requireFew(groups.data, rules.groups?.claim);

@@ -12,7 +12,7 @@ export interface KeySet {
   close(): void;
 }
 
-/** An RSA key of 8192 bits in base64url. The time that a signature takes grows with the key's size, and so with its exponent's. */
+/** An RSA key of 8192 bits in base64url. To verify a signature takes longer the larger the key and its exponent are. */
 const MAX_RSA_MODULUS = 1_366;
 const MAX_RSA_EXPONENT = 6;
 

@@ -22,9 +22,9 @@ interface Source {
 }
 
 /**
- * Does a bounded amount of work at a time, in turn by source: one source that wants much waits for itself. Where all places
- * to wait are taken, a source that waits less gets the last place of the one that waits most. Memory is bounded by `atOnce`
- * and `waiting`, however many sources there are.
+ * Does a bounded amount of work at a time, in turn by source: one source that wants much waits for itself. Where all
+ * places to wait are taken, a source that waits less gets the last place of the one that waits most. Memory is bounded
+ * by `atOnce` and `waiting`, however many sources there are.
  */
 export class ReviewTurns {
   readonly #limits: TurnLimits;

@@ -63,7 +63,10 @@ export function accountByKeys(rules: TokenRules): (token: Secret, now: number) =
 export function accountNamed({ sub }: JWTPayload): ServiceAccount {
   const account = parseUserName(sub);
   if (!account) {
-    throw new Unauthenticated('CREDENTIALS_INVALID', 'the token does not count: it is of no service account');
+    throw new Unauthenticated(
+      'CREDENTIALS_INVALID',
+      'the token is not accepted: it does not belong to a service account',
+    );
   }
   return account;
 }

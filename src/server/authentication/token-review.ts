@@ -120,7 +120,7 @@ export class TokenReviews {
     if (!status.authenticated || status.error !== '' || !account || !isForUs || !isExpected) {
       throw new Unauthenticated(
         'CREDENTIALS_INVALID',
-        'the token does not count: its cluster says that it is of no service account, has ended, or is for another audience',
+        'the token is not accepted: its cluster says that it is not of a service account, has ended, or is for another audience',
       );
     }
     this.#accept(hash, { account, askedAt: now });

@@ -35,7 +35,7 @@ const COMPACT = /^[^.]+\.[^.]+\.[^.]*$/;
 
 /** Who a token says that it is of: nothing that may be believed. Undefined: it is no JWT, or does not say. */
 export function claimedIssuer(token: Secret | undefined): string | undefined {
-  // Others, above all API keys, need not be decoded to be found to be none: the error costs more than all else here.
+  // Anything else, such as an API key, is not decoded: the error that this throws costs more than all else here.
   if (!token || !COMPACT.test(token.reveal())) {
     return undefined;
   }
@@ -88,7 +88,7 @@ export async function verifySignature(
 }
 
 /**
- * Refuses what no key is needed for to refuse: a token that is malformed, expired, or for another audience. A claim
+ * Refuses what can be refused without a key: a token that is malformed, expired, or for another audience. A claim
  * that it does not have is not judged: tokens of Kubernetes' Secrets have neither `aud` nor `exp`. That it passes
  * proves nothing. Throws Unauthenticated.
  */
@@ -121,7 +121,7 @@ function refusal(error: unknown): Unauthenticated {
       cause: error,
     });
   }
-  return new Unauthenticated('CREDENTIALS_INVALID', `the token does not count: ${whatIsWrong(error)}`, {
+  return new Unauthenticated('CREDENTIALS_INVALID', `the token is not accepted: ${whatIsWrong(error)}`, {
     cause: error,
   });
 }

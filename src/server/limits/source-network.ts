@@ -9,8 +9,8 @@ export function addressOf(peer: string): string {
 }
 
 /**
- * Whom an address is counted for: an IPv4 address for itself, an IPv6 address for its /64, of which one host may use any
- * address. `address`: as Node tells of a socket; undefined where it is gone.
+ * Whom an address is counted for: an IPv4 address for itself, an IPv6 address for its /64, of which one host may use
+ * any address. `address`: as Node tells of a socket; undefined where it is gone.
  */
 export function sourceNetwork(address: string | undefined): string {
   if (address === undefined || !ipaddr.isValid(address)) {

@@ -28,7 +28,7 @@ export function endStalledCalls(patienceMs: number, tell: (rpc: string, peer: st
   };
 }
 
-/** How such a call is told of where there are many: who calls is not known to the interceptor. */
+/** How such a call is summed up where there are many. The interceptor does not know who calls. */
 export function stalledCall(rpc: string, peer: string): Refusal {
   return {
     principal: undefined,

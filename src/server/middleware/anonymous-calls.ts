@@ -20,7 +20,7 @@ export function admitAnonymous(
   { connections, calls }: { connections: UnauthenticatedConnections; calls: UnauthenticatedCalls },
 ): void {
   const { metadata, stream } = call;
-  // Whose trace it belongs to is not for a stranger to say.
+  // A caller who is not authenticated must not add to the trace of another.
   for (const field of propagation.fields()) {
     metadata.remove(field);
   }

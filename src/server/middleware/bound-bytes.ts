@@ -5,8 +5,8 @@ import type { NewCall } from './new-call.ts';
 const MAX_BYTES = 4 * 1024;
 
 /**
- * Refuses a call that sends more than it may without authentication: grpc-js has one maximum for all methods. Returns what
- * lifts that.
+ * Refuses a call that sends more than it may without authentication: grpc-js has one maximum for all methods. Returns
+ * what lifts that.
  */
 export function boundBytes(call: NewCall): () => void {
   let bytes = 0;

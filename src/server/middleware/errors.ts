@@ -14,8 +14,9 @@ import { internalError, statusOf } from './status-of.ts';
 type Context = CallContext & Partial<CallerContext>;
 
 /**
- * Turns what the use cases throw into gRPC statuses. A fault of ours is logged here, with its cause, and like ones once in
- * a while; its caller hears only that there was one. `floods` has the refusals summed up that a caller makes too many of.
+ * Turns what the use cases throw into gRPC statuses. An internal error is logged here, with its cause, and repeats of
+ * it once in a while; its caller is told only that there was one. `floods` sums up refusals where a caller gets too
+ * many.
  */
 export function errorsMiddleware(log: Logger, floods: RefusalFloods) {
   const tellFault = withoutRepeats((err, repeats) => log.error({ err, repeats }, 'call failed: internal error'));
@@ -49,7 +50,7 @@ export function errorsMiddleware(log: Logger, floods: RefusalFloods) {
   };
 }
 
-/** By its message faults are told apart (`withoutRepeats`). */
+/** `withoutRepeats` tells internal errors apart by their messages. */
 function faultOf(rpc: string, cause: unknown): Error {
   return new Error(`${actionOf(rpc)}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
 }

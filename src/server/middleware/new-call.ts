@@ -41,14 +41,14 @@ export class NewCall {
     return isIP(address) ? address : undefined;
   }
 
-  /** Whom it counts for as long as its caller is not known. */
+  /** The network that it counts for while its caller is not known. */
   get network(): string {
     return sourceNetwork(this.sourceIp);
   }
 
   /**
-   * Ends it: what else comes of its request is discarded, and its stream is reset after the answer (RFC 9113, 8.1), so that
-   * the client does not go on sending. An answer that has begun is cut off: to a gRPC client, ENHANCE_YOUR_CALM is
+   * Ends it: what else comes of its request is discarded, and its stream is reset after the answer (RFC 9113, 8.1), so
+   * that the client does not go on sending. An answer that has begun is cut off: to a gRPC client, ENHANCE_YOUR_CALM is
    * RESOURCE_EXHAUSTED. One that is complete is left to arrive.
    */
   async refuse(error: ServerError): Promise<void> {

@@ -5,7 +5,7 @@ const tracer = trace.getTracer('leasehold');
 
 interface Refused {
   error: ServerError;
-  /** Whether the audit log has a line of it. */
+  /** Whether the audit log has a line for it. */
   isTold: boolean;
 }
 

@@ -28,7 +28,7 @@ import { UnprovenCalls } from './unproven-calls.ts';
 /** Streams last for ever here: no connection grows too old. */
 const CONNECTION_OPTIONS = { 'grpc.max_connection_idle_ms': 60_000 };
 
-/** Of one connection, once a call on it has proven who it is of. */
+/** Of one connection, once a call on it has proven who makes it. */
 const MAX_STREAMS = 1_000;
 
 const PATIENCE_MS = 30_000;
@@ -53,7 +53,7 @@ export async function startRelay(
   const floods = new RefusalFloods((summary) => log.info({ summary }, 'calls refused at the relay'));
   const stalled = endStalledCalls(PATIENCE_MS, (rpc, peer) => {
     if (floods.isWritten(stalledCall(rpc, peer))) {
-      log.warn({ rpc, peer }, 'a stream of the relay was ended: its other side stands still');
+      log.warn({ rpc, peer }, 'a stream of the relay was ended: its other side stopped reading or sending');
     }
   });
   const connections = boundConnections('relay', MAX_STREAMS, settings, log);
@@ -105,7 +105,7 @@ function handlers(host: RelayHost, floods: RefusalFloods): TunnelHandlers {
     }
     const reason = reasonOf(error, told.code);
     const sourceIp = addressOf(call.getPeer());
-    // Who calls has not proven it: anybody may be refused as often as they like.
+    // Callers have not proven who they are yet: anyone can be refused as often as they like.
     if (floods.isWritten({ principal: undefined, sourceIp, action: rpc, code: status[told.code], reason })) {
       log.info({ rpc, err: error }, 'refused at the relay');
     }

@@ -11,9 +11,10 @@ interface Connection {
 }
 
 /**
- * Bounds the connections of each caller: each holds memory, also where it is idle. Nobody loses a call: of too many, the one
- * that was not used for longest and has no call under way takes no more (GOAWAY), and is closed once all on it has ended.
- * Where all have one, that is the newest: `max` is no less than the calls that a caller may have, so the call on it is refused.
+ * Bounds the connections of each caller: each holds memory, also where it is idle. No call is lost: of too many, the
+ * one that was not used for longest and has no call under way takes no more (GOAWAY), and is closed once all on it has
+ * ended. Where each of the others has a call, that is the newest: `max` is no less than the calls that a caller may
+ * have, so the call on it is refused.
  */
 export class ConnectionsOfCallers {
   readonly #max: number;

@@ -35,7 +35,7 @@ interface Connection {
 }
 
 /**
- * Bounds the connections on which nobody is known yet: from the moment that TCP accepts them, through their TLS
+ * Bounds the connections whose callers are not known yet: from the moment that TCP accepts them, through their TLS
  * handshake, to their first authenticated call. One network may have half of them. Where there are too many, the oldest
  * one of the network with the most is closed, so a new caller can always come and say who it is.
  *
@@ -63,7 +63,7 @@ export class UnauthenticatedConnections {
     return watchingServers((server) => this.#watch(server), listen);
   }
 
-  /** A call on this connection was authenticated: it counts no more, and may have all of its streams. */
+  /** A call on this connection was authenticated: it no longer counts, and may have all of its streams. */
   authenticated(session: Http2Session | undefined): void {
     const connection = session && this.#sessions.get(session);
     if (session && connection) {

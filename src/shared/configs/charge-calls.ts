@@ -14,18 +14,19 @@ export async function chargeCheck({ callBudgets }: Pick<Ports, 'callBudgets'>, p
 }
 
 /**
- * For whatever calls a cluster, or any other address, as the caller has just written it: a config that is created or
- * changed, and a check of a draft. Throws ResourceExhausted before it is called.
+ * For a call that connects to an address that the caller has just written, be it a cluster or not: one that creates or
+ * changes a config, or checks a draft. Throws ResourceExhausted before it connects.
  */
 export async function chargeTrial({ callBudgets }: Pick<Ports, 'callBudgets'>, principal: string, config: Asked) {
   await callBudgets.admitTrial(principal, Math.max(callsOfCheck(config), callsOfTrial(config)));
 }
 
 /**
- * One for each permission, a dry run for each role that may have to be bound to tell, one for each object that the config
- * names. That is the most where the cluster answers SelfSubjectAccessReviews; one that fails them is tried once more for
- * each permission (`askPermissions`), which nobody knows before. It covers the proof of another token as well, which
- * does not ask what is optional, and asks the token before at most once in a namespace instead of dry runs there.
+ * One for each permission, a dry run for each role that may have to be bound to tell, one for each object that the
+ * config names. That is the most where the cluster answers SelfSubjectAccessReviews; one that fails them is tried once
+ * more for each permission (`askPermissions`), which is not known in advance. It covers the proof of another token as
+ * well, which does not ask what is optional, and asks the token before at most once in a namespace instead of dry runs
+ * there.
  */
 function callsOfCheck({ access, credential }: Asked): number {
   const permissions = [...permissionsFor(credential), ...renewalPermissions(access)];
@@ -33,7 +34,7 @@ function callsOfCheck({ access, credential }: Asked): number {
   return permissions.length + dryRuns + objectsIn(credential);
 }
 
-/** At most: whether the objects of leases may be removed, the objects that the config names, and a lease in each namespace. */
+/** At most: may the objects of leases be removed, the objects that the config names, and a lease in each namespace. */
 function callsOfTrial({ access, credential }: Asked): number {
   const deletes = permissionsFor(credential).filter(({ verb }) => verb === 'delete').length;
   const leases = namespacesOf(credential).length * CALLS_OF_A_TRIAL_LEASE;

@@ -34,7 +34,9 @@ export class ClusterTokens {
     await this.#turns.run(this.#inTurn(), (config) => this.#see(config));
   }
 
-  /** Clusters take turns, and what is due first on each is the first of it; what was slow in the last run comes last. */
+  /**
+   * Clusters take turns, and what is due first on each is the first of it; what was slow in the last run comes last.
+   */
   async *#inTurn(): AsyncGenerator<DirectConfig> {
     const configs: DirectConfig[] = [];
     for await (const config of allConfigs(this.#ports)) {

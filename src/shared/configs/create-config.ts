@@ -10,9 +10,10 @@ import { tryConfig } from './try-config.ts';
 import { tellWritten, type WrittenConfig } from './written-config.ts';
 
 /**
- * Tries the cluster, then stores the config. Throws AlreadyExists, InvalidArgument (no such gateway, a URL
- * that may not be called), ResourceExhausted, FailedPrecondition (no such role), a ClusterError or Unavailable; then there is no config
- * and nothing stays in the cluster. The sealed access goes with it, or with the last trial lease that is taken down with it.
+ * Tries the cluster, then stores the config. Throws AlreadyExists, InvalidArgument (no such gateway, a URL that may not
+ * be called), ResourceExhausted, FailedPrecondition (no such role), a ClusterError or Unavailable; then there is no
+ * config and nothing stays in the cluster. The sealed access goes with it, or with the last trial lease that is taken
+ * down with it.
  */
 export async function createConfig(ports: Ports, draft: ConfigDraft, principal: string): Promise<WrittenConfig> {
   if (await ports.configs.get(draft.name)) {

@@ -23,8 +23,8 @@ export type ConfigChange = Omit<ConfigDraft, 'access'> & {
 /**
  * Stores what `change` makes of the `current` config. What changes of what leases do on the cluster is proven there
  * first. Leases that are out keep their objects and their end. Throws InvalidArgument (no such gateway, a URL that may
- * not be called), ResourceExhausted, FailedPrecondition (no such role), Aborted, DataLoss (it is damaged, and not given another access), a
- * ClusterError or Unavailable.
+ * not be called), ResourceExhausted, FailedPrecondition (no such role), Aborted, DataLoss (it is damaged, and not given
+ * another access), a ClusterError or Unavailable.
  */
 export async function updateConfig(
   ports: Ports,

@@ -108,7 +108,7 @@ export class RecordDamaged extends DataLoss {
 
 /** A limit is reached; a retry helps once there is room again. */
 export class ResourceExhausted extends ReasonedError<ReasonOf<'RESOURCE_EXHAUSTED'>> {
-  /** What the limit is of: `config:` or `principal:` and its name, or `store`. */
+  /** What the limit applies to: `config:` or `principal:` and its name, or `store`. */
   readonly subject: string;
   readonly retryAfterMs: number;
 

@@ -1,6 +1,9 @@
 import { ResourceExhausted } from './errors.ts';
 
-/** How many leases are taken, and how many are kept after their end. Trial leases count for MAX_TRIALS_OF_PRINCIPAL only. */
+/**
+ * How many leases are taken, and how many are kept after their end. Trial leases count for MAX_TRIALS_OF_PRINCIPAL
+ * only.
+ */
 export interface LeaseLimits {
   /** Leases on one config that live at the same time. */
   perConfig: number;
@@ -21,8 +24,8 @@ export interface LeaseLimits {
 export const KEPT_WHEN_FULL = 100;
 
 /**
- * Trial leases of one caller that live at the same time. One call has one for each namespace at most; more are left only
- * where a cluster does not let them be taken down.
+ * Trial leases of one caller that live at the same time. One call has one for each namespace at most; more are left
+ * only where a cluster does not let them be taken down.
  */
 export const MAX_TRIALS_OF_PRINCIPAL = 256;
 

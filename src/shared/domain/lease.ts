@@ -12,8 +12,8 @@ export const ENDED_STATES: readonly EndedState[] = ['EXPIRED', 'REVOKED', 'FAILE
 export const LEASE_STATES: readonly LeaseState[] = [...LIVE_STATES, ...ENDED_STATES];
 
 /**
- * Characters of `lastError`, of three bytes at most: whoever writes longer errors, such as a gateway of a tenant, must not
- * make records large.
+ * Characters of `lastError`, of three bytes at most: whoever writes longer errors, such as a gateway of a tenant, must
+ * not make records large.
  */
 export const MAX_LAST_ERROR = 1_000;
 
@@ -222,7 +222,7 @@ function historyOf(lease: Lease): Lease {
   };
 }
 
-/** The words may be those of a cluster whose owner likes long ones, once for each of their leases. */
+/** A cluster chooses the words of its errors, and its owner could choose long ones for each of their leases. */
 function kept(lastError: string): string {
   return shortLine(lastError, MAX_LAST_ERROR);
 }

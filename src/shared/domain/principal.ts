@@ -12,8 +12,9 @@ export type Principal = {
 };
 
 /**
- * Groups of a caller, and the characters of all of them. Each decision reads them all, and nobody else is served meanwhile:
- * as many as this take about 1.5 ms, 1,000 took 8 to 15 ms. Microsoft Entra ID puts at most 200 into a token.
+ * Groups of a caller, and the characters of all of them. Each decision reads them all, and no other call is served
+ * meanwhile: as many as this take about 1.5 ms, 1,000 took 8 to 15 ms. Microsoft Entra ID puts at most 200 into a
+ * token.
  */
 export const MAX_GROUPS = 200;
 export const MAX_GROUPS_LENGTH = 16_384;

@@ -35,7 +35,7 @@ export const FIXED_QUOTAS: Omit<Quotas, 'configsPerPrincipal' | 'gatewaysPerPrin
 
 export const DEFAULT_QUOTAS: Quotas = { ...FIXED_QUOTAS, configsPerPrincipal: 1_000, gatewaysPerPrincipal: 200 };
 
-/** Nobody knows when there is room again. */
+/** When there is room again is not known in advance. */
 const RETRY_WHEN_FULL_MS = 10_000;
 
 type Quota = keyof Omit<Quotas, 'endedBatchesPerPrincipal' | 'reportsPerPrincipal'>;
@@ -65,7 +65,7 @@ const FULL: Record<Quota, readonly [reason: ReasonOf<'RESOURCE_EXHAUSTED'>, what
   identitiesPerGateway: [
     'TOO_MANY_IDENTITIES_OF_GATEWAY',
     'enrolled identities',
-    'void them with revoke_identities and keep the identity file of each agent',
+    'revoke them with revoke_identities, and keep the identity file of each agent',
   ],
   streamsPerGateway: [
     'TOO_MANY_STREAMS_OF_GATEWAY',
@@ -79,7 +79,7 @@ const FULL: Record<Quota, readonly [reason: ReasonOf<'RESOURCE_EXHAUSTED'>, what
 /** `subject`: whose quota is reached, as QuotaFailure has it. */
 export function quotaReached(quotas: Quotas, quota: Quota, subject: string): ResourceExhausted {
   const [reason, what, next] = FULL[quota];
-  return new ResourceExhausted(reason, `${subject} has ${quotas[quota]} ${what}, the most that there may be: ${next}`, {
+  return new ResourceExhausted(reason, `${subject} has ${quotas[quota]} ${what}, which is the limit: ${next}`, {
     subject,
     retryAfterMs: RETRY_WHEN_FULL_MS,
   });

@@ -176,7 +176,7 @@ export const REASONS = {
   TOO_MANY_IDENTITIES_OF_GATEWAY: [
     'RESOURCE_EXHAUSTED',
     'the gateway has as many enrolled identities as it may',
-    'void them with `revoke_identities`, and keep the identity file of each agent',
+    'revoke them with `revoke_identities`, and keep the identity file of each agent',
   ],
   TOO_MANY_STREAMS_OF_GATEWAY: [
     'RESOURCE_EXHAUSTED',

@@ -13,13 +13,13 @@ import {
   speaksForSicknessOfOne,
 } from './sickness.ts';
 
-/** So many principals whose calls keep failing are no accident of one: whoever else uses the access is told, too. */
+/** Where the calls of this many principals keep failing, it is not their doing: others who use the access rest, too. */
 const PRINCIPALS_TO_AGREE = 2;
 
 /** Principals of one access whose failures are counted; of more, those who began to fail longest ago are forgotten. */
 const MAX_FAILING = 32;
 
-/** Who was answered within this time goes on by what their own calls meet, whatever those of others do. */
+/** An access that was answered within this time is judged by its own calls, whatever those of others meet. */
 const ANSWERED_RECENTLY_MS = 60_000;
 
 /** The access whose calls are guarded, and what it shares with others to the same cluster. */
@@ -27,16 +27,16 @@ export interface GuardedAccess {
   cluster: string;
   configUid: string;
   turns: FairTurns;
-  /** undefined: it neither tells others that the cluster is away, nor hears it of them. */
+  /** undefined: it neither tells others that the cluster is away, nor hears it from them. */
   outage: ClusterOutage | undefined;
 }
 
 /**
- * Stands between one access and its calls, so that a sick cluster is not made worse, and what one access or caller meets
- * costs others nothing. It gives the access a rest where that is asked for (Retry-After), and after failures in a row (a
- * circuit breaker). Failures that a caller can arrange, as by a webhook that hangs in their namespace, give a rest to that
- * principal only, until those of several agree; and even then never to the take-downs of others. Calls get their turns
- * among all to the cluster. Times are of the clock that never jumps.
+ * Stands between one access and its calls, so that a sick cluster is not made worse, and what one access or caller
+ * meets costs others nothing. It gives the access a rest where that is asked for (Retry-After), and after failures in a
+ * row (a circuit breaker). Failures that a caller can arrange, as by a webhook that hangs in their namespace, give a
+ * rest to that principal only, until those of several agree; and even then never to the take-downs of others. Calls get
+ * their turns among all to the cluster. Times are of the monotonic clock.
  */
 export class AccessGuard {
   readonly #access: GuardedAccess;
@@ -94,7 +94,7 @@ export class AccessGuard {
     return outcome;
   }
 
-  /** By both breakers: that of the access, and that of the principal, which there is from their first failure on. */
+  /** Through both breakers: that of the access, and that of the principal, which exists from their first failure on. */
   async #send<T>({ principal }: ClusterUse, send: () => Promise<T | Error>): Promise<T | Error> {
     const own = this.#failing.get(principal);
     const outcome = await this.#breaker.run(
@@ -156,8 +156,8 @@ export class AccessGuard {
   }
 
   /**
-   * Whose own calls hang must not be the one to find out whether the cluster is back: others, who wait for that, may do so
-   * first for a while.
+   * A principal whose own calls hang must not be the one that probes whether the cluster is back: others, who wait for
+   * that, go first for a while.
    */
   #refusalOfProbe({ principal }: ClusterUse): { because: string; retryAfterMs: number } | undefined {
     const isForOthers = this.#breaker.isOpen && performance.now() < this.#breaker.restsUntil + PROBING.maxMs;
@@ -166,7 +166,7 @@ export class AccessGuard {
       : undefined;
   }
 
-  /** Several principals agree while their calls rest, and nobody was answered since the calls of each keep failing. */
+  /** Several principals agree while their calls rest, and no call was answered since those of each began to fail. */
   #refusalOfOthers({ principal, purpose }: ClusterUse): { because: string; retryAfterMs: number } | undefined {
     if (purpose === 'take-down' || this.#failing.has(principal)) {
       return undefined;
@@ -179,7 +179,7 @@ export class AccessGuard {
       : { because: 'calls of several callers to it keep failing', retryAfterMs: SHORTLY_MS };
   }
 
-  /** No word of others keeps access from being ended, nor an access from the cluster that has just answered it. */
+  /** What others met stops neither take-downs nor an access that was answered recently. */
   #requireNoOutage(call: ClusterCall, { purpose }: ClusterUse): void {
     const isExempt = purpose === 'take-down' || performance.now() - this.#answeredAt < ANSWERED_RECENTLY_MS;
     const refusal = isExempt ? undefined : this.#access.outage?.refuses();

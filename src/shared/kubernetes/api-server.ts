@@ -46,7 +46,7 @@ export interface CallOptions {
   accept?: string;
 }
 
-/** The parts of an answer that count. A redirect is not followed, and where it leads to is told to nobody. */
+/** The parts of an answer that count. A redirect is not followed, and its target is not shown. */
 interface Received {
   status: number;
   text: string;

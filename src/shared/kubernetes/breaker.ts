@@ -10,18 +10,18 @@ import { retryDelay } from '../domain/retry-delay.ts';
 import { PROBING, SHORTLY_MS } from './cluster-outage.ts';
 import { kindOf, speaksForSickness } from './sickness.ts';
 
-/** So many failures in a row are no accident of one call. */
+/** After this many failures in a row calls rest. */
 const FAILURES_TO_OPEN = 5;
 
-/** Whom it tells that it opened, and that it is closed again. */
+/** Called when it opens, and when it is closed again. */
 interface Listener {
   opened(failure: unknown): void;
   closed(): void;
 }
 
 /**
- * A circuit breaker: after failures in a row calls rest, and then one at a time goes to probe. Times are of the clock that
- * never jumps.
+ * A circuit breaker: after failures in a row calls rest, and then one at a time goes to probe. Times are of the
+ * monotonic clock.
  */
 export class Breaker {
   readonly #policy: CircuitBreakerPolicy;
@@ -75,7 +75,7 @@ export class Breaker {
     return this.#policy.state === CircuitState.HalfOpen ? { because, retryAfterMs: SHORTLY_MS } : undefined;
   }
 
-  /** Makes a call, whose errors are returned. Where a failure does not count, only a probe hears of it. */
+  /** Makes a call, whose errors are returned. A failure that does not count decides a probe, and nothing else. */
   async run<T>(send: () => Promise<T | Error>, counts: (failure: unknown) => boolean): Promise<T | Error> {
     if (this.#policy.state !== CircuitState.Closed) {
       return this.#policy.execute(send);
@@ -85,7 +85,7 @@ export class Breaker {
     return outcome;
   }
 
-  /** Hears how a call ended that was made without it. */
+  /** Counts how a call ended that was made without it. */
   hear(outcome: unknown, counts: (failure: unknown) => boolean = speaksForSickness): void {
     const isNeutral = speaksForSickness(outcome) && !counts(outcome);
     if (!isNeutral && this.#policy.state === CircuitState.Closed) {

@@ -59,7 +59,7 @@ export class ClusterClock {
   /** When a reading that was off came last, where that was told and the clock does not count as right again. */
   #offAt: number | undefined;
 
-  /** `now`: our clock, by which leases end. `log` undefined: what is heard counts for one trial, and is told to nobody. */
+  /** `now`: our clock, by which leases end. `log` undefined: what is heard counts for one trial, and is not logged. */
   constructor(cluster: string, now: () => number, log: Ports['log'] | undefined) {
     this.#cluster = cluster;
     this.#now = now;

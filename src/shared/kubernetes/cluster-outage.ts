@@ -5,20 +5,20 @@ import { countBreakerOpened } from '../telemetry/metrics.ts';
 /** Waits before what failed is probed. They are never long: a cluster that is back has leases to take down. */
 export const PROBING = { initialMs: 1_000, maxMs: 15_000 };
 
-/** What to wait for a turn, or for what a probe finds. */
+/** How long to wait for a turn, or for the outcome of a probe. */
 export const SHORTLY_MS = 1_000;
 
-/** So many configs must agree that the cluster cannot be reached, in so many calls with no answer to anybody between. */
+/** This many configs must agree that the cluster cannot be reached, in this many calls without an answer in between. */
 const CONFIGS_TO_AGREE = 3;
 const FAILURES_TO_AGREE = 5;
 
-/** What was met longer ago says nothing of now. */
+/** Failures from longer ago do not count. */
 const REMEMBERED_MS = 60_000;
 
 /**
- * Whether several configs agree that a cluster is away, so that not each has to find out by itself. Only connections that
- * could not be made count: a tenant can have their own calls hang, in a webhook of their namespace, but cannot make the
- * connections of others fail. One answer to whomever ends it. It keeps to itself what anyone was told.
+ * Whether several configs agree that a cluster is away, so that not each has to find out by itself. Only connections
+ * that could not be made count: a tenant can have their own calls hang, in a webhook of their namespace, but cannot
+ * make the connections of others fail. One answer to any call ends it. What a call was told is passed on to no other.
  */
 export class ClusterOutage {
   readonly #cluster: string;
@@ -33,7 +33,7 @@ export class ClusterOutage {
     this.#log = log;
   }
 
-  /** Why the cluster is not called now; undefined where it may be. While it is away, one call at a time goes to probe it. */
+  /** Why the cluster is not called now; undefined where it may be. While it is away, one call at a time probes it. */
   refuses(): { because: string; retryAfterMs: number } | undefined {
     if (!this.#open) {
       return undefined;
@@ -66,7 +66,7 @@ export class ClusterOutage {
     }
   }
 
-  /** Somebody was answered. */
+  /** A call was answered. */
   answered(): void {
     if (this.#open) {
       this.#log.info({ cluster: this.#cluster }, 'the cluster can be reached again');

@@ -19,8 +19,8 @@ export class NoTurn extends Error {}
 
 /**
  * The turns of calls to one cluster, whoever makes them: so many at once, and the others wait. Take-downs come before
- * issues, these before questions, these before trials; among calls of one purpose principals take turns, and the configs
- * of each. Neither slow calls nor a long line of one caller keep another from its turn (TurnShares).
+ * issues, these before questions, these before trials; among calls of one purpose principals take turns, and the
+ * configs of each. Neither slow calls nor a long line of one caller keep another from its turn (TurnShares).
  */
 export class FairTurns {
   readonly #shares: TurnShares;

@@ -55,8 +55,8 @@ export class KubernetesCluster implements Cluster {
   readonly #access: { denials: Denials };
 
   /**
-   * `use`: of all calls. `access`: what it has met so far; calls under way hold it, so that it is found again while there
-   * are any (`WhileInUse`).
+   * `use`: of all calls. `access`: what it has met so far; calls under way hold it, so that it is found again while
+   * there are any (`WhileInUse`).
    */
   constructor(
     server: ApiServer,

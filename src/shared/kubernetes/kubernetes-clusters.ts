@@ -28,10 +28,11 @@ interface Kept {
 }
 
 /**
- * The clusters that leases are issued on. Each access has connections, a guard and denials of its own, made at its first
- * use; those to one cluster share its turns, and what they agree on: that it is away, and, where they verify it alike, its
- * time. An access on trial takes its turns with the others, and tells them nothing. What calls under way use is found
- * again by those that follow, however many other accesses were used meanwhile: so a cluster's turns are counted once.
+ * The clusters that leases are issued on. Each access has connections, a guard and denials of its own, made at its
+ * first use; those to one cluster share its turns, and what they agree on: that it is away, and, where they verify it
+ * alike, its time. An access on trial takes its turns with the others, and tells them nothing. What calls under way use
+ * is found again by those that follow, however many other accesses were used meanwhile: so a cluster's turns are
+ * counted once.
  */
 export class KubernetesClusters implements Clusters {
   readonly #limits: ConnectionLimits;

@@ -1,4 +1,4 @@
-/** What is kept by key, at most so much: the one that was used least recently is forgotten first. */
+/** Values by key, at most so many: the one that was used least recently is forgotten first. */
 export class RecentlyUsed<Value> {
   readonly #max: number;
   /** In the order of last use. */

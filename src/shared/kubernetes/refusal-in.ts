@@ -29,8 +29,8 @@ const Cause = z.object({ reason: word, message: word }).catch({ reason: '', mess
 const CONTENT_TYPES = ['text/html', 'text/plain', 'application/json', 'application/xml', 'text/xml'];
 
 /**
- * An API server explains itself in a Status object. What else answers may be any service that the config's URL leads to,
- * and its words are not passed on: who writes URLs would read from it.
+ * An API server explains itself in a Status object. What else answers may be any service that the config's URL leads
+ * to, and its words are not passed on: otherwise whoever writes URLs could read from it.
  */
 export function refusalIn(body: string, contentType?: string | string[]): Omit<Refusal, 'status' | 'retryAfterMs'> {
   const answer = StatusAnswer.safeParse(parseJson(body));

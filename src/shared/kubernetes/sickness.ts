@@ -9,7 +9,7 @@ import {
   GatewayRefused,
 } from '../domain/cluster-error.ts';
 
-/** Told to all who use the access, and so without words that the call of one of them got. */
+/** Shown to everyone who uses the access, so without the words that one of their calls was answered with. */
 export function kindOf(failure: unknown): string {
   if (failure instanceof ClusterRefused) {
     return `it answered ${failure.refusal.status}`;
@@ -19,7 +19,7 @@ export function kindOf(failure: unknown): string {
   return code === undefined ? what : `${what} (${code})`;
 }
 
-/** Of the cluster. That a gateway has no agent says nothing of it. */
+/** Of the cluster: a gateway that has no agent says nothing about it. */
 export function isConnectFailure(outcome: unknown): boolean {
   return outcome instanceof ClusterNotCalled && !(outcome instanceof GatewayNotConnected);
 }
@@ -38,11 +38,11 @@ export function asksForRest(outcome: unknown): outcome is RestRequest {
 }
 
 /**
- * What becomes of a gateway's agents says nothing of the cluster: where none is there it costs nothing to ask again, where
- * one was lost another carries the next call. An API server that is away behind them is heard of by those.
+ * What becomes of a gateway's agents says nothing about the cluster: where none is connected, asking again costs
+ * nothing; where one was lost, another carries the next call. Agents report an API server that they cannot reach.
  *
- * An answer that says no, also when to come back, is from a cluster that is well. So is a 500 in an API server's own
- * words, and whatever admission says: a webhook chooses its HTTP status itself, and may be of one namespace only.
+ * A refusal, with Retry-After or without, is from a healthy cluster. So is a 500 in an API server's own words, and
+ * whatever admission says: a webhook chooses its HTTP status itself, and may be of one namespace only.
  */
 export function speaksForSickness(outcome: unknown): boolean {
   if (!(outcome instanceof ClusterRefused)) {

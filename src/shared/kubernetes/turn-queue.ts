@@ -4,7 +4,7 @@ import { PURPOSES, type TurnClaim, type TurnShares } from './turn-shares.ts';
 /** A call that waits for its turn. */
 export interface WaitingCall {
   claim: TurnClaim;
-  /** When it is too late, by the clock that never jumps. */
+  /** When it is too late, by the monotonic clock. */
   until: number;
   begin(): void;
   refuse(why: string): void;
@@ -18,7 +18,9 @@ interface Line {
 
 type Lines = Map<string | undefined, Line>;
 
-/** Calls that wait, in the order in which they get their turns: by purpose, then principals in turn, then their configs. */
+/**
+ * Calls that wait, in the order in which they get their turns: by purpose, then principals in turn, then their configs.
+ */
 export class TurnQueue {
   readonly #lines: Readonly<Record<Purpose, Lines>> = {
     'take-down': new Map(),
@@ -83,7 +85,9 @@ export class TurnQueue {
     return undefined;
   }
 
-  /** The last call of the longest line of the least purpose that waits: the one to give way where there are too many. */
+  /**
+   * The last call of the longest line of the least purpose that waits: the one to give way where there are too many.
+   */
   get leastEntitled(): WaitingCall | undefined {
     const lines = PURPOSES.map((purpose) => this.#lines[purpose]).findLast(({ size }) => size > 0);
     const longest = [...(lines?.values() ?? [])].reduce((one, other) => (other.length > one.length ? other : one));

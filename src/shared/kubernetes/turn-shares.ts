@@ -20,8 +20,8 @@ const PART_OF_PURPOSE: Readonly<Record<Purpose, number>> = {
 };
 
 /**
- * Of what its purpose may hold. A principal, or a config, whose calls all hang leaves turns to others; how many, it pays for
- * with its own throughput while it is alone.
+ * Of what its purpose may hold. A principal, or a config, whose calls all hang leaves turns to others. The more it
+ * leaves, the less it gets done while it is alone.
  */
 const PART_OF_ONE_CONFIG = 7 / 8;
 const PART_OF_ONE_PRINCIPAL = 3 / 4;

@@ -1,6 +1,6 @@
 /**
- * Values by key, each for as long as something else holds it: whoever asks for a key meanwhile gets the same one. It keeps
- * nothing itself, so it is as large as what is in use.
+ * Values by key, each for as long as something else holds it: whoever asks for a key meanwhile gets the same one. It
+ * keeps nothing itself, so it is as large as what is in use.
  */
 export class WhileInUse<Value extends object> {
   readonly #held = new Map<string, WeakRef<Value>>();

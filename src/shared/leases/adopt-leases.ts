@@ -11,8 +11,8 @@ const AT_ONCE = 16;
 
 /**
  * Before a config whose access was lost gets the one of `repaired`: its leases whose own access was lost as well are
- * taken down by that. Whoever repairs it says so that this is their cluster; nothing else could tell any more. Where it
- * throws, no lease is still being changed: the access may be dropped.
+ * taken down by that. Whoever repairs the config thereby says that this is their cluster; nothing else can tell any
+ * more. Where it throws, no lease is still being changed: the access may be dropped.
  */
 export async function adoptLeases(ports: Ports, { name, access }: Config): Promise<void> {
   const limit = pLimit(AT_ONCE);

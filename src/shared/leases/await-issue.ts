@@ -14,8 +14,8 @@ const waitsOf = new WeakMap<Ports['leases'], Waits>();
 
 /**
  * Waits until the call that issues `lease` is done with it, and returns the lease as it stands then; undefined where it
- * is forgotten. Where the issuer must have died, its lease is undone. Rejects where the caller gives up. However many calls
- * wait for one lease, the store is asked as for one.
+ * is forgotten. Where the issuer must have died, its lease is undone. Rejects where the caller gives up. However many
+ * calls wait for one lease, the store is asked as for one.
  */
 export function awaitIssue(ports: Ports, lease: Lease, signal?: AbortSignal): Promise<Lease | undefined> {
   const waits: Waits = waitsOf.get(ports.leases) ?? new Map();

@@ -43,7 +43,9 @@ function isSameRequest(one: Batch, other: Batch): boolean {
   );
 }
 
-/** Does what a batch asks for, in the places of `pool`; the worker calls it, and calls it again where it throws or dies. */
+/**
+ * Does what a batch asks for, in the places of `pool`; the worker calls it, and calls it again where it throws or dies.
+ */
 export async function runBatch(ports: Ports, id: string, pool?: TakeDownPool): Promise<void> {
   const batch = await ports.batches.get(id);
   if (!batch || batch.endTime !== undefined) {

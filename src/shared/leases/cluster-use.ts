@@ -9,7 +9,10 @@ export function useByCaller(purpose: Purpose): ClusterUse {
   return { purpose, principal: caller && principalName(caller) };
 }
 
-/** The use of a cluster for a lease, whoever asks for it: it counts for its owner. All that a trial lease needs is a trial. */
+/**
+ * The use of a cluster for a lease, which counts for the owner of the lease, whoever calls. All that a trial lease
+ * needs is a trial.
+ */
 export function useForLease(lease: Lease, purpose: 'take-down' | 'issue'): ClusterUse {
   return { purpose: lease.purpose === 'trial' ? 'trial' : purpose, principal: lease.principal };
 }

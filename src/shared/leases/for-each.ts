@@ -1,8 +1,8 @@
 import { allDone } from './all-done.ts';
 
 /**
- * Does `work` for each item, `atOnce` of them at the same time: the next begins when any ends, and no more items are asked
- * for than are begun. Where one fails no further one begins, and it throws when those under way are done.
+ * Does `work` for each item, `atOnce` of them at the same time: the next begins when any ends, and no more items are
+ * asked for than are begun. Where one fails no further one begins, and it throws when those under way are done.
  */
 export async function forEach<T>(
   items: AsyncGenerator<T>,

@@ -13,7 +13,7 @@ import { inSpan } from '../telemetry/span.ts';
 import { allConfigs } from './all-configs.ts';
 import { ShortTurns } from './short-turns.ts';
 
-/** Places of which it is remembered that it was said that they may not be listed; of more it is said again. */
+/** Places for which the log has said that they may not be listed. Those beyond this number are logged again. */
 const MAX_TOLD = 10_000;
 
 /**
@@ -32,7 +32,10 @@ export class ReadBack {
     this.#turns = new ShortTurns(ports.log, 'reading back');
   }
 
-  /** Goes through all clusters once; returns how many objects it removed. Slow ones may go on after it. Throws Unavailable. */
+  /**
+   * Goes through all clusters once, and returns how many objects it removed. Slow ones may take longer. Throws
+   * Unavailable.
+   */
   run(): Promise<number> {
     return inSpan('sweep.read-back', {}, async (span) => {
       const read = new Set<string>();
@@ -48,8 +51,8 @@ export class ReadBack {
   }
 
   /**
-   * One sick cluster does not keep the others from being read: what does not answer is not asked again for each namespace.
-   * A place that one config could not read is left to another that names it, too.
+   * One sick cluster does not keep the others from being read: what does not answer is not asked again for each
+   * namespace. A place that one config could not read is left to another that names it, too.
    */
   async #clean({ access, credential }: Config, read: Set<string>): Promise<number> {
     let removed = 0;

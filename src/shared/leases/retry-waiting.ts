@@ -12,12 +12,12 @@ const PAGE = 200;
 /** What is tried within this time anyway is left to that. */
 const SOON_MS = 1_000;
 
-/** Between two tries of one config's leases: what comes back after an outage must not be met by all that waited. */
+/** Between two tries of one config's leases: after an outage, not all that waited may come at once. */
 const GAP_MS = 10;
 
 /**
- * Retries what waits for gateways that are back. A look goes through all leases that are being taken down, whosever they
- * are: so there is one at a time, for all gateways that came back since the one before it began.
+ * Retries what waits for gateways that are back. A look goes through all leases that are being taken down, whosever
+ * they are: so there is one at a time, for all gateways that came back since the one before it began.
  */
 class GatewayRetries {
   /** How many leases of each, by uid, are retried: by the look that runs, and by the one after it. */
@@ -26,7 +26,7 @@ class GatewayRetries {
   #nextLook: Promise<Map<string, number>> | undefined;
   readonly #limit = pLimit(1);
 
-  /** One that comes and goes is gone through once at a time: what a look has passed was given its try a moment ago. */
+  /** A gateway that comes and goes is in one look at a time: leases that the look has passed were just tried. */
   async retry(ports: Ports, { uid }: GatewayRef): Promise<number> {
     if (this.#running.has(uid) || this.#next.has(uid)) {
       return 0;
@@ -61,8 +61,9 @@ class GatewayRetries {
 const retriesOf = new WeakMap<Ports['leases'], GatewayRetries>();
 
 /**
- * A gateway is connected again: leases that are reached through it, and whose taking down failed, are tried now, one after
- * the other, and not only when their backoff, which grew through the outage, is over. Returns how many. Throws Unavailable.
+ * A gateway is connected again: leases that are reached through it, and whose taking down failed, are tried now, one
+ * after the other, and not only when their backoff, which grew through the outage, is over. Returns how many. Throws
+ * Unavailable.
  */
 export function retryWaiting(ports: Ports, gateway: GatewayRef): Promise<number> {
   const retries = retriesOf.get(ports.leases) ?? new GatewayRetries();
@@ -110,7 +111,9 @@ async function* revokingLeases(ports: Ports, config: string | undefined): AsyncI
   } while (before !== undefined);
 }
 
-/** When leases are tried: for each config one after the other, so that those of one do not wait for those of another. */
+/**
+ * When leases are tried: for each config one after the other, so that those of one do not wait for those of another.
+ */
 class Slots {
   readonly #nextOf = new Map<string, number>();
   readonly #begin: number;

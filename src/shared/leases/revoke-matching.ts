@@ -11,7 +11,7 @@ import { isPassing, revoke } from './revoke.ts';
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 4_000;
 
-/** Where fewer than one lease in so many that were passed over was tried, another pass is for little. */
+/** Where fewer than one lease in this many that were passed over was tried, another pass would achieve little. */
 const WORTH_A_PASS = 100;
 
 /** Of what a batch reports of one lease; the record of the lease says more. */
@@ -82,7 +82,7 @@ interface Progress {
   underWay: Set<string>;
   /** Since the last pass began: still being issued, changed by others at the same moment, or without a place. */
   passedOver: number;
-  /** Nothing more is begun. Those who wait for another lease must hear of it, or nobody would. */
+  /** Then no more is begun, and the passes over the leases end: otherwise they would wait forever. */
   hasFailed: boolean;
 }
 

@@ -22,10 +22,10 @@ export const WAITED = Symbol('waited');
 type Work<T> = (config: T) => Promise<typeof WAITED | undefined>;
 
 /**
- * Runs of work that calls the clusters of configs, where slow ones must not hold up the others: work that takes longer than
- * its place lasts goes on beside the rest, also after its run. A config that has such work is passed over until that ends,
- * so there is never more of it than configs, nor more begun than `PLACES` in `PLACE_MS`. What fails once it is slow is
- * logged; the next run repeats it.
+ * Runs of work that calls the clusters of configs, where slow ones must not hold up the others: work that takes longer
+ * than its place lasts goes on beside the rest, also after its run. A config that has such work is passed over until
+ * that ends, so there is never more of it than configs, nor more begun than `PLACES` in `PLACE_MS`. What fails once it
+ * is slow is logged; the next run repeats it.
  */
 export class ShortTurns {
   readonly #log: Ports['log'];
@@ -73,7 +73,7 @@ export class ShortTurns {
   }
 }
 
-/** Throws what `work` throws until then. By the clock that never jumps: it is this process that must not be held up. */
+/** Throws what `work` throws until then. By the monotonic clock: it is this process that must not be held up. */
 async function isDoneWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
   const over = new AbortController();
   const patience = sleep(ms, false, { signal: over.signal }).catch((error: unknown) => {

@@ -10,7 +10,7 @@ const PAGE = 500;
 
 const AT_ONCE = 32;
 
-/** Of leases that are forgotten in one run, each a few ms long: they must not hold up what is due. */
+/** Slices of leases that are forgotten in one run; each takes a few ms, and they must not hold up what is due. */
 const MAX_SLICES = 100;
 
 /** The worker puts off a lease that finds no place, but for no longer: then its alarm rings again by itself. */
@@ -19,7 +19,9 @@ export const LONGEST_PUT_OFF_MS = 60_000;
 /** Between two alarms that are moved: what comes back leaves the worker room for what falls due. */
 const GAP_MS = 2;
 
-/** Of the horizon, which is two sweeps: within this all that are moved ring, before another sweep could move them again. */
+/**
+ * Of the horizon, which is two sweeps: within this all that are moved ring, before another sweep could move them again.
+ */
 const MOVED_WITHIN = 1 / 4;
 
 /**

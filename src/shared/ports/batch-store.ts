@@ -16,8 +16,8 @@ export interface BatchStore {
   record(batch: Batch): Promise<Batch | undefined>;
   get(id: string): Promise<Batch | undefined>;
   /**
-   * Adds what became of one lease, while the batch has not ended. A batch that is worked on anew may report a lease again.
-   * Where its principal has too many reports of unfinished batches, the oldest of the longest one go.
+   * Adds what became of one lease, while the batch has not ended. A batch that is worked on anew may report a lease
+   * again. Where its principal has too many reports of unfinished batches, the oldest of the longest one go.
    */
   report(batch: Pick<Batch, 'id' | 'principal'>, outcome: BatchOutcome): Promise<void>;
   /** The reports after `after`, in their order; '' begins. */

@@ -27,7 +27,7 @@ export interface ConfigStore {
   getAccess(id: string, configUid: string): Promise<Access | undefined>;
   /**
    * Throws AlreadyExists where the name is taken, and ResourceExhausted where `creator` has created as many as it may:
-   * those that are there count, whoever changes them. Without a creator it counts for nobody.
+   * those that are there count, whoever changes them. Without a creator it counts for no one.
    */
   create(config: Config, creator?: string): Promise<void>;
   get(name: string): Promise<StoredConfig | undefined>;
@@ -38,7 +38,8 @@ export interface ConfigStore {
   /**
    * Marks `config` as being deleted by the call `id`, for `ms` from now: until then no lease on it is recorded,
    * whatever becomes of that call. Marking it again moves the end, and 0 ms take the mark back. A change of the config
-   * keeps it. Throws Aborted where there is no config of that uid, and ResourceExhausted where too many calls delete it.
+   * keeps it. Throws Aborted where there is no config of that uid, and ResourceExhausted where too many calls delete
+   * it.
    */
   markDeletion(config: StoredConfig, id: string, ms: number): Promise<void>;
   /** Throws FailedPrecondition while leases on it live, and Aborted where `config` is not the stored version. */

@@ -3,7 +3,9 @@ import type { Gateway, GatewayIdentity, GatewayLink, SeenLink } from '../domain/
 
 /** Records of gateways, and of who may be one. Fails with Unavailable where the store is away. */
 export interface GatewayStore {
-  /** Throws AlreadyExists where the name is taken, and ResourceExhausted where `creator` has created as many as it may. */
+  /**
+   * Throws AlreadyExists where the name is taken, and ResourceExhausted where `creator` has created as many as it may.
+   */
   create(gateway: Gateway, creator?: string): Promise<void>;
   get(name: string): Promise<Gateway | undefined>;
   /** In the order of names, those after `after`. */
@@ -17,8 +19,8 @@ export interface GatewayStore {
   keepToken(gateway: GatewayRef, tokenHash: string, ttlMs: number, creator?: string): Promise<void>;
   /**
    * Makes a key known, by the hash of an enrolment token that is good and was used by no other key. Returns its
-   * identity, the same each time; undefined where the token does not count. Throws ResourceExhausted where the gateway has
-   * as many identities as it may.
+   * identity, the same each time; undefined where the token does not count. Throws ResourceExhausted where the gateway
+   * has as many identities as it may.
    */
   enrol(tokenHash: string, key: { id: string; publicKey: string }): Promise<GatewayIdentity | undefined>;
   /** undefined where there is none, or its gateway is gone, or it was revoked. */
@@ -31,8 +33,8 @@ export interface GatewayStore {
 /** Who holds the streams of gateways: announced again and again, forgotten soon after. Fails with Unavailable. */
 export interface GatewayLinks {
   /**
-   * False where the link's identity does not count any more: the stream must end. Throws ResourceExhausted where it is a
-   * new one, and the gateway has as many as it may.
+   * False where the link's identity does not count any more: the stream must end. Throws ResourceExhausted where it is
+   * a new one, and the gateway has as many as it may.
    */
   announce(link: GatewayLink): Promise<boolean>;
   withdraw(link: GatewayLink): Promise<void>;

@@ -32,8 +32,8 @@ export interface LeaseStore {
   admitRenewal(principal: string): Promise<void>;
   /**
    * Stores `lease` over the version before it. False where that is no longer the stored one. The request id of one that
-   * is on its way to FAILED is free again. One that has ended is kept for a time, and only so many of a principal:
-   * the one that ended first is forgotten, and its request id with it. Throws Aborted where it is given another access that
+   * is on its way to FAILED is free again. One that has ended is kept for a time, and only so many of a principal: the
+   * one that ended first is forgotten, and its request id with it. Throws Aborted where it is given another access that
    * is not stored any more.
    */
   save(lease: Lease): Promise<boolean>;

@@ -130,7 +130,9 @@ export class KeyCustody {
     return found.size;
   }
 
-  /** Those that are still there, page after page. An access that expires stays in its set until somebody looks. */
+  /**
+   * Those that are still there, page after page. An access that expires stays in its set until the next one is kept.
+   */
   async *#accessesUnder(keyId: string): AsyncGenerator<string[]> {
     const set = this.#keys.accessesUnder(keyId);
     for await (const ids of scanSet(this.#redis, set)) {

@@ -22,8 +22,8 @@ export class Keys {
   }
 
   /**
-   * Hash: data (sealed), uses (how many configs and live leases name it), countedIn (key of the set of trials, while it is
-   * kept for one), grace (for how many ms it stays when nothing names it; left out: as long as a trial may take).
+   * Hash: data (sealed), uses (how many configs and live leases name it), countedIn (key of the set of trials, while it
+   * is kept for one), grace (for how many ms it stays when nothing names it; left out: as long as a trial may take).
    */
   access(id: string): string {
     return `${this.#prefix}:access:${id}`;
@@ -54,7 +54,10 @@ export class Keys {
     return `${this.#prefix}:write-probe`;
   }
 
-  /** Hash: uid, version, data; countedIn (key of the set that counts it); deletions while calls delete it (JSON: by the id of each, until when its mark counts). */
+  /**
+   * Hash: uid, version, data; countedIn (key of the set that counts it); deletions while calls delete it (JSON: by the
+   * id of each, until when its mark counts).
+   */
   config(name: string): string {
     return `${this.#prefix}:config:${name}`;
   }
@@ -119,7 +122,9 @@ export class Keys {
     return `${this.#prefix}:due`;
   }
 
-  /** Sorted set of a principal's ended leases by their ends: where it has too many, the oldest are forgotten (forget-lease.lua). */
+  /**
+   * Sorted set of a principal's ended leases by their ends: of too many the oldest are forgotten (forget-lease.lua).
+   */
   endedBy(principal: string): string {
     return `${this.#prefix}:ended-by:${principal}`;
   }
@@ -134,7 +139,9 @@ export class Keys {
     return `${this.#prefix}:request:${requestId}:${principal}`;
   }
 
-  /** Hash: uid, generation (of the identities that count), data, lastSeen; countedIn (key of the set that counts it). */
+  /**
+   * Hash: uid, generation (of the identities that count), data, lastSeen; countedIn (key of the set that counts it).
+   */
   gateway(name: string): string {
     return `${this.#prefix}:gateway:${name}`;
   }

@@ -4,16 +4,16 @@ import type { MemoryUse } from './memory-use.ts';
 /** How often Redis is asked. What is written in between is counted here. */
 const MEASURE_EVERY_MS = 500;
 
-/** Percentage points below the mark at which the store may grow again, so that it does not go to and fro. */
+/** Percentage points below the mark at which the store may grow again, so that it does not flap. */
 const RESUME_BELOW = 2;
 
 /** Room comes with the ends of leases, or with an operator: neither is a matter of milliseconds. */
 const RETRY_MS = 10_000;
 
 /**
- * What a write is for. `new`: what makes more work. `repair`: what leases may need to be taken down, such as another token of
- * their cluster or another agent of their gateway: it may take half of what is above the mark, and no more, since it
- * grows the store as well.
+ * What a write is for. `new`: what makes more work. `repair`: what leases may need to be taken down, such as another
+ * token of their cluster or another agent of their gateway: it may take half of what is above the mark, and no more,
+ * since it grows the store as well.
  */
 export type GrowthUse = 'new' | 'repair';
 
@@ -25,14 +25,16 @@ export interface MemoryRoomOptions {
   /** Told once when the mark is reached, and once when there is room again. */
   onAlmostFull(use: MemoryUse): void;
   onRoomAgain(use: MemoryUse): void;
-  /** Told where Redis could not be asked; until it can be, what is written is counted on top of the last measurement. */
+  /**
+   * Told where Redis could not be asked; until it can be, what is written is counted on top of the last measurement.
+   */
   onError(error: Error): void;
 }
 
 /**
- * Room in Redis for what makes the store grow. Redis answers OOM to a take-down just as to an issue. So each lease that lives
- * has its take-down's memory reserved, and what is above a high-water mark is kept for the rest that must go on: writes
- * that grow the store ask here first.
+ * Room in Redis for what makes the store grow. Redis answers OOM to a take-down just as to an issue. So memory for the
+ * take-down of each live lease is reserved, and what is above a high-water mark is kept for the rest that must go on:
+ * writes that grow the store ask here first.
  */
 export class MemoryRoom {
   readonly #options: MemoryRoomOptions;
@@ -49,7 +51,7 @@ export class MemoryRoom {
     this.#options = options;
   }
 
-  /** Measures once before it returns. A Redis that cannot be asked is told of, and keeps nobody from starting. */
+  /** Measures once before it returns. Where Redis cannot be asked, that is logged, and the start goes on. */
   static async open(options: MemoryRoomOptions): Promise<MemoryRoom> {
     const room = new MemoryRoom(options);
     await room.#measure();
@@ -70,7 +72,7 @@ export class MemoryRoom {
     return this.#use.limit === undefined;
   }
 
-  /** Runs a write that makes the store grow by about so many bytes. Throws ResourceExhausted instead where there is no room. */
+  /** Runs a write that makes the store grow by about so many bytes. Throws ResourceExhausted where there is no room. */
   async grow<T>(bytes: number, write: () => Promise<T>, use: GrowthUse): Promise<T> {
     if (!this.#hasRoom(bytes, use)) {
       this.#hasRefused ||= use === 'new';

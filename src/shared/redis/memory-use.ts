@@ -9,8 +9,8 @@ const MemoryAnswer = z.tuple([z.coerce.number(), z.coerce.number(), z.coerce.num
 
 /**
  * By how many bytes a lease grows at most while its cluster refuses to take it down: its record by `last_error` and the
- * times of its tries (3.5 KB where each character takes three bytes), its job in the queue (1.0 KB), and the report of a
- * batch (1.0 KB). docs/redis.md has the same figures.
+ * times of its tries (3.5 KB where each character takes three bytes), its job in the queue (1.0 KB), and the report of
+ * a batch (1.0 KB). docs/redis.md has the same figures.
  */
 export const TAKE_DOWN_BYTES = 5_632;
 
@@ -24,9 +24,9 @@ export interface MemoryUse {
 }
 
 /**
- * Asks the node that holds our keys, and counts as Redis itself does before it answers OOM (getMaxmemoryState in evict.c):
- * without the buffers of replicas and of the append-only file. `otherLimit`: that of the machine or container, where
- * Redis has none or a higher one.
+ * Asks the node that holds our keys, and counts as Redis itself does before it answers OOM (getMaxmemoryState in
+ * evict.c): without the buffers of replicas and of the append-only file. `otherLimit`: that of the machine or
+ * container, where Redis has none or a higher one.
  */
 export async function askMemoryUse(
   scripts: ScriptRunner,

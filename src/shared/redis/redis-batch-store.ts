@@ -14,7 +14,10 @@ const recordScript = loadScript('record-batch', 'quota');
 const reportScript = loadScript('report-batch', 'quota');
 const endScript = loadScript('end-batch', 'quota');
 
-/** How long a batch that has ended is kept, unless its principal has many later ones, so that a caller who lost its answer can ask again. */
+/**
+ * How long a batch that has ended is kept, so that a caller who lost its answer can ask again, unless its principal has
+ * many later ones.
+ */
 const KEPT_MS = 24 * 60 * 60 * 1000;
 
 const REPORTS_PAGE = 500;

@@ -24,8 +24,9 @@ type Growths<Store> = {
 
 /**
  * Ports whose stores refuse at the high-water mark what makes them grow; the one list of it. All else passes, on the
- * memory above the mark: taking leases down, revoking, batches, renewals, and an agent that enrolls, since leases may be
- * taken down through it. Repairs go on as long as there is room for them (`GrowthUse`). A worker's ports pass everything: it only takes down, and renews cluster tokens for that.
+ * memory above the mark: taking leases down, revoking, batches, renewals, and an agent that enrolls, since leases may
+ * be taken down through it. Repairs go on as long as there is room for them (`GrowthUse`). A worker's ports pass
+ * everything: it only takes down, and renews cluster tokens for that.
  */
 export function refuseGrowth<P extends Pick<Ports, 'leases' | 'configs' | 'gateways'>>(
   ports: P,
@@ -56,7 +57,7 @@ function guarded<Store extends object>(store: Store, room: Pick<MemoryRoom, 'gro
       }
       const growthOf = growths[name as keyof Store] as ((...args: unknown[]) => Growth) | undefined;
       if (!growthOf) {
-        // Bound to the store, whose private fields a proxy has not.
+        // Bound to the store: a proxy does not have its private fields.
         return method.bind(target);
       }
       return (...args: unknown[]) => {

@@ -33,7 +33,7 @@ export class WriteGate {
   #reopened = Promise.withResolvers<void>();
   #told: { refusal: Refusal; at: number } | undefined;
   #isTold = false;
-  /** A script tells of its error, and so does whoever called it. */
+  /** Errors that were counted: the same one is heard from a script and from its caller. */
   readonly #counted = new WeakSet<Error>();
 
   constructor(options: WriteGateOptions) {

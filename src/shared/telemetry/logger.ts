@@ -13,9 +13,9 @@ const MAX_MESSAGE = 4_096;
 const MAX_STACK = 8_192;
 
 /**
- * JSON lines, to stdout unless told otherwise. Each carries the ids of the current trace and span, and the principal for whom
- * the work is done. Errors are written with their causes, and without anything that looks like a token. What a caller chooses
- * is cut short: principals, and the texts of errors.
+ * JSON lines, to stdout unless told otherwise. Each carries the ids of the current trace and span, and the principal
+ * for whom the work is done. Errors are written with their causes, and without anything that looks like a token. What a
+ * caller chooses is cut short: principals, and the texts of errors.
  */
 export function createLogger(name: string, level: string, destination?: DestinationStream): Logger {
   const options = {

@@ -10,8 +10,8 @@ export interface ShownPrincipal extends Principal {
 }
 
 /**
- * All that says who it is, and the first of its groups: a caller chooses how many lines it causes, and its issuer, how many
- * groups it has.
+ * All that says who it is, and the first of its groups: a caller chooses how many lines it causes, and its issuer, how
+ * many groups it has.
  */
 export function shownPrincipal({ kind, id, issuer, groups }: Principal): ShownPrincipal {
   return { kind, id, issuer, groups: firstOf(groups), groupCount: groups.length };

@@ -16,7 +16,7 @@ export class AddressNotAllowed extends Error {
   }
 }
 
-/** Whether that is why a call failed. */
+/** Whether a call failed because of it. */
 export function isAddressNotAllowed(error: unknown): boolean {
   return error instanceof AddressNotAllowed || (error instanceof Error && isAddressNotAllowed(error.cause));
 }
@@ -24,7 +24,7 @@ export function isAddressNotAllowed(error: unknown): boolean {
 /**
  * Keeps whoever may write a config, or an issuer's discovery document, from having this machine call what only it can
  * reach. A name is resolved once for each connection, every address of it is judged, and those that were judged are
- * dialled: a second answer of its DNS is never asked for.
+ * dialed: a second answer of its DNS is never asked for.
  */
 export class EgressGuard {
   readonly #allowed: readonly Network[];
@@ -51,7 +51,7 @@ export class EgressGuard {
     };
   }
 
-  /** Throws AddressNotAllowed where a URL has an address, and no name, that may never be called. */
+  /** Throws AddressNotAllowed where the host of a URL is an address that may not be called. Names are judged later. */
   requireMayCall(url: string): void {
     this.#requireLiteralAllowed(new URL(url).hostname.replace(/^\[|\]$/g, ''));
   }
@@ -85,7 +85,7 @@ export class EgressGuard {
     return resolving;
   }
 
-  /** Whoever dials an address looks nothing up. */
+  /** For a host that is an address: it is dialed without a lookup. */
   #requireLiteralAllowed(host: string): void {
     if (isIP(host) !== 0) {
       this.#requireAllowed(host, host);

@@ -1,5 +1,6 @@
 -- Says that a gateway's stream is there. Times are of the server's own clock, which all who ask share.
--- KEYS: gateway, identity, links. ARGV: uid, id of the link, link, time to live of all links in ms, most links of a gateway,
+-- KEYS: gateway, identity, links.
+-- ARGV: uid, id of the link, link, time to live of all links in ms, most links of a gateway,
 --       how long a link that is not announced again is believed, in ms.
 -- Returns 'ok', 'void' (the identity does not count any more) or 'full'. With fresh-links.lua before it.
 local gateway = redis.call('HMGET', KEYS[1], 'uid', 'generation')

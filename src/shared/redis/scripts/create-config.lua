@@ -1,6 +1,7 @@
 -- Stores a new config under its name and counts it as a user of its access, and for the principal that creates it.
 -- KEYS: config, names of configs, access, and the names of the principal's configs where one is known.
--- ARGV: name, uid, version, data, grace of an access that was in use in ms, most configs of a principal, id of the access.
+-- ARGV: name, uid, version, data, grace of an access that was in use in ms, most configs of a principal, id of the
+--       access.
 -- Returns 'ok', 'taken' (the name is in use), 'gone' (the access is not stored) or 'full'.
 -- With quota.lua and use-access.lua before it.
 if redis.call('EXISTS', KEYS[1]) == 1 then

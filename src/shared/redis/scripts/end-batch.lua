@@ -1,4 +1,4 @@
--- Stores a batch that has ended, and lets it and its reports go after a time, or when its principal has later ones enough.
+-- Stores a batch that has ended. It and its reports go after a time, or when its principal has enough later ones.
 -- KEYS: batch, its reports, unfinished batches, those of its principal, the principal's ended ones by their ends.
 -- ARGV: id, data, time in ms for which it is kept, its end, most ended batches of a principal, most reports in them.
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])

@@ -1,5 +1,6 @@
 -- Stores the last version of a lease, gives up its use of its accesses, and makes room for it: a few of the leases that
--- ended long ago are forgotten, and, where its principal has as many ended ones as it may, those of these that ended first.
+-- ended long ago are forgotten, and, where its principal has as many ended ones as it may, those of these that ended
+-- first.
 -- KEYS: lease, due, ended, its principal's ended leases by their ends, and the same by states in the order of issue.
 -- ARGV: id, version before, data, indexes (JSON; empty for a lease that is not listed: it is forgotten at once),
 --       end time, time before which ended leases are forgotten, grace of an unused access in ms,

@@ -1,6 +1,8 @@
 -- Makes a key known as an identity of a gateway, by an enrollment token that no other key has used.
--- KEYS: token, gateway, ids of its identities, identity. ARGV: id of the identity, public key, most identities of a gateway.
--- Returns the id of the key's identity, the same each time, '' (the token does not count) or 'full'. With quota.lua before it.
+-- KEYS: token, gateway, ids of its identities, identity.
+-- ARGV: id of the identity, public key, most identities of a gateway.
+-- Returns the id of the key's identity, the same each time, '' (the token is not accepted) or 'full'.
+-- With quota.lua before it.
 local token = redis.call('HMGET', KEYS[1], 'uid', 'generation', 'publicKey', 'identityId', 'gateway')
 local gateway = redis.call('HMGET', KEYS[2], 'uid', 'generation')
 if not token[1] or token[1] ~= gateway[1] or token[2] ~= gateway[2] then

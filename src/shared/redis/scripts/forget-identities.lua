@@ -1,6 +1,7 @@
 -- Removes the void ones among a slice of a gateway's identities. May be repeated.
 -- KEYS: ids of its identities, uids of deleted gateways whose identities are still to go.
--- ARGV: uid, what keys of identities begin with, what keys of gateways begin with, cursor of the slice ('0' begins), slice.
+-- ARGV: uid, what keys of identities begin with, what keys of gateways begin with, cursor of the slice ('0' begins),
+--       slice.
 -- Returns the cursor of the next slice, '0' where this was the last.
 local page = redis.call('SSCAN', KEYS[1], ARGV[4], 'COUNT', ARGV[5])
 for _, id in ipairs(page[2]) do

@@ -64,8 +64,8 @@ local function count_in(indexes)
 end
 
 -- Forgets up to `most` of one principal's ended leases, those that ended first. `byEnd` has them by their ends, and
--- `indexes` by their states in the order of issue. Those that ended before there was a `byEnd` are only in the latter: as
--- long as there are some, the first issued go.
+-- `indexes` by their states in the order of issue. Those that ended before there was a `byEnd` are only in the latter:
+-- as long as there are some, the first issued go.
 local function forget_first(prefix, byEnd, indexes, most)
   for _ = 1, most do
     local isWhole = redis.call('ZCARD', byEnd) >= count_in(indexes)

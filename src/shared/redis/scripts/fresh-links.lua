@@ -1,5 +1,5 @@
--- A library: the links of a gateway that were announced lately. It forgets the others, so that there are never more than
--- announce-link.lua admits.
+-- A library: the links of a gateway that were announced lately. It forgets the others, so that there are never more
+-- than announce-link.lua admits.
 local function freshLinks(links, believedMs)
   local time = redis.call('TIME')
   local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - believedMs

@@ -3,7 +3,8 @@
 -- `burst` may come at once.
 local SECOND = 1000000
 
--- For how many ms `cost` more at `rate` in a second has to wait, and a function that counts it where that is 0. What costs more than `burst` is admitted when nothing is filled, and all that comes later waits for it; what costs more
+-- For how many ms `cost` more at `rate` in a second has to wait, and a function that counts it where that is 0. What
+-- costs more than `burst` is admitted when nothing is filled, and all that comes later waits for it; what costs more
 -- than `largest` counts as `largest`. Left out: a cost of 1; `burst` as `rate`; `largest` as `burst`.
 local function weigh(key, rate, cost, burst, largest)
   burst = tonumber(burst or rate)

@@ -12,7 +12,7 @@ if KEYS[3] and not countIn(KEYS[3], ARGV[4], KEYS[1], ARGV[3]) then
 end
 redis.call('HSET', KEYS[1], 'data', ARGV[1], 'uses', 0)
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
--- Accesses that expired leave their ids. More are looked at than come, so that few of the set are gone.
+-- Accesses that expired leave their ids. More of them are checked than come, so that few in the set are stale.
 local prefix = prefixOf(KEYS[1], ARGV[3])
 for _, id in ipairs(redis.call('SRANDMEMBER', KEYS[2], LOOKED_AT)) do
   if redis.call('EXISTS', prefix .. id) == 0 then

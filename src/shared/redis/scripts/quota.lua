@@ -19,8 +19,8 @@ local function prefixOf(key, id)
   return string.sub(key, 1, -(#id + 1))
 end
 
--- Counts `id` in the set, and says so in its record `key`; returns false where the set is full. A member whose record says
--- otherwise is gone.
+-- Counts `id` in the set, and says so in its record `key`; returns false where the set is full. A member whose record
+-- says otherwise is gone.
 local function countIn(set, most, key, id)
   local prefix = prefixOf(key, id)
   local isThere = function(member)

@@ -1,6 +1,7 @@
--- Adds a report to a batch that has not ended. Where the principal's unfinished ones have too many in all, the longest loses
--- its oldest: so many at once that no call takes long.
--- KEYS: batch, its reports, unfinished batches of its principal. ARGV: id, report, most reports. With quota.lua before it.
+-- Adds a report to a batch that has not ended. Where the principal's unfinished ones have too many in all, the longest
+-- loses its oldest: so many at once that no call takes long.
+-- KEYS: batch, its reports, unfinished batches of its principal. ARGV: id, report, most reports.
+-- With quota.lua before it.
 local TRIMMED_AT_ONCE = 1000
 if redis.call('PTTL', KEYS[1]) ~= -1 then
   return 'ended'

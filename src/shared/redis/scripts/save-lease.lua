@@ -1,7 +1,9 @@
 -- Stores the next version of a lease that lives on.
--- KEYS: lease, due, the access under which it is taken down. ARGV: id, version before, version, data, indexes (JSON), due time,
---       '1' where the request must not lead to this lease any more, grace of an unused access in ms.
--- Returns 1, 0 where the version before is not the stored one, or 'gone' where that access is another one and is not stored.
+-- KEYS: lease, due, the access under which it is taken down.
+-- ARGV: id, version before, version, data, indexes (JSON), due time, '1' where the request must not lead to this lease
+--       any more, grace of an unused access in ms.
+-- Returns 1, 0 where the version before is not the stored one, or 'gone' where that access is another one and is not
+-- stored.
 local stored = redis.call('HMGET', KEYS[1], 'version', 'indexes', 'request', 'access', 'former')
 if stored[1] ~= ARGV[2] then
   return 0
