@@ -117,11 +117,15 @@ test.each(WAYS)(
   async (_name, file) => {
     const { outcome, message, log } = await authenticateBy(file('localhost'), [PRIVATE], '');
     expect(outcome).toBe('ISSUER_UNREACHABLE');
-    expect(message).toMatch(/may not call the (issuer|cluster) of this token: .* LEASEHOLD_ALLOWED_NETWORKS/);
+    expect(message).toMatch(
+      /may not call the (issuer|cluster) of this token: .* LEASEHOLD_ALLOWED_NETWORKS, or correct/,
+    );
     expect(message).not.toContain(PRIVATE);
     expect(asked).toEqual([]);
-    expect(log).toContain('cannot be fetched: add its address to LEASEHOLD_ALLOWED_NETWORKS');
-    expect(log).toContain(`localhost leads to ${PRIVATE}, a private address`);
+    expect(log).toContain('cannot be fetched: the server may not call its address');
+    expect(log).toContain(
+      `localhost leads to ${PRIVATE}, a private address, which LEASEHOLD_ALLOWED_NETWORKS does not hold: add its network`,
+    );
   },
 );
 
@@ -130,6 +134,9 @@ test.each(WAYS)('%s is not asked where its name leads to what is never called', 
     expect((await authenticateBy(file('localhost'), addresses)).outcome).toBe('ISSUER_UNREACHABLE');
   }
   expect(asked).toEqual([]);
+  const { log } = await authenticateBy(file('localhost'), [METADATA], '');
+  expect(log).toContain(`localhost leads to ${METADATA}, a link-local address, which no setting allows`);
+  expect(log).not.toContain('LEASEHOLD_ALLOWED_NETWORKS');
 });
 
 test('a discovery document leads to keys at its own host', async () => {

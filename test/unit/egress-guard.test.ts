@@ -112,7 +112,7 @@ describe('a name', () => {
     await expect.poll(async () => (last = await call())).toBeInstanceOf(ClusterAddressNotAllowed);
     expect(last).toMatchObject({
       effectUnknown: false,
-      problem: `${NAME} leads to ${METADATA}, a link-local address, which is never called`,
+      problem: `${NAME} leads to ${METADATA}, a link-local address, which no setting allows: the URL must lead to another address`,
     });
     expect(connections).toHaveLength(1);
   });

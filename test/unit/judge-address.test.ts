@@ -14,7 +14,7 @@ test.each([
 });
 
 test.each([...PRIVATE, ...ALSO_PRIVATE])('%s may be called only where a setting says so', (address) => {
-  expect(refusalOf(address, [])).toMatch(/which LEASEHOLD_ALLOWED_NETWORKS does not hold$/);
+  expect(refusalOf(address, [])).toMatch(/which LEASEHOLD_ALLOWED_NETWORKS does not hold: add its network there$/);
   expect(refusalOf(address, EVERYTHING)).toBeUndefined();
 });
 

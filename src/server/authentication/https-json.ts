@@ -103,10 +103,10 @@ export class HttpsJson {
   }
 }
 
-/** Says so to a caller whom nobody knows yet: which address it is, only the log says. */
+/** For a caller who is not authenticated, and must not learn which address it is: the log says that, and what to do. */
 export function notAllowed(what: string): string {
   return (
-    `the server may not call ${what}: an operator must add its address to LEASEHOLD_ALLOWED_NETWORKS of the server; ` +
-    'retrying does not help'
+    `the server may not call ${what}: an operator finds its address in the log of the server, and must add its network ` +
+    'to LEASEHOLD_ALLOWED_NETWORKS, or correct the URL if no setting allows the address; retrying does not help'
   );
 }

@@ -83,7 +83,7 @@ export class RemoteKeySet implements KeySet {
         this.#log.warn(
           { issuer: this.#issuer, err: error },
           this.#isNotAllowed
-            ? 'the keys of an issuer cannot be fetched: add its address to LEASEHOLD_ALLOWED_NETWORKS'
+            ? 'the keys of an issuer cannot be fetched: the server may not call its address'
             : 'the keys of an issuer cannot be fetched; will try again',
         );
       }

@@ -8,13 +8,13 @@ interface RoomSize {
   max: number;
   maxPerGroup: number;
   /**
-   * Members that came so recently are not evicted, so that a burst of quick ones passes, up to `BURST` times. Default:
-   * 0.
+   * Members that came so recently are not evicted, so that a burst of quick ones passes: up to `BURST` times the size.
+   * Default: 0.
    */
   graceMs?: number;
 }
 
-/** How many times its size a room, or a group of it, may have for the time of grace. */
+/** How many times its size a room, or a group of it, may hold while its members are within their time of grace. */
 const BURST = 4;
 
 /**

@@ -3,7 +3,8 @@ import { FairRoom } from './fair-room.ts';
 
 /**
  * A call that is not read holds up to 128 KiB: the window of its stream (RFC 9113, 6.9.2) and what Node takes ahead of
- * its reader, 64 KiB each. So all of them hold 32 MiB at most, and what comes in the time of grace.
+ * its reader, 64 KiB each. So the calls of a room hold 32 MiB, and up to four times that, 128 MiB, in a burst that is
+ * younger than GRACE_MS. There are two rooms.
  */
 const MAX_CALLS = 256;
 const MAX_CALLS_OF_ONE = 128;

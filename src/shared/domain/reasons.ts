@@ -239,7 +239,7 @@ export const REASONS = {
   CLUSTER_ADDRESS_NOT_ALLOWED: [
     'FAILED_PRECONDITION',
     "the cluster's address may not be called",
-    'add its network to `LEASEHOLD_ALLOWED_NETWORKS`',
+    'add its network to `LEASEHOLD_ALLOWED_NETWORKS`; if the address is link-local or otherwise never called, correct the URL',
   ],
   CLOCKS_DIFFER: [
     'FAILED_PRECONDITION',

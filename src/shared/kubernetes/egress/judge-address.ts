@@ -48,7 +48,7 @@ const FORBIDDEN: Record<string, string> = {
   broadcast: 'the broadcast address',
 };
 
-/** Why an address may not be called, as what stands behind it in a sentence; undefined where it may. `allowed`: of the settings. */
+/** Why an address may not be called and what to do, to follow it in a sentence; undefined where it may be called. `allowed`: of the settings. */
 export function refusalOf(text: string, allowed: readonly Network[]): string | undefined {
   const address = parse(text);
   if (!address) {
@@ -60,8 +60,8 @@ export function refusalOf(text: string, allowed: readonly Network[]): string | u
     return undefined;
   }
   return name === undefined
-    ? `${FORBIDDEN[kind] ?? 'a reserved address'}, which is never called`
-    : `${name}, which LEASEHOLD_ALLOWED_NETWORKS does not hold`;
+    ? `${FORBIDDEN[kind] ?? 'a reserved address'}, which no setting allows: the URL must lead to another address`
+    : `${name}, which LEASEHOLD_ALLOWED_NETWORKS does not hold: add its network there`;
 }
 
 /** One of IPv6 that stands for one of IPv4 (::ffff:a.b.c.d) is dialled as that, and returned so. Undefined for one with a zone. */
