@@ -49,19 +49,24 @@ export function boundEarlyHeaders(): { close(): void } {
  * call: it has no content type.
  */
 function dropIfTooLarge(headers: IncomingHttpHeaders): void {
+  const names = Object.keys(headers);
   let bytes = 0;
-  for (const [name, value = ''] of Object.entries(headers)) {
-    for (const one of [value].flat()) {
-      bytes += name.length + one.length + HEADER_OVERHEAD;
-    }
+  for (const name of names) {
+    bytes += bytesOf(name, headers[name]);
   }
   if (bytes > MAX_HEADER_BYTES) {
-    for (const name of Object.keys(headers)) {
+    for (const name of names) {
       if (!name.startsWith(':')) {
         delete headers[name];
       }
     }
   }
+}
+
+function bytesOf(name: string, value: string | string[] = ''): number {
+  return typeof value === 'string'
+    ? name.length + value.length + HEADER_OVERHEAD
+    : value.reduce((sum, one) => sum + bytesOf(name, one), 0);
 }
 
 /**
