@@ -54,54 +54,51 @@ export function countStoreRefused(code: string): void {
   countStoreRefusedBy(1, { 'leasehold.store.refusal': code });
 }
 
-let clockOffset: Gauge | undefined;
+const recordClockOffsetBy = gauge('leasehold.clock.offset', {
+  description: 'How far a clock is ahead of that of Redis, by which leases end; below zero where it is behind',
+  unit: 's',
+});
 
 /** How far a clock is ahead of that of Redis, by which leases end: of this process, or of the API server of a cluster. */
 export function recordClockOffset(aheadMs: number, of: 'process' | { cluster: string }): void {
-  clockOffset ??= metrics.getMeter('leasehold').createGauge('leasehold.clock.offset', {
-    description: 'How far a clock is ahead of that of Redis, by which leases end; below zero where it is behind',
-    unit: 's',
-  });
   const attributes =
     of === 'process'
       ? { 'leasehold.clock': 'process' }
       : { 'leasehold.clock': 'api-server', 'server.address': of.cluster };
-  clockOffset.record(aheadMs / 1000, attributes);
+  recordClockOffsetBy(aheadMs / 1000, attributes);
 }
 
-let storeUsed: Gauge | undefined;
-let storeReserved: Gauge | undefined;
-let storeLimit: Gauge | undefined;
-let storeIsAlmostFull: Gauge | undefined;
+const recordStoreUsed = gauge('leasehold.store.memory.used', {
+  description: 'Memory that Redis uses, as its own limit counts it',
+  unit: 'By',
+});
+
+const recordStoreReserved = gauge('leasehold.store.memory.reserved', {
+  description: 'Memory of Redis that taking down the leases that live may need besides',
+  unit: 'By',
+});
+
+const recordStoreLimit = gauge('leasehold.store.memory.limit', {
+  description: 'Memory that Redis may use: maxmemory, or LEASEHOLD_REDIS_MAX_MEMORY where that is less',
+  unit: 'By',
+});
+
+const recordStoreAlmostFull = gauge('leasehold.store.almost_full', {
+  description: '1 while Redis is above the high-water mark and nothing is issued or created, else 0',
+  unit: '1',
+});
 
 /** The memory of Redis as its limit counts it, in bytes, and whether it is above the high-water mark. */
 export function recordStoreMemory(
   { used, reserved, limit }: { used: number; reserved: number; limit: number | undefined },
   isAlmostFull: boolean,
 ): void {
-  const meter = metrics.getMeter('leasehold');
-  storeUsed ??= meter.createGauge('leasehold.store.memory.used', {
-    description: 'Memory that Redis uses, as its own limit counts it',
-    unit: 'By',
-  });
-  storeReserved ??= meter.createGauge('leasehold.store.memory.reserved', {
-    description: 'Memory of Redis that taking down the leases that live may need besides',
-    unit: 'By',
-  });
-  storeLimit ??= meter.createGauge('leasehold.store.memory.limit', {
-    description: 'Memory that Redis may use: maxmemory, or LEASEHOLD_REDIS_MAX_MEMORY where that is less',
-    unit: 'By',
-  });
-  storeIsAlmostFull ??= meter.createGauge('leasehold.store.almost_full', {
-    description: '1 while Redis is above the high-water mark and nothing is issued or created, else 0',
-    unit: '1',
-  });
-  storeUsed.record(used);
-  storeReserved.record(reserved);
+  recordStoreUsed(used);
+  recordStoreReserved(reserved);
   if (limit !== undefined) {
-    storeLimit.record(limit);
+    recordStoreLimit(limit);
   }
-  storeIsAlmostFull.record(isAlmostFull ? 1 : 0);
+  recordStoreAlmostFull(isAlmostFull ? 1 : 0);
 }
 
 let attached: UpDownCounter | undefined;
@@ -154,6 +151,15 @@ function counter(name: string, options: MetricOptions): Counter['add'] {
   return (...args) => {
     made ??= metrics.getMeter('leasehold').createCounter(name, options);
     made.add(...args);
+  };
+}
+
+/** The same. */
+function gauge(name: string, options: MetricOptions): Gauge['record'] {
+  let made: Gauge | undefined;
+  return (...args) => {
+    made ??= metrics.getMeter('leasehold').createGauge(name, options);
+    made.record(...args);
   };
 }
 
