@@ -34,7 +34,7 @@ export class UnauthenticatedCalls {
 function tooMany(subject: string): ResourceExhausted {
   return new ResourceExhausted(
     'TOO_MANY_UNAUTHENTICATED_CALLS',
-    'too many calls wait until their credentials are verified, or need none: the oldest of them are refused',
+    'too many calls wait for authentication, or need none, so the oldest are refused: wait as long as RetryInfo says',
     { subject, retryAfterMs: RETRY_MS },
   );
 }

@@ -145,7 +145,7 @@ export const REASONS = {
   ISSUE_RATE_EXCEEDED: ['RESOURCE_EXHAUSTED', 'the caller issues leases too fast', 'wait as long as RetryInfo says'],
   QUESTION_RATE_EXCEEDED: [
     'RESOURCE_EXHAUSTED',
-    'the caller asks clusters too much: each check of a config costs a question for each permission',
+    'the caller asks clusters too many questions: a check of a config costs one for each permission',
     'wait as long as RetryInfo says',
   ],
   TRIAL_RATE_EXCEEDED: [
@@ -201,7 +201,7 @@ export const REASONS = {
   TOO_MANY_UNAUTHENTICATED_CALLS: [
     'RESOURCE_EXHAUSTED',
     'too many calls whose callers are not known yet',
-    'wait as long as RetryInfo says; if it persists, look at whether TokenReview answers',
+    'wait as long as RetryInfo says; if it persists, check whether TokenReview answers',
   ],
   // Leasehold's own parts
   STORE_ALMOST_FULL: [
