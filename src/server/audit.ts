@@ -93,9 +93,9 @@ export function auditTo(log: Ports['log']): AuditLog {
     if (mayBeSummedUp(event, code, reason) && !floods.isWritten(refusalOf(event, code, reason))) {
       return false;
     }
-    const why = error instanceof LeaseholdError ? shorten(redact(error.message), MAX_WHY) : undefined;
+    const told = error instanceof LeaseholdError ? { reason, why: shorten(redact(error.message), MAX_WHY) } : {};
     log.info(
-      { audit: { action, ...named(resource), ...conditions, ...origin, code: Status[code], why }, principal },
+      { audit: { action, ...named(resource), ...conditions, ...origin, code: Status[code], ...told }, principal },
       'audit',
     );
     return true;

@@ -34,7 +34,7 @@ export async function openMemoryRoom(
       log.error(
         fields(use),
         'Redis has reached the high-water mark of its memory: nothing is issued or created until leases end. ' +
-          'Take-downs, revocations, renewals and reads go on. Raise maxmemory, or remove what else this Redis holds',
+          'Take-downs, revocations, renewals and reads go on. Raise maxmemory of Redis, and LEASEHOLD_REDIS_MAX_MEMORY where that is set, or remove what else this Redis holds',
       ),
     onRoomAgain: (use) => log.info(fields(use), 'Redis is below the high-water mark again: leases are issued'),
     onError: withoutRepeats((error, repeats) =>

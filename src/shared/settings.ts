@@ -25,7 +25,7 @@ const A_DAY = 86_400;
 const pemFile = (what: string) => z.string().min(1).optional().describe(`PEM file ${what}`);
 
 const count = (what: string, fallback: number, max = 10_000) =>
-  z.coerce.number().int().min(1).max(max).default(fallback).describe(what);
+  z.coerce.number().int().min(1).max(max).default(fallback).describe(`${what}; 1 to ${max}`);
 
 /** All settings, as environment variables. The README's table is made of these descriptions. */
 export const Settings = z
@@ -154,14 +154,17 @@ export const Settings = z
       30,
       A_DAY,
     ),
-    LEASEHOLD_ENDED_RETENTION: seconds('How long ended leases are kept in the store', 2_592_000),
+    LEASEHOLD_ENDED_RETENTION: seconds(
+      'How long ended leases are kept in the store; the same for server and worker',
+      2_592_000,
+    ),
     LEASEHOLD_MAX_ENDED_LEASES_PER_PRINCIPAL: count(
-      'Ended leases kept of one caller, 1 to 10000000; for one more, the one of that caller that ended first is forgotten',
+      'Ended leases kept of one caller; for one more, the one of that caller that ended first is forgotten. By the setting of the process that ends the lease: the same for server and worker',
       10_000,
       10_000_000,
     ),
     LEASEHOLD_MAX_ENDED_LEASES: count(
-      'Ended leases kept of all callers, 1 to 100000000; beyond it a caller whose lease ends keeps its latest 100',
+      'Ended leases kept of all callers; beyond it a caller whose lease ends keeps its latest 100. The same for server and worker',
       1_000_000,
       100_000_000,
     ),
@@ -175,7 +178,7 @@ export const Settings = z
       1_000_000,
     ),
     LEASEHOLD_QUESTION_RATE: count(
-      'Questions to clusters, for checks and trials of configs, of one caller in a second, at all servers together; the 1,000 of the largest config may come at once',
+      'Questions to clusters, for checks and trials of configs, of one caller in a second, at all servers together; as many, and at least 1,000, may come at once: a check of the largest config asks 769',
       100,
       1_000_000,
     ),

@@ -17,7 +17,7 @@ export class CallsUnderWay {
     if (count >= this.#most) {
       throw new ResourceExhausted(
         'TOO_MANY_CALLS',
-        `${caller} has as many calls under way at this server as it may: ${this.#most}`,
+        `${caller} has as many calls under way at this server as it may: ${this.#most} (LEASEHOLD_MAX_CALLS_PER_PRINCIPAL). Wait until some end`,
         { subject: caller, retryAfterMs: RETRY_MS },
       );
     }

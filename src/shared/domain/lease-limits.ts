@@ -35,7 +35,7 @@ const RETRY_WHEN_FULL_MS = 10_000;
 export function configIsFull(config: string, { perConfig }: LeaseLimits): ResourceExhausted {
   return new ResourceExhausted(
     'TOO_MANY_LEASES_ON_CONFIG',
-    `config ${JSON.stringify(config)} has as many live leases as it may: ${perConfig}`,
+    `config ${JSON.stringify(config)} has as many live leases as it may: ${perConfig} (LEASEHOLD_MAX_LEASES_PER_CONFIG). Revoke some, or wait until some end`,
     { subject: `config:${config}`, retryAfterMs: RETRY_WHEN_FULL_MS },
   );
 }
@@ -43,7 +43,7 @@ export function configIsFull(config: string, { perConfig }: LeaseLimits): Resour
 export function principalIsFull(principal: string, { perPrincipal }: LeaseLimits): ResourceExhausted {
   return new ResourceExhausted(
     'TOO_MANY_LEASES_OF_PRINCIPAL',
-    `${principal} has as many live leases as a principal may: ${perPrincipal}`,
+    `${principal} has as many live leases as a principal may: ${perPrincipal} (LEASEHOLD_MAX_LEASES_PER_PRINCIPAL). Revoke some, or wait until some end`,
     { subject: `principal:${principal}`, retryAfterMs: RETRY_WHEN_FULL_MS },
   );
 }
@@ -59,7 +59,7 @@ export function hasTooManyTrials(principal: string): ResourceExhausted {
 export function isTooEarly(principal: string, { issueRate }: LeaseLimits, retryAfterMs: number): ResourceExhausted {
   return new ResourceExhausted(
     'ISSUE_RATE_EXCEEDED',
-    `${principal} issues and renews more than ${issueRate} leases in a second`,
+    `${principal} issues and renews more than ${issueRate} leases in a second (LEASEHOLD_ISSUE_RATE): wait as long as RetryInfo says`,
     { subject: `principal:${principal}`, retryAfterMs },
   );
 }

@@ -207,7 +207,7 @@ export const REASONS = {
   STORE_ALMOST_FULL: [
     'RESOURCE_EXHAUSTED',
     'Redis has reached its high-water mark: nothing is issued or created, while revocations and reads go on',
-    'repeat the call once leases have ended; an operator can raise `maxmemory` (docs/redis.md)',
+    'repeat the call once leases have ended; an operator can raise the limit of its memory (docs/redis.md)',
   ],
   STORE_UNAVAILABLE: [
     'UNAVAILABLE',

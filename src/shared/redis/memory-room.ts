@@ -78,8 +78,8 @@ export class MemoryRoom {
       this.#hasRefused ||= use === 'new';
       throw new ResourceExhausted(
         'STORE_ALMOST_FULL',
-        'the store is almost full: nothing new is issued or stored until leases end, or an operator raises maxmemory ' +
-          'of Redis; revocations, renewals and reads go on',
+        'the store is almost full: nothing new is issued or stored until leases end, or an operator makes room ' +
+          '(docs/redis.md); revocations, renewals and reads go on',
         { subject: 'store', retryAfterMs: RETRY_MS },
       );
     }
