@@ -33,6 +33,8 @@ CMD ["src/gateway/main.ts"]
 
 # Server and worker. The last stage is what `docker build` makes.
 FROM runtime
+# Half of these threads may resolve names: with Node's own four, two name servers that do not answer would take them all.
+ENV UV_THREADPOOL_SIZE=32
 COPY package.json ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY src src

@@ -95,7 +95,7 @@ export class HttpsJson {
       void this.#agent?.close();
       this.#ca = ca;
       this.#agent = new Agent({
-        connect: this.#egress.connector({ timeout: TIMEOUT_MS, ...trustIn(anchors) }),
+        connect: this.#egress.connector({ timeout: TIMEOUT_MS, ...trustIn(anchors) }, 'issuers'),
         maxResponseSize: MAX_ANSWER_BYTES,
       });
     }

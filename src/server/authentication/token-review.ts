@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { Unauthenticated, Unavailable } from '../../shared/domain/errors.ts';
 import type { Secret } from '../../shared/domain/secret.ts';
 import { isAddressNotAllowed } from '../../shared/kubernetes/egress/egress-guard.ts';
+import { SourceTurns, TooManyWaiting } from '../../shared/kubernetes/egress/source-turns.ts';
 import { sourceNetwork } from '../limits/source-network.ts';
 import { type HttpsJson, notAllowed } from './https-json.ts';
-import { ReviewTurns, TooManyWaiting } from './review-turns.ts';
 import { isSameAccount, parseUserName, type ServiceAccount, type TokenCluster } from './service-accounts.ts';
 
 /** How long an answer counts: as long as an API server keeps its own. */
@@ -58,8 +58,8 @@ export class TokenReviews {
   readonly #audiences: readonly string[];
   readonly #https: Pick<HttpsJson, 'post'>;
   readonly #proof: Proof;
-  readonly #proven = new ReviewTurns(TURNS);
-  readonly #unproven = new ReviewTurns(TURNS);
+  readonly #proven = new SourceTurns(TURNS);
+  readonly #unproven = new SourceTurns(TURNS);
   /** By hash of the token, the oldest first: only what was accepted, so that forged tokens push nothing out. */
   readonly #accepted = new Map<string, Answer>();
   readonly #underWay = new Map<string, Review>();
@@ -135,7 +135,7 @@ export class TokenReviews {
     }
   }
 
-  async #inTurn(turns: ReviewTurns, source: string, token: Secret): Promise<z.infer<typeof TokenReview>> {
+  async #inTurn(turns: SourceTurns, source: string, token: Secret): Promise<z.infer<typeof TokenReview>> {
     try {
       return TokenReview.parse(
         await turns.take(source, () =>

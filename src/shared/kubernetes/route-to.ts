@@ -56,7 +56,8 @@ function directRoute(access: DirectAccess, timeoutMs: number, dialer: GatewayDia
     ...trustIn(tls.caPem),
     ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
   };
-  const connect = gateway === undefined ? egress.connector(tlsOptions) : buildConnector(tlsOptions);
+  const connect =
+    gateway === undefined ? egress.connector(tlsOptions, `config:${access.configUid}`) : buildConnector(tlsOptions);
   const address = `${hostname}:${port || 443}`;
   return {
     cluster: clusterOf(access),

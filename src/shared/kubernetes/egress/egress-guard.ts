@@ -1,14 +1,38 @@
 import { promises as dns, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { buildConnector } from 'undici';
+import { principalName } from '../../domain/principal.ts';
+import { currentCaller } from '../../telemetry/current-caller.ts';
 import { type Network, refusalOf } from './judge-address.ts';
+import { SourceTurns, TooManyWaiting } from './source-turns.ts';
 
 /** All addresses of a host's name. Fails where it has none. */
 export type Resolve = (host: string) => Promise<LookupAddress[]>;
 
 const byTheSystem: Resolve = (host) => dns.lookup(host, { all: true });
 
-/** A host was not dialled, because Leasehold does not call such an address. */
+/**
+ * The system resolves names in threads of this process, half of those that there are (libuv, `UV_THREADPOOL_SIZE`). A name
+ * server that does not answer keeps one for many seconds, and nothing gives it back sooner.
+ */
+const THREADS = Math.max(1, Math.floor((Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) + 1) / 2));
+
+/** Of the whole process: whose names are not answered waits for its own. */
+const TURNS = new SourceTurns({ atOnce: THREADS, atOnceEach: Math.max(1, Math.floor(THREADS / 4)), waiting: 1_024 });
+
+/** A name whose answer takes longer is dialed at its last one, of which this is the longest age. */
+const LATE_MS = 500;
+const BELIEVED_MS = 10 * 60 * 1000;
+
+/** The last answer that a connector got. */
+interface Answer {
+  host: string;
+  addresses: LookupAddress[];
+  at: number;
+}
+
+/** A host was not dialed, because Leasehold does not call such an address. */
 export class AddressNotAllowed extends Error {
   constructor(host: string, address: string, refusal: string) {
     super(host === address ? `${host} is ${refusal}` : `${host} leads to ${address}, ${refusal}`);
@@ -24,22 +48,28 @@ export function isAddressNotAllowed(error: unknown): boolean {
 /**
  * Keeps whoever may write a config, or an issuer's discovery document, from having this machine call what only it can
  * reach. A name is resolved once for each connection, every address of it is judged, and those that were judged are
- * dialed: a second answer of its DNS is never asked for.
+ * dialed: a second answer of its DNS is never asked for. Callers take turns for the threads that resolve names, and a
+ * connector whose name is not answered in time uses the addresses of its last connection, which are judged again.
  */
 export class EgressGuard {
   readonly #allowed: readonly Network[];
   readonly #resolve: Resolve;
+  readonly #turns: SourceTurns;
   readonly #resolving = new Map<string, Promise<LookupAddress[]>>();
 
-  /** `allowed`: the loopback and private networks that may be called. */
-  constructor(allowed: readonly Network[], resolve: Resolve = byTheSystem) {
+  /** `allowed`: the loopback and private networks that may be called. `turns`: for names to be resolved. */
+  constructor(allowed: readonly Network[], resolve: Resolve = byTheSystem, turns = TURNS) {
     this.#allowed = allowed;
     this.#resolve = resolve;
+    this.#turns = turns;
   }
 
-  /** A connector that dials only what may be called. Its callback gets AddressNotAllowed where that is nothing. */
-  connector(options: buildConnector.BuildOptions): buildConnector.connector {
-    const connect = buildConnector({ ...options, lookup: this.#lookup });
+  /**
+   * A connector that dials only what may be called. Its callback gets AddressNotAllowed where that is nothing. `whose`: who
+   * takes turns for its names where no caller is known, as in the worker.
+   */
+  connector(options: buildConnector.BuildOptions, whose: string): buildConnector.connector {
+    const connect = buildConnector({ ...options, lookup: this.#lookupOf(whose) });
     return (target, callback) => {
       try {
         this.#requireLiteralAllowed(target.hostname);
@@ -56,16 +86,28 @@ export class EgressGuard {
     this.#requireLiteralAllowed(new URL(url).hostname.replace(/^\[|\]$/g, ''));
   }
 
-  readonly #lookup: LookupFunction = (host, options, callback) => {
-    this.#addressesOf(host).then(
-      (addresses) =>
-        options.all ? callback(null, addresses) : callback(null, addresses[0].address, addresses[0].family),
-      (error: NodeJS.ErrnoException) => callback(error, ''),
-    );
-  };
+  #lookupOf(whose: string): LookupFunction {
+    let last: Answer | undefined;
+    const keep = (answer: Answer) => {
+      last = answer;
+    };
+    return (host, options, callback) => {
+      const before = last?.host === host && performance.now() - last.at < BELIEVED_MS ? last.addresses : undefined;
+      const resolving = this.#resolveOnce(host, whose);
+      resolving.then(
+        (addresses) => keep({ host, addresses, at: performance.now() }),
+        () => undefined,
+      );
+      this.#judged(host, before ? inTime(resolving, before) : resolving).then(
+        (addresses) =>
+          options.all ? callback(null, addresses) : callback(null, addresses[0].address, addresses[0].family),
+        (error: NodeJS.ErrnoException) => callback(error, ''),
+      );
+    };
+  }
 
-  async #addressesOf(host: string): Promise<[LookupAddress, ...LookupAddress[]]> {
-    const [first, ...others] = await this.#resolveOnce(host);
+  async #judged(host: string, resolving: Promise<LookupAddress[]>): Promise<[LookupAddress, ...LookupAddress[]]> {
+    const [first, ...others] = await resolving;
     if (!first) {
       throw new Error(`${host} has no address`);
     }
@@ -75,12 +117,13 @@ export class EgressGuard {
     return [first, ...others];
   }
 
-  /**
-   * Those who ask at the same time get one answer. The system resolves names in few threads of this process: one that
-   * its name server keeps waiting for must not take them all, and hold up the calls to other clusters.
-   */
-  #resolveOnce(host: string): Promise<LookupAddress[]> {
-    const resolving = this.#resolving.get(host) ?? this.#resolve(host).finally(() => this.#resolving.delete(host));
+  /** Those who ask at the same time get one answer; others wait for their turns. */
+  #resolveOnce(host: string, whose: string): Promise<LookupAddress[]> {
+    const caller = currentCaller();
+    const source = caller ? `principal:${principalName(caller)}` : whose;
+    const resolving =
+      this.#resolving.get(host) ??
+      this.#turns.take(source, () => this.#resolve(host)).finally(() => this.#resolving.delete(host));
     this.#resolving.set(host, resolving);
     return resolving;
   }
@@ -97,5 +140,17 @@ export class EgressGuard {
     if (refusal !== undefined) {
       throw new AddressNotAllowed(host, address, refusal);
     }
+  }
+}
+
+/** What is resolved, or the answer before where that does not come in time. That there is no such name is an answer. */
+async function inTime(resolving: Promise<LookupAddress[]>, before: LookupAddress[]): Promise<LookupAddress[]> {
+  try {
+    return await Promise.race([resolving, sleep(LATE_MS, before, { ref: false })]);
+  } catch (error) {
+    if (error instanceof TooManyWaiting) {
+      return before;
+    }
+    throw error;
   }
 }

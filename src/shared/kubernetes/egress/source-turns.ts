@@ -26,7 +26,7 @@ interface Source {
  * places to wait are taken, a source that waits less gets the last place of the one that waits most. Memory is bounded
  * by `atOnce` and `waiting`, however many sources there are.
  */
-export class ReviewTurns {
+export class SourceTurns {
   readonly #limits: TurnLimits;
   /** Those with work, in the order of their turns. */
   readonly #sources = new Map<string, Source>();
