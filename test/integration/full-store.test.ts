@@ -185,6 +185,27 @@ test('a full store refuses what is new, and takes down what is due', { timeout: 
   expect(leasehold.logs.filter((line) => line.includes('has reached the high-water mark'))).toHaveLength(1);
 });
 
+test('what a cluster refuses to take down has its room, whether it says why in few words or, later, in many', {
+  timeout: 300_000,
+}, async () => {
+  await direct.config('SET', 'maxmemory', '24mb');
+  const refuseDeletes = (words: string) =>
+    cluster.play(({ what }) => (what.startsWith('delete') ? refusal(403, 'Forbidden', words) : undefined));
+  refuseDeletes('no');
+  const issueShort = () => leasehold.leases.issueLease({ config: 'filling', requestId: randomUUID() });
+  for (let round = 0; round < 2; round++) {
+    await fill(issueShort);
+    expect(await revokeAllOn('filling')).toMatchObject({ done: true, revokedCount: 0 });
+  }
+
+  refuseDeletes(LONG_WORDS);
+  expect(await revokeAllOn('filling')).toMatchObject({ done: true, revokedCount: 0 });
+  expect(await writesRefusedByRedis()).toEqual([]);
+  cluster.play(() => undefined);
+  expect(await revokeAllOn('filling')).toMatchObject({ done: true });
+  await eventually(async () => expect(await countIn('filling', LIVE)).toBe(0));
+});
+
 test.each<[what: string, call: () => Promise<unknown>]>([
   ['short leases', () => leasehold.leases.issueLease({ config: 'filling', requestId: randomUUID() })],
   ['configs', () => leasehold.configs.createConfig({ config: { ...failingConfig(), name: `c-${randomUUID()}` } })],

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LIVE_STATES } from '../domain/lease.ts';
 import type { Keys } from './keys.ts';
 import { loadScript } from './script.ts';
 import type { ScriptRunner } from './script-runner.ts';
@@ -17,7 +18,10 @@ export const TAKE_DOWN_BYTES = 5_632;
 /** The memory of the Redis that holds the records, in bytes. */
 export interface MemoryUse {
   used: number;
-  /** What taking down all leases that live may need besides. Those that are being taken down have it already. */
+  /**
+   * What taking down all leases that live may need besides. Those that are being taken down may have some of it already, but
+   * what their cluster says may become longer with each try: it is kept for them to their end.
+   */
   reserved: number;
   /** undefined: it has none that we know of. */
   limit: number | undefined;
@@ -33,7 +37,7 @@ export async function askMemoryUse(
   keys: Keys,
   otherLimit: number | undefined,
 ): Promise<MemoryUse> {
-  const indexes = [keys.leasesIn('PENDING'), keys.leasesIn('ACTIVE')];
+  const indexes = LIVE_STATES.map((state) => keys.leasesIn(state));
   const [all, notCounted, maxmemory, leases] = MemoryAnswer.parse(await memoryScript(scripts, indexes, []));
   const limits = [maxmemory, otherLimit ?? 0].filter((limit) => limit > 0);
   return {
