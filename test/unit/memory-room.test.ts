@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { ResourceExhausted, Unavailable } from '../../src/shared/domain/errors.ts';
 import { MemoryRoom } from '../../src/shared/redis/memory-room.ts';
 import type { MemoryUse } from '../../src/shared/redis/memory-use.ts';
 import { recordStoreMemory } from '../../src/shared/telemetry/metrics.ts';
@@ -75,6 +76,42 @@ test('a burst of repairs takes half of what is above the mark, and leaves the re
   const room = await openRoom();
   const burst = await Promise.allSettled(Array.from({ length: 20 }, () => room.grow(10, written, 'repair')));
   expect(burst.filter(({ status }) => status === 'fulfilled')).toHaveLength(7);
+});
+
+const atLimit = async () => {
+  throw new ResourceExhausted('TOO_MANY_LEASES_OF_PRINCIPAL', 'as many as it may', { subject: 'one', retryAfterMs: 1 });
+};
+
+test.each<[what: string, attempt: (room: MemoryRoom) => Promise<unknown>]>([
+  ['a caller who is at a limit', (room) => room.grow(10, atLimit, 'new').catch(() => undefined)],
+  [
+    'a caller who repeats a request',
+    (room) =>
+      room.grow(
+        10,
+        async () => 'an earlier one',
+        'new',
+        () => false,
+      ),
+  ],
+])('%s does not use up the room of others by trying on and on', async (_, attempt) => {
+  const room = await openRoom();
+  for (let tries = 0; tries < 100; tries++) {
+    await attempt(room);
+  }
+  expect(await room.grow(10, written, 'new')).toBe('written');
+});
+
+test('a write whose answer is lost counts until it is measured', async () => {
+  const room = await openRoom();
+  const lost = async () => {
+    throw new Unavailable('STORE_UNAVAILABLE', 'no answer');
+  };
+  await expect(room.grow(795, lost, 'new')).rejects.toThrow('no answer');
+  await expect(room.grow(10, written, 'new')).rejects.toMatchObject(FULL);
+  await measured({ used: 0, reserved: 0, limit: LIMIT });
+  await measured({ used: 0, reserved: 0, limit: LIMIT });
+  expect(await room.grow(10, written, 'new')).toBe('written');
 });
 
 test('it is said once when the mark is reached, and once when there is room again, somewhat below', async () => {

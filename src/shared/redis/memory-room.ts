@@ -1,4 +1,4 @@
-import { ResourceExhausted } from '../domain/errors.ts';
+import { LeaseholdError, ResourceExhausted, Unavailable } from '../domain/errors.ts';
 import type { MemoryUse } from './memory-use.ts';
 
 /** How often Redis is asked. What is written in between is counted here. */
@@ -72,8 +72,17 @@ export class MemoryRoom {
     return this.#use.limit === undefined;
   }
 
-  /** Runs a write that makes the store grow by about so many bytes. Throws ResourceExhausted where there is no room. */
-  async grow<T>(bytes: number, write: () => Promise<T>, use: GrowthUse): Promise<T> {
+  /**
+   * Runs a write that makes the store grow by about so many bytes. Throws ResourceExhausted instead where there is no room.
+   * One that wrote nothing, which `hasWritten` tells of its result, does not count: whoever is refused again and again must
+   * not look like a store that fills up.
+   */
+  async grow<T>(
+    bytes: number,
+    write: () => Promise<T>,
+    use: GrowthUse,
+    hasWritten: (result: T) => boolean = () => true,
+  ): Promise<T> {
     if (!this.#hasRoom(bytes, use)) {
       this.#hasRefused ||= use === 'new';
       throw new ResourceExhausted(
@@ -84,10 +93,20 @@ export class MemoryRoom {
       );
     }
     this.#unmeasured += bytes;
+    let isWritten = true;
     try {
-      return await write();
+      const result = await write();
+      isWritten = hasWritten(result);
+      return result;
+    } catch (error) {
+      isWritten = !isRefused(error);
+      throw error;
     } finally {
-      this.#landed += bytes;
+      if (isWritten) {
+        this.#landed += bytes;
+      } else {
+        this.#unmeasured -= bytes;
+      }
     }
   }
 
@@ -136,4 +155,9 @@ export class MemoryRoom {
   #share(limit: number, pointsBelow: number): number {
     return (limit * (this.#options.highWater - pointsBelow)) / 100;
   }
+}
+
+/** The store said no. Of an answer that is lost nobody knows. */
+function isRefused(error: unknown): boolean {
+  return error instanceof LeaseholdError && !(error instanceof Unavailable);
 }

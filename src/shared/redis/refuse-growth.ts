@@ -12,8 +12,8 @@ const OVERHEAD = 1_024;
 /** A token's hash with its gateway. */
 const SMALL = 1_024;
 
-/** By about how many bytes a store grows, and what for. */
-type Growth = readonly [bytes: number, use: GrowthUse];
+/** By about how many bytes a store grows, and what for; and whether it did, by what the method returned. Left out: it did. */
+type Growth = readonly [bytes: number, use: GrowthUse, hasWritten?: (result: unknown) => boolean];
 
 /** By the name of each method that makes a store grow. */
 type Growths<Store> = {
@@ -34,7 +34,10 @@ export function refuseGrowth<P extends Pick<Ports, 'leases' | 'configs' | 'gatew
 ): P {
   return {
     ...ports,
-    leases: guarded(ports.leases, room, { record: (lease) => [LEASE_OVERHEAD + sizeOf(lease), 'new'] }),
+    leases: guarded(ports.leases, room, {
+      // It returns an earlier lease of the same request instead.
+      record: (lease) => [LEASE_OVERHEAD + sizeOf(lease), 'new', (earlier) => earlier === undefined],
+    }),
     configs: guarded(ports.configs, room, {
       // Sealed in base64, and beside the one of before for an hour.
       keepAccess: (access, trial) => [OVERHEAD + 2 * sizeOfAccess(access), trial?.isOfNewConfig ? 'new' : 'repair'],
@@ -61,8 +64,8 @@ function guarded<Store extends object>(store: Store, room: Pick<MemoryRoom, 'gro
         return method.bind(target);
       }
       return (...args: unknown[]) => {
-        const [bytes, use] = growthOf(...args);
-        return room.grow(bytes, () => method.apply(target, args) as Promise<unknown>, use);
+        const [bytes, use, hasWritten] = growthOf(...args);
+        return room.grow(bytes, () => method.apply(target, args) as Promise<unknown>, use, hasWritten);
       };
     },
   });
