@@ -206,6 +206,20 @@ test('what a cluster refuses to take down has its room, whether it says why in f
   await eventually(async () => expect(await countIn('filling', LIVE)).toBe(0));
 });
 
+test('batches that report the same failures again and again leave room to take down what is due', {
+  timeout: 300_000,
+}, async () => {
+  await direct.config('SET', 'maxmemory', '24mb');
+  await direct.setrange('neighbor', 13 * 1024 * 1024, 'x');
+  cluster.play(({ what }) => (what.startsWith('delete') ? refusal(403, 'Forbidden', LONG_WORDS) : undefined));
+  await fill(() => leasehold.leases.issueLease({ config: 'filling', requestId: randomUUID() }));
+  const ends = await Promise.all(Array.from({ length: 40 }, () => revokeAllOn('filling')));
+  expect(ends).toEqual(ends.map(() => expect.objectContaining({ done: true })));
+  expect(await writesRefusedByRedis()).toEqual([]);
+  cluster.play(() => undefined);
+  await eventually(async () => expect(await countIn('filling', LIVE)).toBe(0));
+});
+
 test.each<[what: string, call: () => Promise<unknown>]>([
   ['short leases', () => leasehold.leases.issueLease({ config: 'filling', requestId: randomUUID() })],
   ['configs', () => leasehold.configs.createConfig({ config: { ...failingConfig(), name: `c-${randomUUID()}` } })],

@@ -22,6 +22,9 @@ const KEPT_MS = 24 * 60 * 60 * 1000;
 
 const REPORTS_PAGE = 500;
 
+/** In place of the error, where Redis is almost full: the same leases may be reported by a hundred batches. */
+const ERROR_ELSEWHERE = 'Redis is almost full: `last_error` of the lease says why';
+
 /** Batches in Redis: a record each, and a stream of what became of their leases. */
 export class RedisBatchStore implements BatchStore {
   readonly #redis: RedisClient;
@@ -56,7 +59,7 @@ export class RedisBatchStore implements BatchStore {
     await reportScript(
       this.#scripts,
       [this.#keys.batch(id), this.#keys.batchReports(id), this.#keys.unfinishedBatchesBy(principal)],
-      [id, JSON.stringify(outcome), this.#quotas.reportsPerPrincipal],
+      [id, JSON.stringify(outcome), this.#quotas.reportsPerPrincipal, JSON.stringify(inFewBytes(outcome))],
     );
   }
 
@@ -103,6 +106,10 @@ export class RedisBatchStore implements BatchStore {
     }
     return [...ids];
   }
+}
+
+function inFewBytes(outcome: BatchOutcome): BatchOutcome {
+  return outcome.error.length > ERROR_ELSEWHERE.length ? { ...outcome, error: ERROR_ELSEWHERE } : outcome;
 }
 
 function parseBatch(data: string | null): Batch | undefined {
