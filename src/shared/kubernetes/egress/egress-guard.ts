@@ -117,14 +117,15 @@ export class EgressGuard {
     return [first, ...others];
   }
 
-  /** Those who ask at the same time get one answer; others wait for their turns. */
+  /** Of one caller, those who ask at the same time get one answer. Nobody waits in the line of another, also for the same name. */
   #resolveOnce(host: string, whose: string): Promise<LookupAddress[]> {
     const caller = currentCaller();
     const source = caller ? `principal:${principalName(caller)}` : whose;
+    const asked = JSON.stringify([source, host]);
     const resolving =
-      this.#resolving.get(host) ??
-      this.#turns.take(source, () => this.#resolve(host)).finally(() => this.#resolving.delete(host));
-    this.#resolving.set(host, resolving);
+      this.#resolving.get(asked) ??
+      this.#turns.take(source, () => this.#resolve(host)).finally(() => this.#resolving.delete(asked));
+    this.#resolving.set(asked, resolving);
     return resolving;
   }
 
