@@ -15,7 +15,7 @@ export interface Step {
 const READS = /^(configs|leases|batches)\.(get|getAccess|list|reports|unfinished)$|^alarm\.close$/;
 
 /** The background of every worker, which has journeys of its own. */
-const SWEEPS = /^leases\.dueBefore$|^alarm\.set$|^cluster\.listMarked/;
+const SWEEPS = /^leases\.(dueBefore|forgetEnded)$|^alarm\.set$|^cluster\.listMarked/;
 
 /** Goes a journey once without a fault, and returns its steps: so none is forgotten when the code changes. */
 export async function recordSteps(site: Site, journey: Journey): Promise<Step[]> {
