@@ -56,8 +56,10 @@ export class MemoryConfigStore implements ConfigStore {
     if (creator !== undefined && created.length >= this.#quotas.configsPerPrincipal) {
       throw quotaReached(this.#quotas, 'configsPerPrincipal', `principal:${creator}`);
     }
-    this.#keep(config, creator);
-    this.#takeIntoUse(config.access.id);
+    this.#records.journal.inOneScript(() => {
+      this.#keep(config, creator);
+      this.#takeIntoUse(config.access.id);
+    });
   }
 
   async get(name: string): Promise<Config | undefined> {
@@ -75,9 +77,11 @@ export class MemoryConfigStore implements ConfigStore {
   async replace(config: Config): Promise<void> {
     const { accessId, creator } = this.#requireStored(config, config.version - 1);
     this.#requireAccess(config);
-    this.#keep(config, creator);
-    this.#takeIntoUse(config.access.id);
-    this.#records.use(accessId, -1);
+    this.#records.journal.inOneScript(() => {
+      this.#keep(config, creator);
+      this.#takeIntoUse(config.access.id);
+      this.#records.use(accessId, -1);
+    });
   }
 
   async markDeletion({ name, uid }: Config, id: string, ms: number): Promise<void> {
@@ -101,8 +105,10 @@ export class MemoryConfigStore implements ConfigStore {
     if ([...leases.values()].some((lease) => lease.live && lease.listed && lease.config === config.name)) {
       throw new FailedPrecondition('CONFIG_HAS_LIVE_LEASES', `leases on config ${config.name} live`);
     }
-    journal.delete(configs, config.name);
-    this.#records.use(config.access.id, -1);
+    journal.inOneScript(() => {
+      journal.delete(configs, config.name);
+      this.#records.use(config.access.id, -1);
+    });
   }
 
   #takeIntoUse(id: string): void {

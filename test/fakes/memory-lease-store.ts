@@ -49,11 +49,13 @@ export class MemoryLeaseStore implements LeaseStore {
       this.#requireRoom(lease);
       this.#admit(lease.principal);
     }
-    journal.set(leases, lease.id, keep(lease, key));
-    this.#records.use(lease.accessId, 1);
-    if (request && key !== undefined) {
-      journal.set(requests, key, { fingerprint: request.fingerprint, leaseId: lease.id, goneAt: Infinity });
-    }
+    journal.inOneScript(() => {
+      journal.set(leases, lease.id, keep(lease, key));
+      this.#records.use(lease.accessId, 1);
+      if (request && key !== undefined) {
+        journal.set(requests, key, { fingerprint: request.fingerprint, leaseId: lease.id, goneAt: Infinity });
+      }
+    });
     return undefined;
   }
 
@@ -62,6 +64,10 @@ export class MemoryLeaseStore implements LeaseStore {
   }
 
   async save(lease: Lease): Promise<boolean> {
+    return this.#records.journal.inOneScript(() => this.#save(lease));
+  }
+
+  #save(lease: Lease): boolean {
     const { journal, leases } = this.#records;
     const kept = leases.get(lease.id);
     if (kept?.version !== lease.version - 1) {
@@ -90,6 +96,10 @@ export class MemoryLeaseStore implements LeaseStore {
   }
 
   async forgetEnded(now: number): Promise<number> {
+    return this.#forgetBefore(now);
+  }
+
+  #forgetBefore(now: number): number {
     const old = this.#ended().filter(([, { endTime }]) => (endTime ?? Infinity) <= now - this.#retentionMs);
     for (const [id] of old) {
       this.#forget(id);
@@ -179,7 +189,7 @@ export class MemoryLeaseStore implements LeaseStore {
 
   /** Where the principal has as many ended leases as it may, those that ended first are forgotten. */
   #makeRoom({ principal, purpose, endTime = 0 }: Lease): void {
-    void this.forgetEnded(endTime);
+    this.#forgetBefore(endTime);
     if (purpose === 'trial') {
       return;
     }
