@@ -1,3 +1,4 @@
+import { constants } from 'node:http2';
 import fc from 'fast-check';
 import { Status } from 'nice-grpc';
 import { PATIENCE_MS } from '../support/patience.ts';
@@ -86,6 +87,10 @@ function nameOf(outcome: RawOutcome | undefined): string {
     return `no answer in ${PATIENCE_MS} ms`;
   }
   const { status, resetCode } = outcome;
+  if (status === undefined && resetCode === constants.NGHTTP2_ENHANCE_YOUR_CALM) {
+    // To gRPC clients (its HTTP/2 mapping): a call that has to give way when its answer has begun.
+    return 'RESOURCE_EXHAUSTED';
+  }
   return status === undefined ? `reset (${resetCode})` : (Status[status] ?? String(status));
 }
 

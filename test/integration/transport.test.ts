@@ -153,6 +153,7 @@ test('a call without credentials is refused, and says how to show some; an audit
         sourceIp: '127.0.0.1',
         transport: 'tls',
         code: 'UNAUTHENTICATED',
+        reason: 'CREDENTIALS_MISSING',
         why: refusal.message,
       },
     }),
