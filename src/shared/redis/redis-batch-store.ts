@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { z } from 'zod';
 import type { Batch, BatchOutcome } from '../domain/batch.ts';
 import { DEFAULT_QUOTAS, type Quotas, quotaReached } from '../domain/quotas.ts';
@@ -20,7 +21,9 @@ const endScript = loadScript('end-batch', 'quota');
  */
 const KEPT_MS = 24 * 60 * 60 * 1000;
 
-const REPORTS_PAGE = 500;
+/** Redis counts what it has still to send as used memory: hundreds of streams must not ask for all at the same time. */
+const REPORTS_PAGE = 100;
+const READS_AT_ONCE = 4;
 
 /** In place of the error, where Redis is almost full: the same leases may be reported by a hundred batches. */
 const ERROR_ELSEWHERE = 'Redis is almost full: `last_error` of the lease says why';
@@ -31,6 +34,7 @@ export class RedisBatchStore implements BatchStore {
   readonly #scripts: ScriptRunner;
   readonly #keys: Keys;
   readonly #quotas: Quotas;
+  readonly #reads = pLimit(READS_AT_ONCE);
 
   constructor(redis: RedisClient, scripts: ScriptRunner, keys: Keys, quotas: Quotas = DEFAULT_QUOTAS) {
     this.#redis = redis;
@@ -65,8 +69,8 @@ export class RedisBatchStore implements BatchStore {
 
   async reports(id: string, after: string): Promise<BatchReports> {
     const start = after === '' ? '-' : `(${after}`;
-    const entries = await storeCall(() =>
-      this.#redis.xrange(this.#keys.batchReports(id), start, '+', 'COUNT', REPORTS_PAGE),
+    const entries = await this.#reads(() =>
+      storeCall(() => this.#redis.xrange(this.#keys.batchReports(id), start, '+', 'COUNT', REPORTS_PAGE)),
     );
     return {
       outcomes: entries.map(([, [, outcome = '']]) => OutcomeRecord.parse(JSON.parse(outcome))),
