@@ -48,8 +48,9 @@ async function bringEndsNear(ids: readonly string[]): Promise<void> {
   await runtime.close();
 }
 
-async function activeLeases(): Promise<string[]> {
-  const { leases } = await world.leases.listLeases({ states: [LeaseState.LEASE_STATE_ACTIVE], pageSize: 1000 });
+async function liveLeases(): Promise<string[]> {
+  const states = [LeaseState.LEASE_STATE_ACTIVE, LeaseState.LEASE_STATE_REVOKING];
+  const { leases } = await world.leases.listLeases({ states, pageSize: 1000 });
   return leases.map(({ id }) => id);
 }
 
@@ -60,7 +61,7 @@ test('500 leases whose jobs are all deleted are taken down', async () => {
   await removeAllJobs(SWEEP_QUEUE);
   await bringEndsNear(ids);
 
-  await eventually(async () => expect(await activeLeases()).toEqual([]), { everyMs: 500 });
+  await eventually(async () => expect(await liveLeases()).toEqual([]), { everyMs: 500 });
   expect(await world.leases.getLease({ id: ids[0] ?? '' })).toMatchObject({ state: LeaseState.LEASE_STATE_EXPIRED });
   expect(await ownObjects()).toEqual([]);
 });
