@@ -7,7 +7,7 @@ import type { DirectAccess } from '../../src/shared/domain/config.ts';
 import type { Principal } from '../../src/shared/domain/principal.ts';
 import { Secret } from '../../src/shared/domain/secret.ts';
 import { AllowedNetworks } from '../../src/shared/kubernetes/egress/allowed-networks.ts';
-import { EgressGuard, type Resolve } from '../../src/shared/kubernetes/egress/egress-guard.ts';
+import { EgressGuard, type Resolve, resolverThreads } from '../../src/shared/kubernetes/egress/egress-guard.ts';
 import { SourceTurns } from '../../src/shared/kubernetes/egress/source-turns.ts';
 import { KubernetesClusters } from '../../src/shared/kubernetes/kubernetes-clusters.ts';
 import { asWorkOf } from '../../src/shared/telemetry/current-caller.ts';
@@ -114,4 +114,17 @@ test('a name that was answered before is dialed at its last addresses where no t
   await expect.poll(() => threads.free).toBe(0);
   await expect.poll(() => call(NAME, VICTIM)).toBeUndefined();
   await Promise.all(attacks);
+});
+
+test.each([
+  [undefined, 2],
+  ['32', 16],
+  ['1', 1],
+  ['', 1],
+  ['0', 1],
+  ['many', 1],
+  ['-3', 1],
+  ['9999', 512],
+])('of UV_THREADPOOL_SIZE=%s, %i threads resolve names', (setting, threads) => {
+  expect(resolverThreads(setting)).toBe(threads);
 });

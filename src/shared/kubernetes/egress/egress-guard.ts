@@ -16,7 +16,7 @@ const byTheSystem: Resolve = (host) => dns.lookup(host, { all: true });
  * The system resolves names in threads of this process, half of those that there are (libuv, `UV_THREADPOOL_SIZE`). A name
  * server that does not answer keeps one for many seconds, and nothing gives it back sooner.
  */
-const THREADS = Math.max(1, Math.floor((Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) + 1) / 2));
+const THREADS = resolverThreads(process.env['UV_THREADPOOL_SIZE']);
 
 /** Of the whole process: whose names are not answered waits for its own. */
 const TURNS = new SourceTurns({ atOnce: THREADS, atOnceEach: Math.max(1, Math.floor(THREADS / 4)), waiting: 1_024 });
@@ -142,6 +142,12 @@ export class EgressGuard {
       throw new AddressNotAllowed(host, address, refusal);
     }
   }
+}
+
+/** `setting`: read as libuv reads it (its threadpool.c): what is no number is one thread, more than 1,024 are 1,024. */
+export function resolverThreads(setting = '4'): number {
+  const threads = Math.min(1_024, Math.max(1, Number.parseInt(setting, 10) || 0));
+  return Math.floor((threads + 1) / 2);
 }
 
 /** What is resolved, or the answer before where that does not come in time. That there is no such name is an answer. */
